@@ -1,0 +1,15 @@
+/* Hashes: XXH3 (xxhash) for tables, checksums and digests. Not for secrets. */
+#ifndef SL_BASE_HASH_H
+#define SL_BASE_HASH_H
+
+#include "base/error.h"
+
+uint64_t sl_hash64(const void *bytes, size_t len, uint64_t seed);
+
+/* 128 bits: for ids made from text, digests of bodies. Several parts as if joined. */
+struct sl_uuid sl_hash128(const struct sl_slice *parts, size_t count, uint64_t seed);
+
+/* A number that a UUID's own bits make, well spread. */
+uint64_t sl_hash_uuid(struct sl_uuid id);
+
+#endif
