@@ -1,0 +1,173 @@
+/*
+ * The view store: where rows and their checkpoint are kept, together, in transactions (V1).
+ *
+ * Calls block: `src/view` makes them on threads of its own. A store has one writer at a time (attach,
+ * apply, swap) and any number of readers, each used by one thread; readers see committed rows only.
+ *
+ * Rows cross this border as structs of the view's record. A row's key and index places travel as
+ * the texts that record/place.h makes; the store may also take columns from the struct.
+ */
+#ifndef SL_CONTRACTS_VIEW_STORE_H
+#define SL_CONTRACTS_VIEW_STORE_H
+
+#include <sluice/domain.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/env.h"
+#include "record/place.h"
+
+#define SL_VIEW_STORE_ABI 1u
+#define SL_INDEXES_MAX 8
+
+/* What a view looks like to its store. Lives as long as the store. */
+struct sl_view_shape {
+    const char *domain;
+    const struct sl_view *view;
+    struct sl_place key;
+    struct sl_place indexes[SL_INDEXES_MAX]; /* as view->indexes; the key follows as the last word */
+    uint64_t digest; /* of record, key, indexes, search, version: another digest is another build */
+};
+
+/* How far a view is applied: all events below `position` of the log, in the reign `salt`. */
+struct sl_checkpoint {
+    struct sl_uuid log;
+    uint64_t salt;
+    uint64_t position;
+    uint64_t generation; /* counts builds, from 1; 0: nothing there */
+    uint64_t digest;     /* of the shape it was built with */
+};
+
+/* One change. `row` NULL: the row is gone. */
+struct sl_row_change {
+    struct sl_text key;
+    const void *row;
+    uint64_t version; /* the position that made it, plus one */
+};
+
+struct sl_row_found {
+    struct sl_text key;
+    const void *row; /* a struct of the record, in the arena of the call; NULL: not there */
+    uint64_t version;
+};
+
+/* A stretch of an index (or of the key's own order, `index` -1). */
+struct sl_list_query {
+    int index;
+    uint32_t equal_count; /* this many leading fields must equal those of `equal` */
+    const void *equal;    /* a struct of the record with these fields set */
+    struct sl_text after; /* cursor of an earlier answer, or empty */
+    bool descending;
+    uint32_t limit;       /* 1 to 1,000 */
+    struct sl_text search; /* words to find, or empty: then `index` is not used, best match first */
+};
+
+/* Rows, and where to go on. All in the arena of the call. */
+struct sl_list_page {
+    struct sl_row_found *rows;
+    uint32_t count;
+    struct sl_text next; /* cursor; empty: nothing follows */
+    struct sl_checkpoint checkpoint; /* of the very rows handed out */
+};
+
+enum sl_view_store_capabilities {
+    SL_VIEWS_LIST = 1,
+    SL_VIEWS_SEARCH = 2,
+    SL_VIEWS_GENERATIONS = 4,
+};
+
+struct sl_view_store;
+struct sl_view_reader;
+
+struct sl_view_store_options {
+    const char *location; /* a folder */
+    const char *(*setting)(void *context, const char *key);
+    void *context;
+};
+
+struct sl_view_store_ops {
+    uint32_t abi;
+    const char *scheme; /* "sqlite" */
+    uint32_t capabilities;
+
+    enum sl_err (*open)(struct sl_env *env, const struct sl_view_store_options *options,
+                        struct sl_view_store **out, struct sl_error *error);
+
+    /* Writer. Makes or opens what the view needs and tells how far it is applied. A build with
+     * another digest is discarded (checkpoint zeroed): the view starts over. */
+    enum sl_err (*attach)(struct sl_view_store *store, const struct sl_view_shape *shape,
+                          struct sl_checkpoint *out, struct sl_error *error);
+
+    /* Writer. One transaction: all changes and the checkpoint, durable or not at all. A key occurs
+     * once. Sorted by key is fastest. */
+    enum sl_err (*apply)(struct sl_view_store *store, const struct sl_view_shape *shape,
+                         const struct sl_row_change *changes, size_t count,
+                         const struct sl_checkpoint *checkpoint, struct sl_error *error);
+
+    /* Writer. Empties the view (rows and checkpoint), durably. */
+    enum sl_err (*clear)(struct sl_view_store *store, const struct sl_view_shape *shape,
+                         struct sl_error *error);
+
+    /* A reader for one thread. Views must be attached before they are read. */
+    enum sl_err (*reader_open)(struct sl_view_store *store, struct sl_view_reader **out,
+                               struct sl_error *error);
+    /* Between begin and end, all reads of a view see one committed state. */
+    enum sl_err (*begin)(struct sl_view_reader *reader, struct sl_error *error);
+    void (*end)(struct sl_view_reader *reader);
+    /* found[i].key is given; row and version are filled in. */
+    enum sl_err (*lookup)(struct sl_view_reader *reader, const struct sl_view_shape *shape,
+                          struct sl_row_found *found, size_t count, struct sl_arena *arena,
+                          struct sl_checkpoint *out, struct sl_error *error);
+    /* SL_INVALID: a cursor or search that cannot be read. */
+    enum sl_err (*list)(struct sl_view_reader *reader, const struct sl_view_shape *shape,
+                        const struct sl_list_query *query, struct sl_arena *arena,
+                        struct sl_list_page *out, struct sl_error *error);
+    void (*reader_close)(struct sl_view_reader *reader);
+
+    void (*close)(struct sl_view_store *store); /* after its readers */
+};
+
+struct sl_view_store {
+    const struct sl_view_store_ops *ops;
+};
+struct sl_view_reader {
+    struct sl_view_store *store;
+};
+
+/* ---- Wrappers: what callers use --------------------------------------------------------------- */
+
+/* Compiles a view's places. SL_INVALID names view and field. */
+enum sl_err sl_view_shape_init(struct sl_view_shape *shape, const char *domain,
+                               const struct sl_view *view, struct sl_error *error) SL_USE_RESULT;
+
+/* SL_UNSUPPORTED names the view and the capability that the store lacks. */
+enum sl_err sl_view_store_check(const struct sl_view_store_ops *ops,
+                                const struct sl_view_shape *shape,
+                                struct sl_error *error) SL_USE_RESULT;
+
+enum sl_err sl_view_store_open(const struct sl_view_store_ops *ops, struct sl_env *env,
+                               const struct sl_view_store_options *options,
+                               struct sl_view_store **out, struct sl_error *error) SL_USE_RESULT;
+enum sl_err sl_view_store_attach(struct sl_view_store *store, const struct sl_view_shape *shape,
+                                 struct sl_checkpoint *out, struct sl_error *error) SL_USE_RESULT;
+enum sl_err sl_view_store_apply(struct sl_view_store *store, const struct sl_view_shape *shape,
+                                const struct sl_row_change *changes, size_t count,
+                                const struct sl_checkpoint *checkpoint,
+                                struct sl_error *error) SL_USE_RESULT;
+enum sl_err sl_view_store_clear(struct sl_view_store *store, const struct sl_view_shape *shape,
+                                struct sl_error *error) SL_USE_RESULT;
+enum sl_err sl_view_reader_open(struct sl_view_store *store, struct sl_view_reader **out,
+                                struct sl_error *error) SL_USE_RESULT;
+enum sl_err sl_view_reader_begin(struct sl_view_reader *reader,
+                                 struct sl_error *error) SL_USE_RESULT;
+void sl_view_reader_end(struct sl_view_reader *reader);
+enum sl_err sl_view_reader_lookup(struct sl_view_reader *reader, const struct sl_view_shape *shape,
+                                  struct sl_row_found *found, size_t count, struct sl_arena *arena,
+                                  struct sl_checkpoint *out, struct sl_error *error) SL_USE_RESULT;
+enum sl_err sl_view_reader_list(struct sl_view_reader *reader, const struct sl_view_shape *shape,
+                                const struct sl_list_query *query, struct sl_arena *arena,
+                                struct sl_list_page *out, struct sl_error *error) SL_USE_RESULT;
+void sl_view_reader_close(struct sl_view_reader *reader); /* NULL is allowed */
+void sl_view_store_close(struct sl_view_store *store);    /* NULL is allowed */
+
+#endif

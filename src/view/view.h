@@ -1,0 +1,158 @@
+/*
+ * A view: rows in memory in front of a view store.
+ *
+ * `struct sl_view_table` belongs to the engine's thread. It applies durable events (sl_view_project),
+ * publishes the rows at once, and hands dirty rows with their checkpoint to the view writer, an actor
+ * of its own, every `flush_ms` or when somebody waits for the store. Clean rows may be evicted when
+ * memory is over its ceiling; a dirty row stays until the writer has answered for it.
+ *
+ * A row that is neither in memory nor known to be absent is fetched by a reader, an actor too. When a
+ * projection asks for such a row, nothing of that event is applied: sl_view_project answers
+ * SL_VIEW_WAITS, the row is fetched, and the same event is projected again.
+ */
+#ifndef SL_VIEW_VIEW_H
+#define SL_VIEW_VIEW_H
+
+#include "base/heap.h"
+#include "base/table.h"
+#include "contracts/view_store.h"
+
+/* ---- The actors that block: one writer and one or more readers for all views of an engine ------ */
+
+struct sl_view_service;
+
+struct sl_view_service_options {
+    const struct sl_view_store_ops *ops;
+    struct sl_view_store_options store;
+    struct sl_mailbox *engine; /* where answers go: messages to be handed to sl_view_service_step */
+    uint32_t readers;          /* 1 to 16 */
+};
+
+/* Opens the store and starts the actors. Engine's thread, like all below. */
+enum sl_err sl_view_service_open(struct sl_env *env, const struct sl_view_service_options *options,
+                                 struct sl_view_service **out, struct sl_error *error) SL_USE_RESULT;
+
+/* Messages of these kinds in the engine's mailbox are the service's own: hand them to its step. */
+#define SL_VIEW_MESSAGE_FIRST 0x2000u
+#define SL_VIEW_MESSAGE_LAST 0x20ffu
+void sl_view_service_step(struct sl_view_service *service, struct sl_message *message);
+
+/* Flushes what is dirty, waits for the actors, closes the store. The engine's mailbox is no longer
+ * read meanwhile. NULL is allowed. Tables must be closed after it. */
+void sl_view_service_close(struct sl_view_service *service);
+
+/* ---- One view ---------------------------------------------------------------------------------- */
+
+struct sl_view_table;
+
+enum sl_view_state {
+    SL_VIEW_STARTING = 1, /* its checkpoint is being read */
+    SL_VIEW_RUNNING,
+    SL_VIEW_DEGRADED, /* a projection failed: `why` and position say it */
+    SL_VIEW_FAILED,   /* its store failed */
+};
+
+struct sl_view_table_options {
+    const char *domain;
+    const struct sl_view *view;
+    struct sl_uuid log;
+    uint64_t salt;       /* of the present reign */
+    /* Is a checkpoint's (salt, position) part of this log's history? */
+    bool (*knows)(void *context, uint64_t salt, uint64_t position);
+    size_t memory_max;   /* bytes of rows; 0: 64 MiB */
+    int64_t flush_ms;    /* 0: 250 */
+    /* Called on the engine's thread, never from inside a call on this table: something that a waiter
+     * may wait for has moved (started, row fetched, store caught up, failed). */
+    void (*moved)(void *context);
+    void *context;
+};
+
+/* Begins to attach: state STARTING until `moved`. */
+enum sl_err sl_view_table_open(struct sl_view_service *service,
+                               const struct sl_view_table_options *options,
+                               struct sl_view_table **out, struct sl_error *error) SL_USE_RESULT;
+void sl_view_table_close(struct sl_view_table *table); /* NULL is allowed */
+
+struct sl_view_status {
+    enum sl_view_state state;
+    uint64_t position; /* memory: all events below are applied; lookups see them */
+    uint64_t stored;   /* store: likewise; lists and searches see them */
+    uint64_t generation;
+    uint64_t rows_in_memory;
+    uint64_t rows_dirty;
+    uint64_t bytes;
+    const char *why; /* when degraded or failed */
+};
+struct sl_view_status sl_view_table_status(const struct sl_view_table *table);
+
+enum sl_view_result {
+    SL_VIEW_APPLIED = 1,
+    SL_VIEW_WAITS, /* for a row: call again with the same event after `moved` */
+    SL_VIEW_STUCK, /* degraded or failed: the event was not applied */
+};
+
+/* Applies one event, at status.position (events of other positions below are ignored). */
+enum sl_view_result sl_view_project(struct sl_view_table *table, const struct sl_event *event);
+
+/* Moves the position on over events that do not concern any projection. */
+void sl_view_advance(struct sl_view_table *table, uint64_t position);
+
+/* When the table next wants sl_view_table_turn to be called (monotonic ns; INT64_MAX: never). */
+int64_t sl_view_table_deadline(const struct sl_view_table *table);
+/* Flushes when it is time. Call at the end of each engine turn in which the deadline was reached. */
+void sl_view_table_turn(struct sl_view_table *table, int64_t monotonic_ns);
+
+/* ---- Reading ------------------------------------------------------------------------------------ */
+
+/* A row as it stands, borrowed until the next call on the table. */
+struct sl_view_row {
+    struct sl_text json; /* rendered when first read, and kept */
+    const void *row;
+    uint64_t version;
+};
+
+enum sl_lookup_result {
+    SL_LOOKUP_FOUND = 1,
+    SL_LOOKUP_ABSENT,
+    SL_LOOKUP_PENDING, /* not in memory: ask with sl_view_fetch */
+};
+
+enum sl_lookup_result sl_view_lookup(struct sl_view_table *table, struct sl_text key,
+                                     struct sl_view_row *out);
+
+/* Fetches a row into memory; `moved` is called, then look up again. SL_BUSY: too many are fetched. */
+enum sl_err sl_view_fetch(struct sl_view_table *table, struct sl_text key) SL_USE_RESULT;
+
+/* A list or search, answered by a reader from what is stored. */
+struct sl_view_list {
+    struct sl_message message; /* internal */
+    struct sl_view_table *table;
+    struct sl_list_query query; /* texts and struct must live until `done` */
+    void (*done)(struct sl_view_list *list); /* engine's thread */
+    /* Answer: {"rows": […], "next": "cursor"} */
+    enum sl_err err;
+    struct sl_error error;
+    struct sl_buf json; /* the caller closes it */
+    uint64_t position;  /* that the rows reflect */
+};
+void sl_view_list(struct sl_view_table *table, struct sl_view_list *list);
+
+/* Asks that the store be brought up to the present position soon: for a list that waits. */
+void sl_view_hurry(struct sl_view_table *table);
+
+const struct sl_view_shape *sl_view_table_shape(const struct sl_view_table *table);
+
+/* ---- Live --------------------------------------------------------------------------------------- */
+
+/* Told of each row that changes, as it is published, in order. */
+struct sl_view_watch {
+    struct sl_view_watch *next; /* internal */
+    /* `row.row` NULL: the row is gone. Must not call into the table but for sl_view_unwatch. */
+    void (*changed)(struct sl_view_watch *watch, struct sl_text key, const struct sl_view_row *row,
+                    uint64_t position);
+    struct sl_text key; /* one row only, or empty: all; lives until unwatch */
+};
+void sl_view_watch(struct sl_view_table *table, struct sl_view_watch *watch);
+void sl_view_unwatch(struct sl_view_table *table, struct sl_view_watch *watch);
+
+#endif
