@@ -1,8 +1,8 @@
 /*
  * A growing buffer with a ceiling.
  *
- * Zero-initialised it is empty, its ceiling 16 MiB (limit M1 of a batch or request). A failed append sets `failed` and appends
- * nothing more, so that a writer may check once at the end. One owner.
+ * Zero-initialised it is empty, its ceiling 16 MiB (limit M1 of a batch or request). A failed append
+ * sets `failed` and nothing more is appended, so that a writer may check once at the end. One owner.
  */
 #ifndef SL_BASE_BUF_H
 #define SL_BASE_BUF_H
@@ -17,9 +17,10 @@ struct sl_buf {
     bool failed;      /* an append did not fit or memory was out */
 };
 
-/* Room for `size` more bytes at the end, without moving len; NULL on failure. */
+/* Room for `size` more bytes at the end, without moving len; NULL on failure, which sets `failed`. */
 uint8_t *sl_buf_reserve(struct sl_buf *buf, size_t size);
 
+/* What sl_buf_append does when the room may not suffice. */
 void sl_buf_append_slow(struct sl_buf *buf, const void *bytes, size_t len);
 
 static inline void sl_buf_append(struct sl_buf *buf, const void *bytes, size_t len)
@@ -45,6 +46,7 @@ static inline void sl_buf_text(struct sl_buf *buf, struct sl_text text)
 
 #define SL_BUF_LITERAL(buf, literal) sl_buf_append((buf), "" literal, sizeof(literal) - 1)
 
+/* Whole or not at all. */
 void sl_buf_printf(struct sl_buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -75,6 +77,7 @@ static inline void sl_buf_reset(struct sl_buf *buf)
     buf->failed = false;
 }
 
+/* Gives the memory back; the buffer is empty and valid again, its ceiling kept. */
 void sl_buf_close(struct sl_buf *buf);
 
 #endif

@@ -46,7 +46,8 @@ struct sl_cursor {
 
 static inline struct sl_cursor sl_cursor_of(struct sl_slice bytes)
 {
-    return (struct sl_cursor){bytes.ptr, bytes.ptr + bytes.len, false};
+    /* Adding even 0 to NULL is undefined in C. */
+    return (struct sl_cursor){bytes.ptr, bytes.len > 0 ? bytes.ptr + bytes.len : bytes.ptr, false};
 }
 
 static inline size_t sl_cursor_left(const struct sl_cursor *cursor)

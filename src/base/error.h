@@ -17,10 +17,11 @@ const char *sl_err_name(enum sl_err code);
 
 /* A bug: prints place, condition and the invariant's number if one is named, and aborts. Always on.
  * SL_ASSERT(position == log->next, "L1"); */
-#define SL_ASSERT(condition, ...)                                                                  \
+#define SL_ASSERT(...) SL_ASSERT_AS(__VA_ARGS__, "", "")
+#define SL_ASSERT_AS(condition, invariant, ...)                                                    \
     do {                                                                                           \
         if (__builtin_expect(!(condition), 0))                                                     \
-            sl_assert_failed(__FILE__, __LINE__, #condition, "" __VA_ARGS__);                      \
+            sl_assert_failed(__FILE__, __LINE__, #condition, invariant);                           \
     } while (0)
 
 _Noreturn void sl_assert_failed(const char *file, int line, const char *condition,

@@ -9,7 +9,8 @@ uint64_t sl_hash64(const void *bytes, size_t len, uint64_t seed);
 /* 128 bits: for ids made from text, digests of bodies. Several parts as if joined. */
 struct sl_uuid sl_hash128(const struct sl_slice *parts, size_t count, uint64_t seed);
 
-/* A number that a UUID's own bits make, well spread. */
+/* A number that a UUID's own bits make, well spread. Whoever can choose ids can make them collide:
+ * tables over ids from strangers take sl_hash64 with a random seed. */
 uint64_t sl_hash_uuid(struct sl_uuid id);
 
 #endif

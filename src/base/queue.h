@@ -36,6 +36,9 @@ struct sl_message *sl_mailbox_wait(struct sl_mailbox *mailbox, int64_t deadline_
 /* Is something waiting? Receiver only. */
 bool sl_mailbox_has_mail(struct sl_mailbox *mailbox);
 
+/* What was given to sl_mailbox_new. Any thread. */
+void *sl_mailbox_context(const struct sl_mailbox *mailbox);
+
 /* The mailbox must be empty and no sender left. NULL is allowed. */
 void sl_mailbox_free(struct sl_mailbox *mailbox);
 
