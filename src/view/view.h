@@ -124,18 +124,18 @@ enum sl_lookup_result sl_view_lookup(struct sl_view_table *table, struct sl_text
 enum sl_err sl_view_fetch(struct sl_view_table *table, struct sl_text key) SL_USE_RESULT;
 
 /* A list or search, answered by a reader from what is stored. */
-struct sl_view_list {
+struct sl_view_listing {
     struct sl_message message; /* internal */
     struct sl_view_table *table;
     struct sl_list_query query; /* texts and struct must live until `done` */
-    void (*done)(struct sl_view_list *list); /* engine's thread */
+    void (*done)(struct sl_view_listing *list); /* engine's thread */
     /* Answer: {"rows": […], "next": "cursor"} */
     enum sl_err err;
     struct sl_error error;
     struct sl_buf json; /* the caller closes it */
     uint64_t position;  /* that the rows reflect */
 };
-void sl_view_list(struct sl_view_table *table, struct sl_view_list *list);
+void sl_view_list(struct sl_view_table *table, struct sl_view_listing *list);
 
 /* Asks that the store be brought up to the present position soon: for a list that waits. */
 void sl_view_hurry(struct sl_view_table *table);
