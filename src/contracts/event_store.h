@@ -5,8 +5,17 @@
  * on the store itself refuses appends of an older one (SL_APPEND_FENCED).
  *
  * Everything that may wait is a message: the caller owns the struct, fills it, hands it over, and
- * gets the same struct back in the mailbox `message.reply_to` when it is done. Until then caller and callee share
- * nothing of it. Answers to appends come in the order of the appends; answers to reads in any order.
+ * gets the same struct back in the mailbox `message.reply_to` when it is done. Until then caller and
+ * callee share nothing of it. Answers to claims and appends come in the order in which these were
+ * made; answers to reads in any order. `message.kind` is the caller's, for its own mailbox: a number
+ * below 65536 that comes back as it was (while the store has the message, the bits above are the
+ * store's).
+ *
+ * All calls on one store are made by one thread at a time, its owner; the store has threads of its
+ * own for what waits.
+ *
+ * A read looks at a state of the log that holds at least every batch whose answer DURABLE was posted,
+ * or returned, before the read was handed over: who was told of an event can read it.
  *
  * Invariants: L1 positions are 0,1,2,… without gaps; L3 a batch is there whole or not at all; what
  * a read hands out is durable (L2).
@@ -19,6 +28,16 @@
 #include "base/env.h"
 
 #define SL_EVENT_STORE_ABI 1u
+
+/* Limits of what is handed to a store (M1); the wrappers assert them. */
+enum {
+    SL_STORE_STREAM_BYTES_MAX = 512 + 64, /* key, and the aggregate's name before it */
+    SL_STORE_TAG_BYTES_MAX = 512 + 64,
+    SL_STORE_TAGS_MAX = 16,
+    SL_STORE_EVENT_BYTES_MAX = 1 << 20,  /* a body; likewise an outcome's reply */
+    SL_STORE_BATCH_BYTES_MAX = 16 << 20, /* bodies and replies of one append */
+    SL_STORE_KIND_BITS = 16,             /* of message.kind, that are the caller's */
+};
 
 /* What a packed body means; written to the log before the first event that uses it. `id` is small,
  * unique in its log, and given by the engine. Lives as long as the store. */
@@ -48,7 +67,8 @@ struct sl_stored_outcome {
     struct sl_time time;
     uint32_t status;       /* 201 accepted, 422 refused, … */
     uint32_t event_count;  /* events of the command: positions [position, position + event_count) */
-    uint64_t position;     /* that the outcome depends on: the next position at its decision, less event_count */
+    uint64_t position;     /* that the outcome depends on: the next position at its decision, less
+                              event_count */
     struct sl_slice reply; /* what is needed to answer again; opaque to the store */
 };
 
@@ -89,7 +109,8 @@ enum sl_append_flags {
 };
 
 /* A batch: whole or not at all. Everything it points at stays until it comes back. After one that
- * was not DURABLE every later append gets the same result, until the next claim. */
+ * was not DURABLE every later append of that epoch gets the same result, until the next claim (which
+ * also finds out what became of an UNKNOWN one). */
 struct sl_append {
     struct sl_message message;
     uint64_t epoch;

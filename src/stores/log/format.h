@@ -1,0 +1,135 @@
+/*
+ * The bytes of the log: segment headers, batches, frames. Pure functions over memory; the essay that
+ * owns the format stands in format.c.
+ */
+#ifndef SL_STORES_LOG_FORMAT_H
+#define SL_STORES_LOG_FORMAT_H
+
+#include "base/bytes.h"
+#include "contracts/event_store.h"
+
+#define SL_LOG_VERSION 1u
+#define SL_LOG_BLOCK 4096u
+#define SL_LOG_BATCH_HEAD 104u
+/* Ceiling of an encoded batch: 16 MiB of content (M1) and as much again for what frames it. */
+#define SL_LOG_BATCH_BYTES_MAX (32u << 20)
+#define SL_LOG_SCHEMA_ID_MAX 65535u
+#define SL_LOG_TAGS_MAX 16u
+
+/* ---- Segments -------------------------------------------------------------------------------- */
+
+struct sl_log_segment_head {
+    struct sl_uuid log;
+    uint64_t number; /* of the segment in its log, from 0; also the file's name */
+    uint64_t salt;   /* random for every use of the file */
+    uint64_t bytes;  /* of the file, header included */
+    uint64_t first_position;
+    uint64_t first_batch;
+    uint64_t previous; /* checksum of the last batch before this segment */
+    struct sl_time time;
+};
+
+/* Fills a block of SL_LOG_BLOCK bytes. */
+void sl_log_segment_head_write(const struct sl_log_segment_head *head, uint8_t *block);
+
+/* SL_CORRUPT, or SL_UNSUPPORTED when a newer program wrote it (F1). `path` is for the message. */
+enum sl_err sl_log_segment_head_read(const uint8_t *block, const char *path,
+                                     struct sl_log_segment_head *out,
+                                     struct sl_error *error) SL_USE_RESULT;
+
+/* ---- Batches --------------------------------------------------------------------------------- */
+
+struct sl_log_batch_head {
+    uint64_t checksum;
+    uint32_t flags; /* none is defined yet: one that is set says "a newer program wrote this" */
+    uint32_t block_count;
+    uint32_t payload_bytes;
+    uint32_t frame_count;
+    uint32_t event_count;
+    uint32_t outcome_count;
+    uint64_t salt;
+    uint64_t number; /* of the batch in its log, from 0 */
+    uint64_t first_position;
+    uint64_t epoch;
+    uint64_t previous;        /* checksum of the batch before this one; 0 for the very first */
+    uint64_t durable_batches; /* when this was written, all batches with lower numbers were durable */
+    uint64_t durable_through; /* and all events with lower positions */
+    struct sl_time time;
+};
+
+/* Writes the header over the first bytes of `batch`, whose block_count blocks are otherwise complete (zero behind
+ * the payload), and puts the checksum in; also into `head`. */
+void sl_log_batch_seal(struct sl_log_batch_head *head, uint8_t *batch);
+
+/* Does a batch of the segment with this salt seem to begin in this block? Nothing is believed before
+ * sl_log_batch_is_whole. */
+bool sl_log_batch_peek(const uint8_t *block, uint64_t salt, struct sl_log_batch_head *out);
+
+/* `batch` has all of head->block_count blocks. */
+bool sl_log_batch_is_whole(const struct sl_log_batch_head *head, const uint8_t *batch);
+
+static inline struct sl_slice sl_log_batch_frames(const struct sl_log_batch_head *head,
+                                                  const uint8_t *batch)
+{
+    return (struct sl_slice){batch + SL_LOG_BATCH_HEAD, head->payload_bytes};
+}
+
+/* ---- Frames ---------------------------------------------------------------------------------- */
+
+enum sl_log_frame_kind {
+    SL_LOG_EVENT = 1,
+    SL_LOG_OUTCOME = 2,
+    SL_LOG_SCHEMA = 3,
+    SL_LOG_EPOCH = 4,
+    SL_LOG_ENCRYPTED = 5, /* reserved: an event whose body is under a subject's key */
+    SL_LOG_STONE = 6,     /* reserved: where an event was scavenged, with its hash */
+    SL_LOG_PROGRESS = 7,  /* reserved: how far a process or relay has come */
+};
+
+enum sl_log_frame_flags {
+    SL_LOG_MAY_SKIP = 1, /* a reader that does not know the kind goes on behind it */
+};
+
+struct sl_log_frame {
+    uint8_t kind;
+    uint8_t flags;
+    struct sl_slice payload; /* in the batch */
+};
+
+/* The next frame; SL_NOT_FOUND at the end, SL_CORRUPT where lengths do not fit, SL_UNSUPPORTED for a
+ * kind that this program doesn't know and may not skip. Frames to be skipped are not handed out. */
+enum sl_err sl_log_frame_next(struct sl_cursor *cursor, struct sl_log_frame *out) SL_USE_RESULT;
+
+/* An event as it lies in its frame; everything points into it. Tags: sl_log_tag_next. */
+struct sl_log_event {
+    uint32_t schema;
+    uint32_t tag_count;
+    uint64_t revision;
+    struct sl_time time;
+    struct sl_uuid command;
+    struct sl_text stream;
+    struct sl_cursor tags;
+    struct sl_slice body;
+};
+
+bool sl_log_event_read(struct sl_slice payload, struct sl_log_event *out);
+bool sl_log_outcome_read(struct sl_slice payload, struct sl_stored_outcome *out);
+bool sl_log_schema_read(struct sl_slice payload, struct sl_schema *out);
+bool sl_log_epoch_read(struct sl_slice payload, struct sl_epoch *out);
+
+/* Called at most tag_count times, on a copy of `event->tags`; the event was read, so it can't fail. */
+struct sl_text sl_log_tag_next(struct sl_cursor *tags);
+
+/* Bytes of a whole frame, its own header included. */
+size_t sl_log_event_size(const struct sl_stored_event *event);
+size_t sl_log_outcome_size(const struct sl_stored_outcome *outcome);
+size_t sl_log_schema_size(const struct sl_schema *schema);
+size_t sl_log_epoch_size(const struct sl_epoch *epoch);
+
+/* Write exactly that many bytes and return the end. */
+uint8_t *sl_log_event_write(uint8_t *p, const struct sl_stored_event *event);
+uint8_t *sl_log_outcome_write(uint8_t *p, const struct sl_stored_outcome *outcome);
+uint8_t *sl_log_schema_write(uint8_t *p, const struct sl_schema *schema);
+uint8_t *sl_log_epoch_write(uint8_t *p, const struct sl_epoch *epoch);
+
+#endif

@@ -1,0 +1,184 @@
+#include "stores/log/segment.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Never written: the source of all zeros, aligned for direct writes. */
+static _Alignas(4096) uint8_t zeros[64 << 10];
+
+void sl_log_path(const struct sl_log_folder *folder, const char *name, char *out)
+{
+    const int len = snprintf(out, SL_LOG_PATH_MAX, "%s/%s", folder->path, name);
+    SL_ASSERT(len > 0 && (unsigned)len < SL_LOG_PATH_MAX);
+}
+
+void sl_log_segment_path(const struct sl_log_folder *folder, uint64_t number, char *out)
+{
+    const int len = snprintf(out, SL_LOG_PATH_MAX, "%s/%020llu.seg", folder->path,
+                             (unsigned long long)number);
+    SL_ASSERT(len > 0 && (unsigned)len < SL_LOG_PATH_MAX);
+}
+
+/* ---- Listing --------------------------------------------------------------------------------- */
+
+struct listing {
+    const struct sl_log_folder *folder;
+    struct sl_log_listing *out;
+    bool again; /* a name was found whose file must go; one is removed a round */
+    char remove[64];
+};
+
+/* The number of "00000000000000000007.seg"; false for other names. */
+static bool parse_number(const char *name, uint64_t *out)
+{
+    uint64_t number = 0;
+
+    for (int i = 0; i < 20; i++) {
+        if (name[i] < '0' || name[i] > '9' ||
+            __builtin_mul_overflow(number, 10, &number) ||
+            __builtin_add_overflow(number, (uint64_t)(name[i] - '0'), &number))
+            return false;
+    }
+    *out = number;
+    return strcmp(name + 20, ".seg") == 0;
+}
+
+static void list_one(void *context, const char *name)
+{
+    struct listing *listing = context;
+    struct sl_log_listing *out = listing->out;
+    const size_t len = strlen(name);
+    uint64_t number;
+
+    if (strcmp(name, SL_LOG_SPARE) == 0) {
+        out->has_spare = true;
+    } else if (parse_number(name, &number)) {
+        if (out->segment_count == 0 || number < out->first)
+            out->first = number;
+        if (out->segment_count == 0 || number > out->last)
+            out->last = number;
+        out->segment_count++;
+    } else if (len > 4 && len < sizeof listing->remove && strcmp(name + len - 4, ".tmp") == 0) {
+        memcpy(listing->remove, name, len + 1);
+        listing->again = true;
+    }
+}
+
+enum sl_err sl_log_folder_list(const struct sl_log_folder *folder, struct sl_log_listing *out,
+                               struct sl_error *error)
+{
+    for (;;) {
+        struct sl_log_listing found = {0};
+        struct listing listing = {folder, &found, false, ""};
+        enum sl_err err = sl_disk_list(folder->env, folder->path, list_one, &listing, error);
+        if (err != SL_OK)
+            return err;
+        if (!listing.again) {
+            *out = found;
+            return SL_OK;
+        }
+        char path[SL_LOG_PATH_MAX];
+        sl_log_path(folder, listing.remove, path);
+        err = sl_disk_remove(folder->env, path, error);
+        if (err != SL_OK)
+            return err;
+    }
+}
+
+/* ---- Making ---------------------------------------------------------------------------------- */
+
+enum sl_err sl_log_zero(struct sl_file *file, uint64_t from, uint64_t until,
+                        struct sl_error *error)
+{
+    while (from < until) {
+        const uint64_t len = until - from < sizeof zeros ? until - from : sizeof zeros;
+        const enum sl_err err = sl_file_write(file, from, zeros, (size_t)len, error);
+        if (err != SL_OK)
+            return err;
+        from += len;
+    }
+    return SL_OK;
+}
+
+/* Filled, header in it, all of it durable; the name is the caller's matter. */
+static enum sl_err prepare(const struct sl_log_segment_head *head, bool spare,
+                           struct sl_file *file, struct sl_error *error)
+{
+    _Alignas(4096) uint8_t block[SL_LOG_BLOCK];
+    enum sl_err err = SL_OK;
+
+    if (!spare)
+        err = sl_log_zero(file, SL_LOG_BLOCK, head->bytes, error);
+    sl_log_segment_head_write(head, block);
+    if (err == SL_OK)
+        err = sl_file_write(file, 0, block, sizeof block, error);
+    if (err == SL_OK)
+        err = sl_file_sync(file, error);
+    return err;
+}
+
+enum sl_err sl_log_segment_begin(const struct sl_log_folder *folder,
+                                 const struct sl_log_segment_head *head, bool spare,
+                                 struct sl_file **out, struct sl_error *error)
+{
+    char from[SL_LOG_PATH_MAX], to[SL_LOG_PATH_MAX];
+    const unsigned flags = SL_OPEN_WRITE | SL_OPEN_DIRECT | (spare ? 0 : SL_OPEN_CREATE);
+    struct sl_file *file;
+
+    sl_log_path(folder, spare ? SL_LOG_SPARE : "next.tmp", from);
+    sl_log_segment_path(folder, head->number, to);
+    enum sl_err err = sl_disk_open(folder->env, from, flags, &file, error);
+    if (err != SL_OK)
+        return err;
+    err = prepare(head, spare, file, error);
+    if (err == SL_OK)
+        err = sl_disk_rename(folder->env, from, to, error);
+    if (err == SL_OK)
+        err = sl_disk_sync_folder(folder->env, folder->path, error);
+    if (err != SL_OK) {
+        SL_MARK("log: segment not begun");
+        sl_file_close(file);
+        if (!spare) {
+            /* Gives the room back; what can't be removed now, the next open removes. */
+            struct sl_error ignored = {0};
+            (void)!sl_disk_remove(folder->env, from, &ignored);
+        }
+        return err;
+    }
+    *out = file;
+    return SL_OK;
+}
+
+enum sl_err sl_log_segment_open(const struct sl_log_folder *folder, uint64_t number,
+                                unsigned flags, struct sl_log_segment_head *out_head,
+                                struct sl_file **out, struct sl_error *error)
+{
+    _Alignas(4096) uint8_t block[SL_LOG_BLOCK];
+    char path[SL_LOG_PATH_MAX];
+    struct sl_log_segment_head head;
+    struct sl_file *file;
+    size_t len;
+
+    sl_log_segment_path(folder, number, path);
+    enum sl_err err = sl_disk_open(folder->env, path, flags, &file, error);
+    if (err == SL_NOT_FOUND)
+        return sl_fail(error, SL_CORRUPT, "%s is missing: restore it from a backup", path);
+    if (err != SL_OK)
+        return err;
+    err = sl_file_read(file, 0, block, sizeof block, &len, error);
+    if (err == SL_OK && len < sizeof block)
+        err = sl_fail(error, SL_CORRUPT, "%s: damaged at offset 0 (too short): restore it from a "
+                      "backup", path);
+    if (err == SL_OK)
+        err = sl_log_segment_head_read(block, path, &head, error);
+    if (err == SL_OK && head.number != number)
+        err = sl_fail(error, SL_CORRUPT, "%s is segment %llu under a wrong name", path,
+                      (unsigned long long)head.number);
+    if (err != SL_OK) {
+        sl_file_close(file);
+        return err;
+    }
+    *out_head = head;
+    *out = file;
+    return SL_OK;
+}
