@@ -1,0 +1,205 @@
+/*
+ * The engine: domains, each with its log, write side, views and processes, in one actor.
+ *
+ * Everything here is called on the engine's thread; callbacks come on it, too, and never from inside
+ * the call that asked, except where it says so. Doors (`api`), the embedding library and the simulator
+ * drive it alike.
+ */
+#ifndef SL_ENGINE_ENGINE_H
+#define SL_ENGINE_ENGINE_H
+
+#include <sluice/domain.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/env.h"
+#include "contracts/event_store.h"
+#include "record/json.h"
+#include "view/view.h"
+
+struct sl_core; /* the engine */
+
+struct sl_core_domain_options {
+    const struct sl_domain *domain;
+    const struct sl_event_store_ops *store;
+    struct sl_store_options store_options; /* location: the log's folder */
+};
+
+struct sl_core_options {
+    struct sl_env *env;
+    struct sl_mailbox *mailbox; /* the engine's own; its messages are to be handed to sl_core_step */
+    const struct sl_core_domain_options *domains;
+    size_t domain_count;
+    const struct sl_view_store_ops *view_store;
+    struct sl_view_store_options view_store_options;
+    uint32_t readers;            /* view readers; 0: 2 */
+    uint32_t queue_max;          /* commands waiting or in work; 0: 65,536 */
+    int64_t id_window_s;         /* how long command ids are remembered; 0: 24 h */
+    size_t aggregate_memory_max; /* bytes; 0: 256 MiB; beyond it, resting aggregates are dropped */
+};
+
+/* Opens all logs (which blocks and recovers), claims their epochs and starts the views. The core is
+ * usable at once; commands wait until sl_core_is_ready. */
+enum sl_err sl_core_open(const struct sl_core_options *options, struct sl_core **out,
+                         struct sl_error *error) SL_USE_RESULT;
+
+/* One message from the mailbox. */
+void sl_core_step(struct sl_core *core, struct sl_message *message);
+
+/* The end of a turn: closes the open batch if the last one is durable, answers, lets views flush. Returns
+ * the next deadline on the monotonic clock, INT64_MAX for none. */
+int64_t sl_core_turn(struct sl_core *core);
+
+/* All logs are recovered and command ids loaded. Views may still be catching up. */
+bool sl_core_is_ready(const struct sl_core *core);
+
+/* No more commands (503); when all that is under way has been answered, `done` is called. */
+void sl_core_drain(struct sl_core *core, void (*done)(void *context), void *context);
+
+/* Flushes views, closes stores. No callback is called any more. NULL is allowed. */
+void sl_core_close(struct sl_core *core);
+
+/* ---- Domains and what they have ------------------------------------------------------------------ */
+
+struct sl_core_domain; /* a domain at work */
+
+struct sl_core_domain *sl_core_find(struct sl_core *core, struct sl_text name); /* NULL: none */
+size_t sl_core_domain_count(const struct sl_core *core);
+struct sl_core_domain *sl_core_domain_at(struct sl_core *core, size_t place);
+const struct sl_domain *sl_core_domain_of(const struct sl_core_domain *domain);
+const struct sl_command *sl_core_command(const struct sl_core_domain *domain, struct sl_text name);
+struct sl_view_table *sl_core_view(const struct sl_core_domain *domain, struct sl_text name);
+
+/* ---- Commands ------------------------------------------------------------------------------------ */
+
+struct sl_event_made {
+    struct sl_text type;
+    struct sl_text stream;
+    uint64_t revision;
+    uint64_t position;
+};
+
+/* An outcome, as it leaves the engine: all of it is durable, and borrowed for the call of `done`. */
+struct sl_outcome {
+    int status; /* 201 accepted; 202 accepted, a strong view is late; 409 another revision or log; 422 refused or id
+                   reused; 503 not accepted or outcome unknown (see rule) */
+    struct sl_text rule;    /* the refusal's name, "id_reused", "unexpected_revision", "overloaded", "not_ready", "log_failed",
+                               "outcome_unknown", …; empty when accepted */
+    struct sl_text message; /* for people, {field}s filled in */
+    struct sl_uuid id;
+    bool repeated;          /* answered from memory: this id had been carried out before */
+    uint64_t position;      /* the outcome reflects all below it */
+    const struct sl_event_made *events; /* also of a repeat */
+    size_t event_count;
+};
+
+/* One command on its way. The caller owns the struct and all it points at until `done`. */
+struct sl_submission {
+    const struct sl_command *command;
+    const void *body;         /* a validated struct of the command's record */
+    struct sl_uuid id;        /* not nil */
+    struct sl_uuid digest;    /* of the body's bytes as they came, and the principal's name */
+    const struct sl_principal *principal;
+    bool has_expected;        /* the first need's stream must stand at this revision: */
+    uint64_t expected_events; /* number of events in it (revision + 1; 0: no stream yet) */
+    bool from_process;
+    /* Exactly once; may be called from inside sl_core_submit only when refused before any work
+     * (overloaded, not ready). */
+    void (*done)(struct sl_submission *submission, const struct sl_outcome *outcome);
+    void *user;
+    /* The engine's own. */
+    struct sl_submission *next;
+    void *work;
+};
+
+void sl_core_submit(struct sl_core_domain *domain, struct sl_submission *submission);
+
+/* A command id from text: a UUID as such, anything else hashed to 128 bits; and the id of the n-th
+ * item of an array. */
+struct sl_uuid sl_command_id(struct sl_text text);
+struct sl_uuid sl_command_item_id(struct sl_uuid id, uint64_t item);
+
+/* ---- Positions ------------------------------------------------------------------------------------ */
+
+/* Appends "bank:0123456789abcdef:1234": log's domain, salt of the reign, position. */
+void sl_core_token(const struct sl_core_domain *domain, uint64_t position, struct sl_buf *out);
+
+/* Reads a token. SL_INVALID: no token; SL_NOT_FOUND: of another domain; SL_CONFLICT: of a history that this log does not have (P9). */
+enum sl_err sl_core_token_read(const struct sl_core_domain *domain, struct sl_text token,
+                               uint64_t *out_position) SL_USE_RESULT;
+
+/* What a waiter waits for. */
+enum sl_access_path { SL_PATH_LOOKUP = 1, SL_PATH_LIST, SL_PATH_LOG };
+
+/* Waits until an access path of a view (or the log itself: durable) has applied all below `position`, or the deadline passes. The
+ * struct is the caller's until `done`. When the path is there already, `done` is called inside. */
+struct sl_wait {
+    struct sl_deadline deadline; /* internal */
+    struct sl_core_domain *domain;
+    struct sl_view_table *view;  /* NULL for SL_PATH_LOG */
+    enum sl_access_path path;
+    uint64_t position;
+    int64_t until_ns; /* monotonic */
+    void (*done)(struct sl_wait *wait, bool reached, uint64_t at);
+    void *user;
+    struct sl_wait *next, **link; /* internal */
+};
+void sl_core_wait(struct sl_wait *wait);
+void sl_core_wait_cancel(struct sl_wait *wait); /* `done` is not called */
+
+/* ---- Reading a log -------------------------------------------------------------------------------- */
+
+/* Reads events as JSON objects: {"position", "type", "stream", "revision", "time", "command", "body"}. */
+struct sl_core_read {
+    struct sl_read read; /* by, key, from, until, backwards, count_max are the caller's to fill */
+    struct sl_core_domain *domain;
+    void (*done)(struct sl_core_read *read); /* close with sl_core_read_close when done with it */
+    void *user;
+    struct sl_buf json; /* answer: the events, separated by commas */
+};
+void sl_core_read(struct sl_core_read *read);
+void sl_core_read_close(struct sl_core_read *read);
+
+/* Appends one stored event as JSON, decoded by its schema as the log describes it. */
+enum sl_err sl_core_event_json(struct sl_core_domain *domain, const struct sl_stored_event *event,
+                               struct sl_buf *out) SL_USE_RESULT;
+
+/* Told, on the engine's thread, of each event as it becomes durable, in order. */
+struct sl_log_watch {
+    struct sl_log_watch *next;
+    void (*happened)(struct sl_log_watch *watch, const struct sl_stored_event *event);
+    void *user;
+};
+void sl_core_watch(struct sl_core_domain *domain, struct sl_log_watch *watch);
+void sl_core_unwatch(struct sl_core_domain *domain, struct sl_log_watch *watch);
+
+/* ---- Numbers --------------------------------------------------------------------------------------- */
+
+/* Counts of durations: bucket i counts those below 2^i microseconds. */
+struct sl_histogram {
+    uint64_t buckets[32];
+    uint64_t count;
+    uint64_t sum_ns;
+};
+void sl_histogram_add(struct sl_histogram *histogram, int64_t ns);
+
+struct sl_domain_numbers {
+    uint64_t accepted, refused, repeated, failed;
+    uint64_t events, batches, batch_bytes;
+    uint64_t next_position, durable_position, epoch, salt;
+    uint64_t commands_waiting, aggregates, ids, processes_waiting, timers;
+    struct sl_histogram command; /* submitted to answered */
+    struct sl_histogram append;  /* handed to the store to durable */
+    bool failed_now;             /* the log takes nothing until it is reopened */
+    const char *failed_why;
+};
+void sl_core_numbers(const struct sl_core_domain *domain, struct sl_domain_numbers *out);
+
+/* Views of a domain, by place; name in view shape. */
+size_t sl_core_view_count(const struct sl_core_domain *domain);
+struct sl_view_table *sl_core_view_at(const struct sl_core_domain *domain, size_t place);
+
+/* What an operator should know of the log, as JSON members. */
+void sl_core_describe(struct sl_core_domain *domain, struct sl_buf *out);
+
+#endif
