@@ -147,6 +147,29 @@ struct sl_wait {
 void sl_core_wait(struct sl_wait *wait);
 void sl_core_wait_cancel(struct sl_wait *wait); /* `done` is not called */
 
+/* One row, for whoever asks: waits for the position, fetches the row if it is not in memory. */
+enum sl_lookup_end { SL_LOOKUP_ROW = 1, SL_LOOKUP_NONE, SL_LOOKUP_LATE, SL_LOOKUP_BROKEN };
+struct sl_lookup {
+    struct sl_core_domain *domain;
+    struct sl_view_table *view;
+    struct sl_text key; /* lives until `done` */
+    uint64_t position;  /* all below must be applied; 0: whatever is there now */
+    int64_t until_ns;   /* monotonic */
+    /* Once; from inside sl_core_lookup when no waiting is needed. `row` (else NULL) is borrowed for the call;
+     * `position` is what the view has applied. */
+    void (*done)(struct sl_lookup *lookup, enum sl_lookup_end end, const struct sl_view_row *row,
+                 uint64_t position);
+    void *user;
+    struct sl_wait wait; /* internal */
+    struct sl_lookup *next, **link; /* internal */
+};
+void sl_core_lookup(struct sl_lookup *lookup);
+void sl_core_lookup_cancel(struct sl_lookup *lookup); /* `done` is not called */
+
+/* Doors call this once for each query they answer by themselves (sl_view_lookup): while readers are
+ * about, the engine does not block on the disk itself. */
+void sl_core_saw_reader(struct sl_core *core);
+
 /* ---- Reading a log -------------------------------------------------------------------------------- */
 
 /* Reads events as JSON objects: {"position", "type", "stream", "revision", "time", "command", "body"}. */
