@@ -3,8 +3,8 @@
  *
  * It gets whole rows with their version; of two versions of a row the greater stays, and a tie
  * changes nothing, so that applying twice or late does no harm. Its checkpoint is kept with it and
- * says how far the copy goes: {log, salt, generation, position}. Another log, salt or generation is
- * another copy (P9): `put` answers SL_CONFLICT until `start` has been called for it.
+ * says how far the copy goes: {log, salt, generation, digest, position}. Another log, salt, generation
+ * or digest is another copy (P9): `put` answers SL_CONFLICT until `start` has been called for it.
  *
  * Calls block; one thread uses a mirror at a time.
  */
@@ -29,7 +29,8 @@ struct sl_mirror_ops {
     /* Begins a copy of this log, salt and generation from nothing; rows of another are gone. */
     enum sl_err (*start)(struct sl_mirror *mirror, const struct sl_view_shape *shape,
                          const struct sl_checkpoint *checkpoint, struct sl_error *error);
-    /* Puts rows and moves the checkpoint on, both or neither visible after a crash, or rows first. */
+    /* Puts rows and moves the checkpoint on (never back), both or neither visible after a crash, or
+     * rows first. */
     enum sl_err (*put)(struct sl_mirror *mirror, const struct sl_view_shape *shape,
                        const struct sl_row_change *changes, size_t count,
                        const struct sl_checkpoint *checkpoint, struct sl_error *error);

@@ -25,7 +25,8 @@ struct sl_view_shape {
     const char *domain;
     const struct sl_view *view;
     struct sl_place key;
-    struct sl_place indexes[SL_INDEXES_MAX]; /* as view->indexes; the key follows as the last word */
+    struct sl_place indexes[SL_INDEXES_MAX]; /* as view->indexes; rows equal there are in key order */
+    struct sl_place search; /* of texts; count 0: the view cannot be searched */
     uint64_t digest; /* of record, key, indexes, search, version: another digest is another build */
 };
 
@@ -34,7 +35,7 @@ struct sl_checkpoint {
     struct sl_uuid log;
     uint64_t salt;
     uint64_t position;
-    uint64_t generation; /* counts builds, from 1; 0: nothing there */
+    uint64_t generation; /* counts builds, from 1 */
     uint64_t digest;     /* of the shape it was built with */
 };
 
@@ -51,7 +52,8 @@ struct sl_row_found {
     uint64_t version;
 };
 
-/* A stretch of an index (or of the key's own order, `index` -1). */
+/* A stretch of an index (or of the key's own order, `index` -1). Order is that of the values: numbers
+ * and times by size, texts, UUIDs and names by bytes; an absent optional value comes first. */
 struct sl_list_query {
     int index;
     uint32_t equal_count; /* this many leading fields must equal those of `equal` */
@@ -83,6 +85,7 @@ struct sl_view_store_options {
     const char *location; /* a folder */
     const char *(*setting)(void *context, const char *key);
     void *context;
+    void *wrapped; /* of a decorator alone: what it decorates (view_store_fault.h, mirror_fault.h) */
 };
 
 struct sl_view_store_ops {
@@ -94,17 +97,22 @@ struct sl_view_store_ops {
                         struct sl_view_store **out, struct sl_error *error);
 
     /* Writer. Makes or opens what the view needs and tells how far it is applied. A build with
-     * another digest is discarded (checkpoint zeroed): the view starts over. */
+     * another digest, or one that cannot be read, is discarded: the view starts over. Then, and
+     * where there was none, log, salt, position and digest are zero, and `generation` still counts
+     * the builds made before. What was damaged is kept aside: SL_OK, with error->code SL_CORRUPT and
+     * a message that names file and place. Attaching again after SL_CORRUPT is how a view recovers;
+     * readers opened before then see the old rows and must be opened anew. */
     enum sl_err (*attach)(struct sl_view_store *store, const struct sl_view_shape *shape,
                           struct sl_checkpoint *out, struct sl_error *error);
 
-    /* Writer. One transaction: all changes and the checkpoint, durable or not at all. A key occurs
-     * once. Sorted by key is fastest. */
+    /* Writer. One transaction: all changes and the checkpoint, or nothing (V1), visible to readers
+     * when it returns. A power loss may take back the last ones, whole, in reverse order. A key
+     * occurs once. */
     enum sl_err (*apply)(struct sl_view_store *store, const struct sl_view_shape *shape,
                          const struct sl_row_change *changes, size_t count,
                          const struct sl_checkpoint *checkpoint, struct sl_error *error);
 
-    /* Writer. Empties the view (rows and checkpoint), durably. */
+    /* Writer. Empties the view, rows and checkpoint; `generation` still counts the builds. */
     enum sl_err (*clear)(struct sl_view_store *store, const struct sl_view_shape *shape,
                          struct sl_error *error);
 
@@ -136,7 +144,13 @@ struct sl_view_reader {
 
 /* ---- Wrappers: what callers use --------------------------------------------------------------- */
 
-/* Compiles a view's places. SL_INVALID names view and field. */
+/* Does the checkpoint say that a build is there at all? */
+static inline bool sl_checkpoint_exists(const struct sl_checkpoint *checkpoint)
+{
+    return !sl_uuid_is_nil(checkpoint->log);
+}
+
+/* Compiles a view's places. SL_INVALID names view and field. Key fields may not be optional. */
 enum sl_err sl_view_shape_init(struct sl_view_shape *shape, const char *domain,
                                const struct sl_view *view, struct sl_error *error) SL_USE_RESULT;
 
