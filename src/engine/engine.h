@@ -13,6 +13,8 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/env.h"
+#include "base/histogram.h"
+#include "command/submission.h"
 #include "contracts/event_store.h"
 #include "record/json.h"
 #include "view/view.h"
@@ -71,46 +73,6 @@ const struct sl_command *sl_core_command(const struct sl_core_domain *domain, st
 struct sl_view_table *sl_core_view(const struct sl_core_domain *domain, struct sl_text name);
 
 /* ---- Commands ------------------------------------------------------------------------------------ */
-
-struct sl_event_made {
-    struct sl_text type;
-    struct sl_text stream;
-    uint64_t revision;
-    uint64_t position;
-};
-
-/* An outcome, as it leaves the engine: all of it is durable, and borrowed for the call of `done`. */
-struct sl_outcome {
-    int status; /* 201 accepted; 202 accepted, a strong view is late; 409 another revision or log; 422 refused or id
-                   reused; 503 not accepted or outcome unknown (see rule) */
-    struct sl_text rule;    /* the refusal's name, "id_reused", "unexpected_revision", "overloaded", "not_ready", "log_failed",
-                               "outcome_unknown", …; empty when accepted */
-    struct sl_text message; /* for people, {field}s filled in */
-    struct sl_uuid id;
-    bool repeated;          /* answered from memory: this id had been carried out before */
-    uint64_t position;      /* the outcome reflects all below it */
-    const struct sl_event_made *events; /* also of a repeat */
-    size_t event_count;
-};
-
-/* One command on its way. The caller owns the struct and all it points at until `done`. */
-struct sl_submission {
-    const struct sl_command *command;
-    const void *body;         /* a validated struct of the command's record */
-    struct sl_uuid id;        /* not nil */
-    struct sl_uuid digest;    /* of the body's bytes as they came, and the principal's name */
-    const struct sl_principal *principal;
-    bool has_expected;        /* the first need's stream must stand at this revision: */
-    uint64_t expected_events; /* number of events in it (revision + 1; 0: no stream yet) */
-    bool from_process;
-    /* Exactly once; may be called from inside sl_core_submit only when refused before any work
-     * (overloaded, not ready). */
-    void (*done)(struct sl_submission *submission, const struct sl_outcome *outcome);
-    void *user;
-    /* The engine's own. */
-    struct sl_submission *next;
-    void *work;
-};
 
 void sl_core_submit(struct sl_core_domain *domain, struct sl_submission *submission);
 
@@ -197,14 +159,6 @@ void sl_core_watch(struct sl_core_domain *domain, struct sl_log_watch *watch);
 void sl_core_unwatch(struct sl_core_domain *domain, struct sl_log_watch *watch);
 
 /* ---- Numbers --------------------------------------------------------------------------------------- */
-
-/* Counts of durations: bucket i counts those below 2^i microseconds. */
-struct sl_histogram {
-    uint64_t buckets[32];
-    uint64_t count;
-    uint64_t sum_ns;
-};
-void sl_histogram_add(struct sl_histogram *histogram, int64_t ns);
 
 struct sl_domain_numbers {
     uint64_t accepted, refused, repeated, failed;

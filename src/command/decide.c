@@ -1,0 +1,164 @@
+#include "command/decide.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "record/json.h"
+#include "record/value.h"
+
+/* A body for events that cannot be taken any more, so that `decide` may go on writing: the whole
+ * decision is thrown away afterwards. */
+static _Thread_local _Alignas(16) uint8_t scrap[64 * 1024];
+
+void sl_decision_reset(struct sl_decision *decision, struct sl_arena *arena, size_t need_count)
+{
+    decision->arena = arena;
+    decision->need_count = need_count;
+    decision->count = 0;
+    decision->rule = decision->message = NULL;
+    decision->failed = SL_OK;
+}
+
+void sl_decision_close(struct sl_decision *decision)
+{
+    free(decision->events);
+    *decision = (struct sl_decision){0};
+}
+
+static bool grow(struct sl_decision *decision)
+{
+    const size_t capacity = decision->capacity ? decision->capacity * 2 : 16;
+    struct sl_emitted *events = realloc(decision->events, capacity * sizeof *events);
+
+    if (!events)
+        return false;
+    decision->events = events;
+    decision->capacity = capacity;
+    return true;
+}
+
+static void *spoil(struct sl_decision *out, enum sl_err why, size_t size)
+{
+    SL_ASSERT(size <= sizeof scrap, "M1");
+    if (!out->failed)
+        out->failed = why;
+    memset(scrap, 0, size);
+    return scrap;
+}
+
+void *sl_emit(struct sl_decision *out, const struct sl_event_type *type, size_t need)
+{
+    const size_t size = type->record->size;
+
+    if (need >= out->need_count)
+        return spoil(out, SL_INVALID, size);
+    if (out->count == SL_DECISION_EVENTS_MAX)
+        return spoil(out, SL_LIMIT, size);
+    if (out->count == out->capacity && !grow(out))
+        return spoil(out, SL_NO_MEMORY, size);
+    void *body = sl_arena_zeroed(out->arena, 1, size);
+    if (!body)
+        return spoil(out, SL_NO_MEMORY, size);
+    out->events[out->count++] = (struct sl_emitted){type, body, need};
+    return body;
+}
+
+void *sl_room(struct sl_decision *out, size_t count, size_t size)
+{
+    void *room = sl_arena_zeroed(out->arena, count, size);
+
+    if (!room && count * size <= sizeof scrap)
+        return spoil(out, SL_NO_MEMORY, count * size);
+    SL_ASSERT(room, "M1");
+    return room;
+}
+
+enum sl_verdict sl_refuse(struct sl_decision *out, const char *rule, const char *message)
+{
+    out->rule = rule;
+    out->message = message;
+    return SL_REFUSED;
+}
+
+size_t sl_need_key(struct sl_needs *out, const struct sl_aggregate *aggregate, struct sl_text key)
+{
+    for (size_t i = 0; i < out->count; i++)
+        if (out->asked[i].aggregate == aggregate && sl_text_equals(out->asked[i].key, key))
+            return i;
+    if (out->count == SL_NEEDS_MAX || key.len > SL_PLACE_BYTES_MAX) {
+        out->failed = SL_LIMIT;
+        return 0;
+    }
+    struct sl_text copy = sl_arena_text(out->arena, key);
+    if (key.len > 0 && !copy.ptr) {
+        out->failed = SL_NO_MEMORY;
+        return 0;
+    }
+    out->asked[out->count] = (struct sl_asked){aggregate, copy};
+    return out->count++;
+}
+
+struct sl_text sl_key_of(struct sl_needs *out, enum sl_kind kind, const void *value)
+{
+    const struct sl_field field = {.name = "key", .kind = kind};
+    const struct sl_place place = {1, {&field}};
+    struct sl_buf buf = {.bytes_max = 4 * SL_PLACE_BYTES_MAX};
+    struct sl_text key = {0};
+
+    if (sl_place_write_values(&place, &value, 1, &buf) == SL_OK)
+        key = sl_arena_text(out->arena, sl_buf_as_text(&buf));
+    else
+        out->failed = SL_LIMIT;
+    sl_buf_close(&buf);
+    return key;
+}
+
+enum sl_verdict sl_decide(const struct sl_command *command, const struct sl_case *c,
+                          struct sl_decision *decision)
+{
+    enum sl_verdict verdict = command->decide(c, decision);
+
+    if (verdict == SL_REFUSED) {
+        SL_ASSERT(decision->rule, "a refusal names its rule");
+        if (command->ids != SL_BY_DOMAIN)
+            decision->count = 0;
+    }
+    return verdict;
+}
+
+static const struct sl_field *field_named(const struct sl_record *record, const char *name,
+                                          size_t len)
+{
+    for (uint32_t i = 0; i < record->field_count; i++)
+        if (strlen(record->fields[i].name) == len && memcmp(record->fields[i].name, name, len) == 0)
+            return &record->fields[i];
+    return NULL;
+}
+
+void sl_message_fill(struct sl_buf *out, const char *message, const struct sl_record *record,
+                     const void *command)
+{
+    for (const char *p = message; *p; p++) {
+        const char *end = *p == '{' ? strchr(p, '}') : NULL;
+        const struct sl_field *field =
+            end ? field_named(record, p + 1, (size_t)(end - p - 1)) : NULL;
+
+        if (!field || field->personal_of) {
+            sl_buf_byte(out, (uint8_t)*p);
+            continue;
+        }
+        const void *value = (const uint8_t *)command + field->offset;
+        if (field->kind == SL_LIST_KIND || field->kind == SL_NESTED || field->kind == SL_MONEY)
+            sl_json_write_value(out, field, value);
+        else
+            sl_value_write(out, field, value);
+        p = end;
+    }
+}
+
+void sl_stream_name(struct sl_buf *out, const char *aggregate, struct sl_text key)
+{
+    sl_buf_append(out, aggregate, strlen(aggregate));
+    sl_buf_byte(out, '/');
+    sl_buf_text(out, key);
+}

@@ -1,0 +1,46 @@
+/* A command on its way in, and its outcome on the way out. */
+#ifndef SL_COMMAND_SUBMISSION_H
+#define SL_COMMAND_SUBMISSION_H
+
+#include <sluice/domain.h>
+
+#include "base/error.h"
+
+struct sl_event_made {
+    struct sl_text type;
+    struct sl_text stream;
+    uint64_t revision;
+    uint64_t position;
+};
+
+/* An outcome as it leaves: all that it depends on is durable (L2). Borrowed for the call of `done`. */
+struct sl_outcome {
+    int status;             /* 201 accepted; 202 accepted, a strong view is late; 409 another revision;
+                               422 refused, or the id was used for something else; 503 not accepted,
+                               or nobody knows (see rule) */
+    struct sl_text rule;    /* the refusal's name, "id_reused", "unexpected_revision", "overloaded",
+                               "closing", "log_failed", "outcome_unknown"; empty when accepted */
+    struct sl_text message; /* for people, {field}s filled in */
+    struct sl_uuid id;
+    bool repeated;          /* answered from memory: this id had been carried out before */
+    uint64_t position;      /* the outcome reflects all below it */
+    const struct sl_event_made *events; /* also of a repeat */
+    size_t event_count;
+};
+
+/* The caller owns the struct and all it points at until `done`. */
+struct sl_submission {
+    const struct sl_command *command;
+    const void *body;      /* a validated struct of the command's record */
+    struct sl_uuid id;     /* not nil */
+    struct sl_uuid digest; /* of the body's bytes as they came, and the principal's name */
+    const struct sl_principal *principal;
+    bool has_expected;     /* the first need's stream must hold this many events: */
+    uint64_t expected_events;
+    /* Exactly once; from inside the call that submits only when refused before any work
+     * (overloaded, closing). */
+    void (*done)(struct sl_submission *submission, const struct sl_outcome *outcome);
+    void *user;
+};
+
+#endif
