@@ -38,6 +38,10 @@ enum sl_err posix_fail(struct sl_error *error, const char *operation, const char
         return sl_fail(error, SL_NOT_FOUND, "cannot %s %s: no such file or folder", operation, path);
     case EEXIST:
         return sl_fail(error, SL_CONFLICT, "cannot %s %s: it exists already", operation, path);
+    case ENOTEMPTY:
+        return sl_fail(error, SL_CONFLICT, "cannot %s %s: it is not empty", operation, path);
+    case EISDIR:
+        return sl_fail(error, SL_INVALID, "cannot %s %s: it is a folder", operation, path);
     case ENOSPC:
         return sl_fail(error, SL_LIMIT, "cannot %s %s: the disk is full", operation, path);
     case EDQUOT:
@@ -82,10 +86,11 @@ enum sl_err posix_open(struct sl_env *env, const char *path, unsigned flags, str
     }
     struct stat status;
     if (fstat(posix->fd, &status) == 0 && S_ISDIR(status.st_mode)) {
-        /* Opened for writing, a folder fails by itself. */
+        /* The kernel refuses this itself only for writing. */
         close(posix->fd);
         free(posix);
-        return sl_fail(error, SL_INVALID, "cannot open %s: it is a folder", path);
+        errno = EISDIR;
+        return posix_fail(error, "open", path);
     }
     if ((flags & SL_OPEN_DIRECT) && (flags & SL_OPEN_WRITE))
         posix->direct_fd = open_again(path, O_RDWR | O_DIRECT);
