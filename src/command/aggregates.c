@@ -1,0 +1,177 @@
+#include "command/aggregates.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "record/pack.h"
+
+static bool same(const void *value, struct sl_slice key)
+{
+    const struct sl_held *held = value;
+    return held->name.len == key.len && memcmp(held->name.ptr, key.ptr, key.len) == 0;
+}
+
+static struct sl_slice key_of(struct sl_text name)
+{
+    return (struct sl_slice){(const uint8_t *)name.ptr, name.len};
+}
+
+void sl_aggregates_init(struct sl_aggregates *aggregates, size_t bytes_max)
+{
+    *aggregates = (struct sl_aggregates){.table = {.same = same}, .bytes_max = bytes_max};
+}
+
+void sl_held_free(struct sl_held *held)
+{
+    free(held->state);
+    free(held);
+}
+
+static void unlink_held(struct sl_aggregates *aggregates, struct sl_held *held)
+{
+    if (held->newer)
+        held->newer->older = held->older;
+    else
+        aggregates->newest = held->older;
+    if (held->older)
+        held->older->newer = held->newer;
+    else
+        aggregates->oldest = held->newer;
+    held->newer = held->older = NULL;
+}
+
+static void link_newest(struct sl_aggregates *aggregates, struct sl_held *held)
+{
+    held->older = aggregates->newest;
+    if (held->older)
+        held->older->newer = held;
+    else
+        aggregates->oldest = held;
+    aggregates->newest = held;
+}
+
+static void drop(struct sl_aggregates *aggregates, struct sl_held *held)
+{
+    unlink_held(aggregates, held);
+    sl_table_remove(&aggregates->table, held->hash, held);
+    aggregates->bytes -= held->bytes;
+    if (held->stage == SL_HELD_LOADING)
+        held->orphan = true;
+    else
+        sl_held_free(held);
+}
+
+void sl_aggregates_drop_all(struct sl_aggregates *aggregates)
+{
+    while (aggregates->oldest) {
+        SL_ASSERT(aggregates->oldest->pins == 0, "T1");
+        drop(aggregates, aggregates->oldest);
+    }
+}
+
+void sl_aggregates_close(struct sl_aggregates *aggregates)
+{
+    while (aggregates->oldest)
+        drop(aggregates, aggregates->oldest);
+    sl_table_close(&aggregates->table);
+}
+
+struct sl_held *sl_aggregates_find(const struct sl_aggregates *aggregates, struct sl_text name)
+{
+    return sl_table_find(&aggregates->table, sl_hash64(name.ptr, name.len, 0), key_of(name));
+}
+
+static struct sl_held *make(const struct sl_aggregate *aggregate, struct sl_text name, uint64_t hash)
+{
+    struct sl_held *held = calloc(1, sizeof *held + name.len);
+    void *state = calloc(1, aggregate->record->size);
+
+    if (!held || !state) {
+        free(held);
+        free(state);
+        return NULL;
+    }
+    char *text = (char *)(held + 1);
+    memcpy(text, name.ptr, name.len);
+    held->aggregate = aggregate;
+    held->hash = hash;
+    held->name = (struct sl_text){text, name.len};
+    held->state = state;
+    held->flat = sl_record_is_flat(aggregate->record);
+    held->bytes = sizeof *held + name.len + aggregate->record->size + 32;
+    return held;
+}
+
+struct sl_held *sl_aggregates_pin(struct sl_aggregates *aggregates,
+                                  const struct sl_aggregate *aggregate, struct sl_text name)
+{
+    const uint64_t hash = sl_hash64(name.ptr, name.len, 0);
+    struct sl_held *held = sl_table_find(&aggregates->table, hash, key_of(name));
+
+    if (held) {
+        if (aggregates->newest != held) {
+            unlink_held(aggregates, held);
+            link_newest(aggregates, held);
+        }
+    } else {
+        held = make(aggregate, name, hash);
+        if (!held)
+            return NULL;
+        if (sl_table_add(&aggregates->table, hash, held) != SL_OK) {
+            sl_held_free(held);
+            return NULL;
+        }
+        link_newest(aggregates, held);
+        aggregates->bytes += held->bytes;
+    }
+    held->pins++;
+    return held;
+}
+
+void sl_aggregates_unpin(struct sl_aggregates *aggregates, struct sl_held *held)
+{
+    (void)aggregates;
+    SL_ASSERT(held->pins > 0, "T1");
+    held->pins--;
+}
+
+void sl_held_evolve(struct sl_held *held, const struct sl_event *event)
+{
+    held->aggregate->evolve(held->state, event);
+}
+
+enum sl_err sl_held_settle(struct sl_aggregates *aggregates, struct sl_held *held)
+{
+    if (held->flat)
+        return SL_OK;
+
+    const struct sl_record *record = held->aggregate->record;
+    const size_t size = sl_record_copy_size(record, held->state);
+    void *memory = aligned_alloc(16, (size + 15) / 16 * 16);
+
+    if (!memory)
+        return SL_NO_MEMORY;
+    sl_record_copy(record, held->state, memory);
+    free(held->state);
+    held->state = memory;
+
+    const size_t bytes = sizeof *held + held->name.len + size + 32;
+    if (!held->orphan)
+        aggregates->bytes += bytes - held->bytes;
+    held->bytes = bytes;
+    return SL_OK;
+}
+
+void sl_aggregates_trim(struct sl_aggregates *aggregates, uint64_t durable)
+{
+    struct sl_held *held = aggregates->oldest;
+
+    /* A few at a time: a turn must not pause for it. */
+    for (int looked = 0; held && looked < 64 && aggregates->bytes > aggregates->bytes_max; looked++) {
+        struct sl_held *next = held->newer;
+        if (held->pins == 0 && held->stage != SL_HELD_LOADING && held->touched <= durable)
+            drop(aggregates, held);
+        held = next;
+    }
+}

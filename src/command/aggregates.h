@@ -1,0 +1,73 @@
+/*
+ * Aggregates held in memory: states that decide, with how far each has been read from the log.
+ *
+ * A pinned aggregate stays; others may be dropped when memory is over its ceiling, once all that
+ * touched them is durable, since the log can give them back. Owned by the engine's thread.
+ */
+#ifndef SL_COMMAND_AGGREGATES_H
+#define SL_COMMAND_AGGREGATES_H
+
+#include <sluice/domain.h>
+
+#include "base/table.h"
+
+struct sl_need_slot;
+
+enum sl_held_stage {
+    SL_HELD_NEW = 0, /* nothing read yet */
+    SL_HELD_LOADING, /* its history is being read */
+    SL_HELD_READY,
+};
+
+struct sl_held {
+    const struct sl_aggregate *aggregate;
+    uint64_t hash;
+    struct sl_text name; /* "account/7"; lies behind the struct */
+    void *state;
+    bool flat;
+    bool orphan;  /* no longer in the table: freed when its read comes back */
+    uint8_t stage;
+    uint32_t pins;
+    uint64_t loaded;       /* all events below have been evolved */
+    uint64_t touched;      /* one past the last event of this reign that concerns it */
+    uint64_t stream_count; /* events in its own stream: the next revision */
+    struct sl_need_slot *waiters;
+    struct sl_held *newer, *older;
+    size_t bytes;
+};
+
+struct sl_aggregates {
+    struct sl_table table;
+    struct sl_held *newest, *oldest; /* in the order of use */
+    size_t bytes;
+    size_t bytes_max;
+};
+
+void sl_aggregates_init(struct sl_aggregates *aggregates, size_t bytes_max);
+void sl_aggregates_close(struct sl_aggregates *aggregates);
+
+/* The one that is held, or NULL. */
+struct sl_held *sl_aggregates_find(const struct sl_aggregates *aggregates, struct sl_text name);
+
+/* The same, made (stage NEW, state zeroed) if it is not held; pinned. NULL: no memory. */
+struct sl_held *sl_aggregates_pin(struct sl_aggregates *aggregates,
+                                  const struct sl_aggregate *aggregate, struct sl_text name);
+void sl_aggregates_unpin(struct sl_aggregates *aggregates, struct sl_held *held);
+
+/* Applies an event that concerns it. What the state takes by pointer must live until settled. */
+void sl_held_evolve(struct sl_held *held, const struct sl_event *event);
+
+/* Makes the state stand alone. */
+enum sl_err sl_held_settle(struct sl_aggregates *aggregates, struct sl_held *held) SL_USE_RESULT;
+
+/* Drops resting ones, the longest unused first, until memory is under its ceiling. `durable`: all
+ * below is durable. */
+void sl_aggregates_trim(struct sl_aggregates *aggregates, uint64_t durable);
+
+/* Drops all: nothing may be pinned. Those that are LOADING become orphans. */
+void sl_aggregates_drop_all(struct sl_aggregates *aggregates);
+
+/* Frees an orphan. */
+void sl_held_free(struct sl_held *held);
+
+#endif

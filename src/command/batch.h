@@ -1,0 +1,97 @@
+/*
+ * The open batch: events and outcomes that will become durable together, and the commands that wait
+ * for it.
+ */
+#ifndef SL_COMMAND_BATCH_H
+#define SL_COMMAND_BATCH_H
+
+#include "base/buf.h"
+#include "command/aggregates.h"
+#include "command/ids.h"
+#include "command/submission.h"
+#include "contracts/event_store.h"
+#include "model/model.h"
+
+#define SL_BATCH_EVENTS_MAX 16384
+#define SL_BATCH_BYTES_MAX (8u << 20) /* a batch is closed over this; the store takes 16 MiB */
+
+struct sl_writer;
+struct sl_work;
+
+/* One aggregate that a command needs, and its place among those who wait for it. */
+struct sl_need_slot {
+    struct sl_held *held;
+    struct sl_work *work;
+    struct sl_need_slot *next_waiter;
+    bool waits;
+};
+
+#define SL_WORK_SLOTS 4
+
+/* A command in work. */
+struct sl_work {
+    struct sl_work *next;
+    struct sl_submission *submission;
+    const struct sl_command_model *command;
+    int64_t submitted_ns;
+    struct sl_arena arena; /* taken only for needs beyond the table's */
+    struct sl_need_slot own_slots[SL_WORK_SLOTS];
+    struct sl_need_slot *slots;
+    size_t slot_count;
+    uint32_t missing; /* needs that are being loaded */
+    uint32_t rounds;
+    /* The answer. */
+    int status;
+    bool repeated;
+    bool recall; /* a repeat whose events must be read from the log */
+    const char *rule;
+    const char *message;
+    uint64_t position;
+    size_t first_event; /* in the batch */
+    size_t event_count;
+};
+
+struct sl_batch {
+    struct sl_append append; /* first: it is the message */
+    struct sl_writer *writer;
+    struct sl_batch *next_free;
+    struct sl_arena arena;
+    struct sl_buf pack;
+    struct sl_stored_event *stored;
+    struct sl_event *events; /* the same, as live structs: valid until the batch is reset */
+    size_t event_count, event_capacity;
+    struct sl_stored_outcome *outcomes;
+    size_t outcome_count, outcome_capacity;
+    const struct sl_schema **schemas;
+    size_t schema_count, schema_capacity;
+    struct sl_work *works, **works_end;
+    size_t work_count;
+    size_t bytes;
+    int64_t handed_ns;
+};
+
+struct sl_batch *sl_batch_new(struct sl_writer *writer);
+void sl_batch_reset(struct sl_batch *batch);
+void sl_batch_free(struct sl_batch *batch);
+
+static inline bool sl_batch_is_full(const struct sl_batch *batch)
+{
+    return batch->bytes >= SL_BATCH_BYTES_MAX || batch->event_count >= SL_BATCH_EVENTS_MAX;
+}
+
+void sl_batch_add_work(struct sl_batch *batch, struct sl_work *work);
+
+/* Adds an event whose body lives in the batch's arena. Position, revision and tags are given by the
+ * caller. Returns its place, or SIZE_MAX: no memory (the batch is unchanged). SL_LIMIT cases: a body
+ * over 1 MiB, a tag over 128 bytes; `*err` says which. */
+size_t sl_batch_add_event(struct sl_batch *batch, const struct sl_event_model *model,
+                          const struct sl_schema *schema, struct sl_event event, enum sl_err *err);
+
+/* Takes events behind `event_count` out again. */
+void sl_batch_cut(struct sl_batch *batch, size_t event_count, size_t bytes);
+
+enum sl_err sl_batch_add_outcome(struct sl_batch *batch,
+                                 struct sl_stored_outcome outcome) SL_USE_RESULT;
+enum sl_err sl_batch_add_schema(struct sl_batch *batch, const struct sl_schema *schema) SL_USE_RESULT;
+
+#endif
