@@ -21,7 +21,11 @@ static void tidy(char *message, size_t room, size_t wanted)
     size_t start = len;
     while (start > 0 && ((unsigned char)message[start - 1] & 0xC0) == 0x80)
         start--;
-    if (start > 0 && (unsigned char)message[start - 1] >= 0xC0)
+    if (start == 0)
+        return;
+    const unsigned char lead = (unsigned char)message[start - 1];
+    const size_t wants = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
+    if (len - (start - 1) < wants)
         message[start - 1] = '\0';
 }
 
