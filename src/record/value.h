@@ -7,26 +7,37 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
-/* Appends without quotes: "2026-11-20", "2026-11-20T10:00:00.5Z", "550e8400-…", "10.50", 128-bit digits. */
+/* Append without quotes: "2026-11-20", "2026-11-20T10:00:00.5Z", "550e8400-…", "10.50", 128-bit
+ * digits. A date outside of the years 0001 to 9999 is written as the nearest one inside. */
 void sl_value_write_uuid(struct sl_buf *buf, struct sl_uuid value);
 void sl_value_write_date(struct sl_buf *buf, struct sl_date value);
 void sl_value_write_time(struct sl_buf *buf, struct sl_time value);
 void sl_value_write_u128(struct sl_buf *buf, sl_u128 value);
 void sl_value_write_decimal(struct sl_buf *buf, struct sl_decimal value);
-void sl_value_write_double(struct sl_buf *buf, double value); /* the shortest that reads back equal */
+/* The shortest digits that read back equal, as a JSON number; "null" where it is not finite. */
+void sl_value_write_double(struct sl_buf *buf, double value);
 
-/* Strict readers: the whole text or false, output untouched on false. */
+/* Strict readers: the whole text or false, output untouched on false. Numbers as in JSON: no plus,
+ * no leading zeros, no white space. Times have seconds from 00 to 59 (a leap second has no place in
+ * a count of nanoseconds), up to nine decimals, and Z or an offset, which is turned into UTC. */
 bool sl_value_read_uuid(struct sl_text text, struct sl_uuid *out);
 bool sl_value_read_date(struct sl_text text, struct sl_date *out);
-bool sl_value_read_time(struct sl_text text, struct sl_time *out); /* offsets are turned into UTC */
+bool sl_value_read_time(struct sl_text text, struct sl_time *out);
 bool sl_value_read_u128(struct sl_text text, sl_u128 *out);
 bool sl_value_read_i64(struct sl_text text, int64_t *out);
 bool sl_value_read_u64(struct sl_text text, uint64_t *out);
 bool sl_value_read_decimal(struct sl_text text, struct sl_decimal *out);
-bool sl_value_read_double(struct sl_text text, double *out);
+bool sl_value_read_double(struct sl_text text, double *out); /* finite */
 
-/* A scalar field's value (any kind but list, nested, money) as text, and back into `value`. Chars are zero-filled; texts
- * are copied into `arena`. */
+/* Does the text follow the grammar of a JSON number? */
+bool sl_value_is_number(struct sl_text text);
+
+/* Well-formed UTF-8 without NUL: what every store can keep. */
+bool sl_value_is_text(struct sl_text text);
+
+/* A scalar field's value (any kind but list, nested, money) as text, and back into `value`. Chars are
+ * zero-filled; texts are copied into `arena`. Neither looks at ranges and lengths, nor at whether an
+ * optional value is there. An enumeration's number that has no name is written as digits. */
 void sl_value_write(struct sl_buf *buf, const struct sl_field *field, const void *value);
 bool sl_value_read(const struct sl_field *field, struct sl_text text, struct sl_arena *arena,
                    void *value);
@@ -34,7 +45,7 @@ bool sl_value_read(const struct sl_field *field, struct sl_text text, struct sl_
 /* As big as an enumeration's number, from 0; -1: no such name. */
 int sl_value_enum(const struct sl_field *field, struct sl_text name);
 
-/* Is a scalar's value zero, nil or empty? */
+/* Is the value zero, nil or empty? A nested record is where all of its fields are. */
 bool sl_value_is_empty(const struct sl_field *field, const void *value);
 
 #endif
