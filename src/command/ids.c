@@ -25,12 +25,12 @@ static struct sl_slice key_of(const struct sl_uuid *id)
     return (struct sl_slice){id->bytes, sizeof id->bytes};
 }
 
-void sl_ids_init(struct sl_ids *ids, uint32_t window_s)
+void sl_ids_init(struct sl_id_window *ids, uint32_t window_s)
 {
-    *ids = (struct sl_ids){.table = {.same = same}, .window_s = window_s};
+    *ids = (struct sl_id_window){.table = {.same = same}, .window_s = window_s};
 }
 
-void sl_ids_close(struct sl_ids *ids)
+void sl_ids_close(struct sl_id_window *ids)
 {
     for (struct sl_id_slab *slab = ids->oldest, *next; slab; slab = next) {
         next = slab->next;
@@ -42,13 +42,13 @@ void sl_ids_close(struct sl_ids *ids)
     ids->oldest = ids->newest = NULL;
 }
 
-static bool is_old(const struct sl_ids *ids, const struct sl_known_id *known, uint32_t now_s)
+static bool is_old(const struct sl_id_window *ids, const struct sl_known_id *known, uint32_t now_s)
 {
     /* A clock that went backwards forgets nothing. */
     return now_s > known->time_s && now_s - known->time_s > ids->window_s;
 }
 
-const struct sl_known_id *sl_ids_find(const struct sl_ids *ids, struct sl_uuid id, uint32_t now_s)
+const struct sl_known_id *sl_ids_find(const struct sl_id_window *ids, struct sl_uuid id, uint32_t now_s)
 {
     const struct sl_known_id *known =
         sl_table_find(&ids->table, sl_hash_uuid(id), key_of(&id));
@@ -57,7 +57,7 @@ const struct sl_known_id *sl_ids_find(const struct sl_ids *ids, struct sl_uuid i
 }
 
 /* status 0 marks an entry that was removed. */
-static void forget(struct sl_ids *ids, struct sl_known_id *known)
+static void forget(struct sl_id_window *ids, struct sl_known_id *known)
 {
     if (known->status != 0)
         sl_table_remove(&ids->table, sl_hash_uuid(known->id), known);
@@ -66,7 +66,7 @@ static void forget(struct sl_ids *ids, struct sl_known_id *known)
     known->status = 0;
 }
 
-void sl_ids_expire(struct sl_ids *ids, uint32_t now_s, uint32_t most)
+void sl_ids_expire(struct sl_id_window *ids, uint32_t now_s, uint32_t most)
 {
     while (ids->oldest && most > 0) {
         struct sl_id_slab *slab = ids->oldest;
@@ -86,7 +86,7 @@ void sl_ids_expire(struct sl_ids *ids, uint32_t now_s, uint32_t most)
     }
 }
 
-enum sl_err sl_ids_add(struct sl_ids *ids, struct sl_known_id known)
+enum sl_err sl_ids_add(struct sl_id_window *ids, struct sl_known_id known)
 {
     SL_ASSERT(known.status != 0, "C1");
     sl_ids_expire(ids, known.time_s, 4);
@@ -116,7 +116,7 @@ enum sl_err sl_ids_add(struct sl_ids *ids, struct sl_known_id known)
     return SL_OK;
 }
 
-void sl_ids_remove(struct sl_ids *ids, struct sl_uuid id)
+void sl_ids_remove(struct sl_id_window *ids, struct sl_uuid id)
 {
     struct sl_known_id *known = sl_table_find(&ids->table, sl_hash_uuid(id), key_of(&id));
 
@@ -124,7 +124,7 @@ void sl_ids_remove(struct sl_ids *ids, struct sl_uuid id)
         forget(ids, known);
 }
 
-size_t sl_ids_count(const struct sl_ids *ids)
+size_t sl_ids_count(const struct sl_id_window *ids)
 {
     return ids->table.count;
 }

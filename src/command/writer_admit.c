@@ -1,0 +1,341 @@
+/*
+ * Admission: a command's needs are named, found in memory or read from the log; once all of them are
+ * there, and `more` names no others, it is decided. Commands that wait for reads let others pass.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "command/writer_parts.h"
+
+enum {
+    ROUNDS_MAX = 4,
+    SLICE_NS = 1000000, /* a turn decides for at most about this long */
+    LOAD_EVENTS = 4096,
+    LOAD_BYTES = 1 << 20,
+};
+
+struct sl_work *sl_writer_take_work(struct sl_writer *writer)
+{
+    struct sl_work *work = writer->free_works;
+
+    if (work)
+        writer->free_works = work->next;
+    else
+        work = calloc(1, sizeof *work);
+    if (!work)
+        return NULL;
+    struct sl_arena arena = work->arena;
+    sl_arena_reset(&arena);
+    *work = (struct sl_work){.arena = arena};
+    work->slots = work->own_slots;
+    writer->works_out++;
+    return work;
+}
+
+/* Unpins what the command needed and keeps its struct for the next one. */
+void sl_writer_release(struct sl_writer *writer, struct sl_work *work)
+{
+    for (size_t i = 0; i < work->slot_count; i++)
+        sl_aggregates_unpin(&writer->aggregates, work->slots[i].held);
+    work->slot_count = 0;
+    work->next = writer->free_works;
+    writer->free_works = work;
+    writer->works_out--;
+}
+
+static void start_load(struct sl_writer *writer, struct sl_load *load)
+{
+    struct sl_held *held = load->held;
+    struct sl_read *read = &load->read;
+
+    held->stage = SL_HELD_LOADING;
+    writer->loads_out++;
+    *read = (struct sl_read){.message = {.reply_to = writer->options.mailbox,
+                                         .kind = SL_WRITER_LOADED},
+                             .by = SL_READ_AGGREGATE,
+                             .key = held->name,
+                             .from = held->loaded,
+                             .until = UINT64_MAX,
+                             .count_max = LOAD_EVENTS,
+                             .bytes_max = LOAD_BYTES,
+                             .arena = read->arena};
+    sl_event_store_read(writer->options.store, read);
+}
+
+static bool load(struct sl_writer *writer, struct sl_held *held)
+{
+    struct sl_load *load = calloc(1, sizeof *load);
+
+    if (!load)
+        return false;
+    load->writer = writer;
+    load->held = held;
+    start_load(writer, load);
+    return true;
+}
+
+static void wait_for(struct sl_need_slot *slot, struct sl_work *work)
+{
+    slot->work = work;
+    slot->waits = true;
+    slot->next_waiter = slot->held->waiters;
+    slot->held->waiters = slot;
+    work->missing++;
+}
+
+static bool make_room_for_slots(struct sl_work *work)
+{
+    if (work->slot_count < SL_WORK_SLOTS || work->slots != work->own_slots)
+        return work->slot_count < SL_NEEDS_MAX;
+    struct sl_need_slot *slots = sl_arena_zeroed(&work->arena, SL_NEEDS_MAX, sizeof *slots);
+    if (!slots)
+        return false;
+    SL_ASSERT(work->missing == 0, "slots move only while nobody waits on them");
+    memcpy(slots, work->own_slots, sizeof work->own_slots);
+    work->slots = slots;
+    return true;
+}
+
+/* Pins one more need and, if its history is not here, begins to read it. */
+static bool add_need(struct sl_writer *writer, struct sl_work *work,
+                     const struct sl_aggregate *aggregate, struct sl_text name)
+{
+    if (!make_room_for_slots(work))
+        return false;
+    struct sl_held *held = sl_aggregates_pin(&writer->aggregates, aggregate, name);
+    if (!held)
+        return false;
+    work->slots[work->slot_count++] = (struct sl_need_slot){.held = held};
+    /* A log that is empty below has no history to read. */
+    if (held->stage == SL_HELD_NEW && writer->log.next == 0)
+        held->stage = SL_HELD_READY;
+    return held->stage != SL_HELD_NEW || load(writer, held);
+}
+
+static void wait_where_loading(struct sl_work *work, size_t from)
+{
+    for (size_t i = from; i < work->slot_count; i++)
+        if (work->slots[i].held->stage != SL_HELD_READY)
+            wait_for(&work->slots[i], work);
+}
+
+static bool name_table_needs(struct sl_writer *writer, struct sl_work *work)
+{
+    const struct sl_command_model *command = work->command;
+
+    for (size_t i = 0; i < command->need_count; i++) {
+        const struct sl_need_model *need = &command->needs[i];
+        const char *name = need->aggregate->aggregate->name;
+
+        sl_buf_reset(&writer->scratch);
+        sl_buf_append(&writer->scratch, name, strlen(name));
+        sl_buf_byte(&writer->scratch, '/');
+        if (sl_place_write(&need->key, work->submission->body, &writer->scratch) != SL_OK ||
+            !add_need(writer, work, need->aggregate->aggregate, sl_buf_as_text(&writer->scratch)))
+            return false;
+    }
+    return true;
+}
+
+/* Asks `more` for needs beyond those the command has. Its places count on from the table's. */
+static bool name_more_needs(struct sl_writer *writer, struct sl_work *work)
+{
+    const struct sl_submission *submission = work->submission;
+    const void *states[SL_NEEDS_MAX];
+    struct sl_needs needs;
+
+    needs.arena = &work->arena;
+    needs.count = 0;
+    needs.failed = SL_OK;
+    for (size_t i = 0; i < work->slot_count; i++) {
+        const struct sl_held *held = work->slots[i].held;
+        const char *slash = memchr(held->name.ptr, '/', held->name.len);
+        const size_t skip = (size_t)(slash - held->name.ptr) + 1;
+
+        states[i] = held->state;
+        needs.asked[needs.count++] = (struct sl_asked){
+            held->aggregate, {held->name.ptr + skip, held->name.len - skip}};
+    }
+    const size_t before = needs.count;
+    const struct sl_case c = {.command = submission->body,
+                              .state = states,
+                              .state_count = before,
+                              .now = sl_env_now(writer->options.env),
+                              .id = submission->id,
+                              .principal = submission->principal};
+    work->command->command->more(&c, &needs);
+    for (size_t i = before; i < needs.count && !needs.failed; i++) {
+        sl_buf_reset(&writer->scratch);
+        sl_stream_name(&writer->scratch, needs.asked[i].aggregate->name, needs.asked[i].key);
+        if (!add_need(writer, work, needs.asked[i].aggregate, sl_buf_as_text(&writer->scratch)))
+            return false;
+    }
+    return needs.failed == SL_OK;
+}
+
+/* Brings a command on as far as it goes. False: the open batch is too full for it. */
+static bool advance(struct sl_writer *writer, struct sl_work *work)
+{
+    bool named = true;
+
+    if (work->rounds == 0) {
+        const struct sl_known_id *known =
+            sl_ids_find(&writer->ids, work->submission->id,
+                        (uint32_t)(sl_env_now(writer->options.env).ns / 1000000000));
+        if (known) {
+            sl_writer_repeat(writer, work, known);
+            return true;
+        }
+        work->rounds = 1;
+        named = name_table_needs(writer, work);
+        if (named)
+            wait_where_loading(work, 0);
+    }
+    while (named && work->missing == 0 && work->command->command->more) {
+        const size_t before = work->slot_count;
+        named = name_more_needs(writer, work);
+        if (!named || work->slot_count == before)
+            break;
+        if (work->rounds++ == ROUNDS_MAX) {
+            named = false;
+            break;
+        }
+        wait_where_loading(work, before);
+    }
+    if (!named && work->missing == 0) {
+        sl_writer_answer_failed(writer, work, "needs_too_much",
+                                "the command needs more aggregates or rounds than there may be, "
+                                "or memory is out");
+        return true;
+    }
+    return work->missing > 0 || sl_writer_decide(writer, work);
+}
+
+void sl_writer_run_queue(struct sl_writer *writer)
+{
+    const int64_t until = sl_env_monotonic(writer->options.env) + SLICE_NS;
+    unsigned done = 0;
+
+    while (writer->queue.first && !sl_batch_is_full(writer->open)) {
+        struct sl_work *work = sl_writer_list_pop(&writer->queue);
+        if (!advance(writer, work)) {
+            /* It will be decided again, first of all, for the next batch. */
+            work->next = writer->queue.first;
+            writer->queue.first = work;
+            if (!work->next)
+                writer->queue.end = &work->next;
+            writer->queue.count++;
+            return;
+        }
+        if (++done % 64 == 0 && sl_env_monotonic(writer->options.env) >= until)
+            return;
+    }
+}
+
+static enum sl_err evolve_all(struct sl_writer *writer, struct sl_load *load)
+{
+    struct sl_held *held = load->held;
+    struct sl_read *read = &load->read;
+    struct sl_error error = {0};
+
+    for (size_t i = 0; i < read->event_count; i++) {
+        const struct sl_stored_event *stored = &read->events[i];
+        struct sl_event event;
+
+        if (sl_text_equals(stored->stream, held->name))
+            held->stream_count = stored->revision + 1;
+        enum sl_err err =
+            sl_model_decode(writer->options.model, stored, &read->arena, &event, &error);
+        if (err == SL_NOT_FOUND)
+            continue; /* a type that the domain gave up says nothing to it */
+        if (err)
+            return err;
+        sl_held_evolve(held, &event);
+    }
+    return sl_held_settle(&writer->aggregates, held);
+}
+
+/* All who waited for it go on, or fail with it. */
+static void wake_waiters(struct sl_writer *writer, struct sl_held *held, bool good)
+{
+    struct sl_need_slot *slot = held->waiters;
+
+    held->waiters = NULL;
+    while (slot) {
+        struct sl_need_slot *next = slot->next_waiter;
+        struct sl_work *work = slot->work;
+
+        slot->waits = false;
+        work->missing--;
+        if (!good)
+            work->rule = "load_failed";
+        if (work->missing == 0) {
+            if (work->rule)
+                sl_writer_answer_failed(writer, work, work->rule,
+                                        "the history that decides could not be read");
+            else
+                sl_writer_list_add(&writer->queue, work);
+        }
+        slot = next;
+    }
+}
+
+static void end_load(struct sl_load *load)
+{
+    sl_arena_close(&load->read.arena);
+    free(load);
+}
+
+void sl_writer_loaded(struct sl_load *load)
+{
+    struct sl_writer *writer = load->writer;
+    struct sl_held *held = load->held;
+    struct sl_read *read = &load->read;
+
+    writer->loads_out--;
+    if (held->orphan) {
+        sl_held_free(held);
+        end_load(load);
+        return;
+    }
+    enum sl_err err = read->err ? read->err : evolve_all(writer, load);
+    if (err) {
+        /* Half a history must not decide: it is read again from its beginning, by the next command. */
+        memset(held->state, 0, held->aggregate->record->size);
+        held->stage = SL_HELD_NEW;
+        held->loaded = held->stream_count = 0;
+        wake_waiters(writer, held, false);
+        end_load(load);
+        return;
+    }
+    held->loaded = read->end ? read->durable : read->next;
+    sl_arena_reset(&read->arena);
+    if (!read->end) {
+        start_load(writer, load);
+    } else if (held->touched > read->durable) {
+        /* What concerns it is still on its way to the disk: the rest is read when it is there. */
+        load->next = writer->stale_loads;
+        writer->stale_loads = load;
+    } else {
+        held->stage = SL_HELD_READY;
+        wake_waiters(writer, held, true);
+        end_load(load);
+    }
+}
+
+void sl_writer_reload_stale(struct sl_writer *writer)
+{
+    struct sl_load *load = writer->stale_loads;
+
+    writer->stale_loads = NULL;
+    while (load) {
+        struct sl_load *next = load->next;
+        if (load->held->orphan) {
+            sl_held_free(load->held);
+            end_load(load);
+        } else {
+            start_load(writer, load);
+        }
+        load = next;
+    }
+}
