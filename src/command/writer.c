@@ -1,0 +1,506 @@
+/*
+ * The write side's life: claim the epoch, remember the id window, run, and after a failure claim
+ * again. See writer.h for what it promises, writer_admit.c, writer_decide.c and writer_answer.c for
+ * the way of a command.
+ */
+#include "command/writer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command/writer_parts.h"
+#include "record/pack.h"
+
+enum {
+    RETRY_NS = 1000000000,
+    OUTCOMES_A_READ = 16384,
+};
+
+void sl_writer_list_add(struct sl_work_list *list, struct sl_work *work)
+{
+    work->next = NULL;
+    *list->end = work;
+    list->end = &work->next;
+    list->count++;
+}
+
+struct sl_work *sl_writer_list_pop(struct sl_work_list *list)
+{
+    struct sl_work *work = list->first;
+
+    list->first = work->next;
+    if (!list->first)
+        list->end = &list->first;
+    list->count--;
+    return work;
+}
+
+static void start_claim(struct sl_writer *writer)
+{
+    struct sl_claim *claim = &writer->claim.claim;
+
+    writer->stage = SL_WRITER_CLAIMING;
+    writer->claim.under_way = true;
+    *claim = (struct sl_claim){.message = {.reply_to = writer->options.mailbox,
+                                           .kind = SL_WRITER_CLAIMED}};
+    sl_env_random(writer->options.env, &claim->salt, sizeof claim->salt);
+    sl_event_store_claim(writer->options.store, claim);
+}
+
+enum sl_err sl_writer_open(const struct sl_writer_options *options, struct sl_writer **out,
+                           struct sl_error *error)
+{
+    struct sl_writer *writer = calloc(1, sizeof *writer);
+    const size_t events = options->model->event_count;
+
+    if (!writer)
+        return sl_fail(error, SL_NO_MEMORY, "no memory for the write side");
+    writer->options = *options;
+    writer->claim.writer = writer->outcomes.writer = writer;
+    writer->queue.end = &writer->queue.first;
+    sl_aggregates_init(&writer->aggregates, options->aggregate_memory_max);
+    sl_ids_init(&writer->ids, options->id_window_s);
+    writer->schemas = calloc(events, sizeof *writer->schemas);
+    writer->schema_sent = calloc(events, sizeof *writer->schema_sent);
+    writer->open = sl_batch_new(writer);
+    if (!writer->schemas || !writer->schema_sent || !writer->open) {
+        sl_writer_close(writer);
+        return sl_fail(error, SL_NO_MEMORY, "no memory for the write side");
+    }
+    start_claim(writer);
+    *out = writer;
+    return SL_OK;
+}
+
+/* ---- Failure ------------------------------------------------------------------------------------ */
+
+static void answer_all(struct sl_writer *writer, struct sl_batch *batch, const char *rule,
+                       const char *message)
+{
+    struct sl_work *work = batch->works;
+
+    batch->works = NULL;
+    batch->works_end = &batch->works;
+    while (work) {
+        struct sl_work *next = work->next;
+        sl_writer_answer_failed(writer, work, rule, message);
+        work = next;
+    }
+}
+
+/* Commands that wait for reads hang on the aggregates that they wait for. */
+static void answer_waiting(struct sl_writer *writer)
+{
+    struct sl_held *held = writer->aggregates.oldest;
+
+    for (; held; held = held->newer) {
+        while (held->waiters) {
+            struct sl_need_slot *slot = held->waiters;
+            struct sl_work *work = slot->work;
+
+            held->waiters = slot->next_waiter;
+            if (--work->missing == 0)
+                sl_writer_answer_failed(writer, work, "log_failed",
+                                        "the log takes nothing at the moment: try again");
+        }
+    }
+}
+
+void sl_writer_fail(struct sl_writer *writer, const char *rule, const struct sl_error *error)
+{
+    static const char later[] = "the log takes nothing at the moment: try again";
+
+    snprintf(writer->why, sizeof writer->why, "%s",
+             error && error->message[0] ? error->message : "the log failed");
+    writer->log.failed = writer->why;
+    writer->log.failed_err = error ? error->code : SL_IO;
+    writer->log.ready = false;
+    writer->stage = SL_WRITER_FAILED;
+    writer->retry_ns = sl_env_monotonic(writer->options.env);
+    writer->log.next = writer->log.durable;
+    (void)rule;
+    answer_all(writer, writer->open, "log_failed", later);
+    sl_batch_reset(writer->open);
+    while (writer->queue.first)
+        sl_writer_answer_failed(writer, sl_writer_list_pop(&writer->queue), "log_failed", later);
+    answer_waiting(writer);
+    /* Above the durable position nothing is true any more; below, the log gives it back. */
+    sl_aggregates_drop_all(&writer->aggregates);
+    sl_writer_reload_stale(writer);
+    sl_ids_close(&writer->ids);
+    sl_ids_init(&writer->ids, writer->options.id_window_s);
+}
+
+/* ---- The reign begins ----------------------------------------------------------------------------- */
+
+/* Types that the log knows already keep their schemas; one whose record changed without a new version
+ * would be read wrongly. */
+static enum sl_err match_schemas(struct sl_writer *writer, const struct sl_claim *claim,
+                                 struct sl_error *error)
+{
+    const struct sl_model *model = writer->options.model;
+    struct sl_buf description = {0};
+    enum sl_err err = SL_OK;
+
+    writer->next_schema_id = 1;
+    for (size_t i = 0; i < model->event_count; i++) {
+        writer->schemas[i] = NULL;
+        writer->schema_sent[i] = false;
+    }
+    for (size_t s = 0; s < claim->schema_count; s++) {
+        const struct sl_schema *schema = claim->schemas[s];
+        const struct sl_event_model *event = sl_model_event_named(model, schema->name);
+
+        if (schema->id >= writer->next_schema_id)
+            writer->next_schema_id = schema->id + 1;
+        if (!event || event->type->version != schema->version)
+            continue;
+        sl_buf_reset(&description);
+        sl_record_describe(&description, event->type->record);
+        if (!sl_text_equals(sl_buf_as_text(&description), schema->description)) {
+            err = sl_fail(error, SL_UNSUPPORTED,
+                          "event %s: its record differs from the one in the log: raise its version "
+                          "and add an upcast", event->type->name);
+            break;
+        }
+        const size_t place = (size_t)(event - model->events);
+        writer->schemas[place] = schema;
+        writer->schema_sent[place] = true;
+    }
+    sl_buf_close(&description);
+    return err;
+}
+
+static void read_outcomes(struct sl_writer *writer, uint64_t from)
+{
+    struct sl_read *read = &writer->outcomes.read;
+    const struct sl_time now = sl_env_now(writer->options.env);
+
+    writer->stage = SL_WRITER_REMEMBERING;
+    writer->outcomes.under_way = true;
+    sl_arena_reset(&read->arena);
+    *read = (struct sl_read){.message = {.reply_to = writer->options.mailbox,
+                                         .kind = SL_WRITER_OUTCOMES},
+                             .by = SL_READ_OUTCOMES,
+                             .from = from,
+                             .until = UINT64_MAX,
+                             .since = sl_time_after(now, -(int64_t)writer->options.id_window_s),
+                             .count_max = OUTCOMES_A_READ,
+                             .bytes_max = 4u << 20,
+                             .arena = read->arena};
+    sl_event_store_read(writer->options.store, read);
+}
+
+static void claimed(struct sl_writer *writer)
+{
+    struct sl_claim *claim = &writer->claim.claim;
+    struct sl_error error = claim->error;
+    enum sl_err err = claim->err;
+
+    writer->claim.under_way = false;
+    if (!err)
+        err = match_schemas(writer, claim, &error);
+    if (err) {
+        error.code = err;
+        sl_writer_fail(writer, "log_failed", &error);
+        writer->retry_ns = sl_env_monotonic(writer->options.env) + RETRY_NS;
+        return;
+    }
+    const bool first = writer->log.epoch == 0;
+    SL_ASSERT(first || claim->next_position >= writer->log.durable, "L1");
+    writer->log = (struct sl_writer_log){.log = claim->log,
+                                         .epoch = claim->epoch,
+                                         .salt = claim->salt,
+                                         .next = claim->next_position,
+                                         .durable = claim->next_position,
+                                         .epochs = claim->epochs,
+                                         .epoch_count = claim->epoch_count};
+    writer->options.reigns(writer->options.context);
+    read_outcomes(writer, 0);
+}
+
+/* A reply is two terminated texts: check before they are believed. */
+static char *copy_reply(struct sl_slice reply)
+{
+    if (reply.len < 2 || reply.ptr[reply.len - 1] != 0 ||
+        !memchr(reply.ptr, 0, reply.len - 1))
+        return NULL;
+    char *copy = malloc(reply.len);
+    if (copy)
+        memcpy(copy, reply.ptr, reply.len);
+    return copy;
+}
+
+static void remembered(struct sl_writer *writer)
+{
+    struct sl_read *read = &writer->outcomes.read;
+
+    writer->outcomes.under_way = false;
+    if (read->err) {
+        read->error.code = read->err;
+        sl_writer_fail(writer, "log_failed", &read->error);
+        writer->retry_ns = sl_env_monotonic(writer->options.env) + RETRY_NS;
+        return;
+    }
+    for (size_t i = 0; i < read->outcome_count; i++) {
+        const struct sl_stored_outcome *outcome = &read->outcomes[i];
+        const struct sl_known_id known = {.id = outcome->id,
+                                          .digest = outcome->digest,
+                                          .position = outcome->position,
+                                          .reply = copy_reply(outcome->reply),
+                                          .time_s = (uint32_t)(outcome->time.ns / 1000000000),
+                                          .status = (uint16_t)outcome->status,
+                                          .event_count = (uint16_t)outcome->event_count};
+        SL_ASSERT(sl_ids_add(&writer->ids, known) == SL_OK, "C1");
+    }
+    if (!read->end) {
+        read_outcomes(writer, read->next);
+        return;
+    }
+    sl_arena_close(&read->arena);
+    writer->stage = SL_WRITER_RUNNING;
+    writer->log.ready = true;
+}
+
+/* ---- Batches -------------------------------------------------------------------------------------- */
+
+static struct sl_batch *next_batch(struct sl_writer *writer)
+{
+    struct sl_batch *batch = writer->free_batches;
+
+    if (!batch)
+        return sl_batch_new(writer);
+    writer->free_batches = batch->next_free;
+    return batch;
+}
+
+static void settle(struct sl_writer *writer, struct sl_batch *batch)
+{
+    struct sl_append *append = &batch->append;
+
+    writer->writes_now = false;
+    if (append->result != SL_APPEND_DURABLE) {
+        answer_all(writer, batch,
+                   append->result == SL_APPEND_UNKNOWN ? "outcome_unknown" : "log_failed",
+                   append->result == SL_APPEND_UNKNOWN
+                       ? "nobody knows yet whether the command was carried out: send it again with "
+                         "the same id"
+                       : "the log did not take the command: try again");
+        if (append->result == SL_APPEND_FENCED)
+            append->error.code = SL_FENCED;
+        sl_writer_fail(writer, "log_failed", &append->error);
+    } else {
+        writer->log.durable = append->position + append->event_count;
+        writer->numbers.batches++;
+        writer->numbers.events += batch->event_count;
+        writer->numbers.batch_bytes += batch->bytes;
+        sl_histogram_add(&writer->numbers.append,
+                         sl_env_monotonic(writer->options.env) - batch->handed_ns);
+    }
+}
+
+/* What a durable batch means to others; the next one is on its way to the disk by now. */
+static void publish(struct sl_writer *writer, struct sl_batch *batch)
+{
+    if (batch->append.result == SL_APPEND_DURABLE) {
+        if (batch->event_count > 0)
+            writer->options.durable(writer->options.context, batch->events, batch->stored,
+                                    batch->event_count);
+        sl_writer_answer_batch(writer, batch);
+    }
+    sl_batch_reset(batch);
+    batch->next_free = writer->free_batches;
+    writer->free_batches = batch;
+    sl_writer_reload_stale(writer);
+}
+
+/* Hands the open batch to the store. True: it is durable already, and to be published. */
+static bool hand_over(struct sl_writer *writer, bool may_block, struct sl_batch **out_done)
+{
+    struct sl_batch *batch = writer->open;
+    struct sl_batch *next = next_batch(writer);
+
+    if (!next)
+        return false; /* memory is out: the batch stays open, and is tried again next turn */
+    writer->open = next;
+    batch->handed_ns = sl_env_monotonic(writer->options.env);
+    batch->append = (struct sl_append){.message = {.reply_to = writer->options.mailbox,
+                                                   .kind = SL_WRITER_APPENDED},
+                                       .epoch = writer->log.epoch,
+                                       .position = writer->log.next - batch->event_count,
+                                       .events = batch->stored,
+                                       .event_count = batch->event_count,
+                                       .outcomes = batch->outcomes,
+                                       .outcome_count = batch->outcome_count,
+                                       .schemas = batch->schemas,
+                                       .schema_count = batch->schema_count,
+                                       .bytes = batch->bytes,
+                                       .flags = may_block ? SL_APPEND_MAY_BLOCK : 0};
+    writer->writes_now = true;
+    bool done = false;
+    if (batch->event_count + batch->outcome_count + batch->schema_count == 0) {
+        /* Repeats alone: all that they depend on is durable, since nothing is on its way. */
+        batch->append.result = SL_APPEND_DURABLE;
+        batch->append.position = writer->log.durable;
+        done = true;
+    } else {
+        done = sl_event_store_append(writer->options.store, &batch->append);
+    }
+    if (done)
+        *out_done = batch;
+    return done;
+}
+
+static void appended(struct sl_writer *writer, struct sl_batch *batch)
+{
+    struct sl_batch *done = NULL;
+
+    settle(writer, batch);
+    if (writer->stage == SL_WRITER_RUNNING) {
+        sl_writer_run_queue(writer);
+        if (writer->open->works)
+            hand_over(writer, false, &done);
+    }
+    publish(writer, batch);
+    SL_ASSERT(!done || !done->append.message.next, "T1");
+    if (done) {
+        settle(writer, done);
+        publish(writer, done);
+    }
+}
+
+/* ---- Outside -------------------------------------------------------------------------------------- */
+
+static void turn_away(struct sl_submission *submission, const char *rule, const char *message)
+{
+    const struct sl_outcome outcome = {.status = 503,
+                                       .rule = {rule, strlen(rule)},
+                                       .message = {message, strlen(message)},
+                                       .id = submission->id};
+    submission->done(submission, &outcome);
+}
+
+void sl_writer_submit(struct sl_writer *writer, struct sl_submission *submission)
+{
+    const struct sl_text name = {submission->command->name, strlen(submission->command->name)};
+
+    if (writer->draining) {
+        turn_away(submission, "closing", "the server is stopping");
+        return;
+    }
+    if (writer->stage == SL_WRITER_FAILED) {
+        turn_away(submission, "log_failed", writer->why);
+        return;
+    }
+    struct sl_work *work =
+        writer->works_out < writer->options.queue_max ? sl_writer_take_work(writer) : NULL;
+    if (!work) {
+        writer->numbers.failed++;
+        turn_away(submission, "overloaded", "too many commands are waiting: try again later");
+        return;
+    }
+    SL_ASSERT(!sl_uuid_is_nil(submission->id), "C1");
+    work->submission = submission;
+    work->command = sl_model_command(writer->options.model, name);
+    SL_ASSERT(work->command, "a command of this domain");
+    work->submitted_ns = sl_env_monotonic(writer->options.env);
+    sl_writer_list_add(&writer->queue, work);
+}
+
+void sl_writer_step(struct sl_message *message)
+{
+    switch ((enum sl_writer_message)message->kind) {
+    case SL_WRITER_CLAIMED:
+        claimed(((struct sl_claim_call *)(void *)message)->writer);
+        break;
+    case SL_WRITER_APPENDED:
+        appended(((struct sl_batch *)(void *)message)->writer, (struct sl_batch *)(void *)message);
+        break;
+    case SL_WRITER_LOADED:
+        sl_writer_loaded((struct sl_load *)(void *)message);
+        break;
+    case SL_WRITER_RECALLED:
+        sl_writer_recalled((struct sl_recall *)(void *)message);
+        break;
+    case SL_WRITER_OUTCOMES:
+        remembered(((struct sl_outcome_call *)(void *)message)->writer);
+        break;
+    }
+}
+
+int64_t sl_writer_turn(struct sl_writer *writer, bool may_block)
+{
+    const int64_t now = sl_env_monotonic(writer->options.env);
+    struct sl_batch *done = NULL;
+
+    if (writer->stage == SL_WRITER_FAILED && !writer->writes_now && !writer->draining) {
+        if (now < writer->retry_ns)
+            return writer->retry_ns;
+        start_claim(writer);
+    }
+    if (writer->stage != SL_WRITER_RUNNING)
+        return INT64_MAX;
+    sl_writer_run_queue(writer);
+    while (!writer->writes_now && writer->open->works && hand_over(writer, may_block, &done)) {
+        settle(writer, done);
+        publish(writer, done);
+        if (writer->stage != SL_WRITER_RUNNING)
+            return now;
+        sl_writer_run_queue(writer);
+    }
+    sl_aggregates_trim(&writer->aggregates, writer->log.durable);
+    sl_ids_expire(&writer->ids, (uint32_t)(sl_env_now(writer->options.env).ns / 1000000000), 4);
+    /* A full open batch waits for the one on its way; anything else goes on at once. */
+    return writer->queue.first && !sl_batch_is_full(writer->open) ? now : INT64_MAX;
+}
+
+void sl_writer_drain(struct sl_writer *writer)
+{
+    writer->draining = true;
+}
+
+bool sl_writer_is_idle(const struct sl_writer *writer)
+{
+    return writer->works_out == 0 && writer->loads_out == 0 && !writer->writes_now &&
+           !writer->claim.under_way && !writer->outcomes.under_way;
+}
+
+void sl_writer_close(struct sl_writer *writer)
+{
+    if (!writer)
+        return;
+    sl_batch_free(writer->open);
+    for (struct sl_batch *batch = writer->free_batches, *next; batch; batch = next) {
+        next = batch->next_free;
+        sl_batch_free(batch);
+    }
+    for (struct sl_work *work = writer->free_works, *next; work; work = next) {
+        next = work->next;
+        sl_arena_close(&work->arena);
+        free(work);
+    }
+    sl_aggregates_close(&writer->aggregates);
+    sl_ids_close(&writer->ids);
+    sl_decision_close(&writer->decision);
+    sl_buf_close(&writer->scratch);
+    sl_arena_close(&writer->outcomes.read.arena);
+    sl_arena_close(&writer->schema_arena);
+    free(writer->schemas);
+    free(writer->schema_sent);
+    free(writer->made);
+    free(writer);
+}
+
+const struct sl_writer_log *sl_writer_log(const struct sl_writer *writer)
+{
+    return &writer->log;
+}
+
+void sl_writer_numbers(const struct sl_writer *writer, struct sl_writer_numbers *out)
+{
+    *out = writer->numbers;
+    out->waiting = writer->works_out;
+    out->aggregates = writer->aggregates.table.count;
+    out->ids = sl_ids_count(&writer->ids);
+}
