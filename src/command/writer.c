@@ -107,7 +107,7 @@ static void answer_waiting(struct sl_writer *writer)
     }
 }
 
-void sl_writer_fail(struct sl_writer *writer, const char *rule, const struct sl_error *error)
+void sl_writer_fail(struct sl_writer *writer, const struct sl_error *error)
 {
     static const char later[] = "the log takes nothing at the moment: try again";
 
@@ -119,7 +119,6 @@ void sl_writer_fail(struct sl_writer *writer, const char *rule, const struct sl_
     writer->stage = SL_WRITER_FAILED;
     writer->retry_ns = sl_env_monotonic(writer->options.env);
     writer->log.next = writer->log.durable;
-    (void)rule;
     answer_all(writer, writer->open, "log_failed", later);
     sl_batch_reset(writer->open);
     while (writer->queue.first)
@@ -203,7 +202,7 @@ static void claimed(struct sl_writer *writer)
         err = match_schemas(writer, claim, &error);
     if (err) {
         error.code = err;
-        sl_writer_fail(writer, "log_failed", &error);
+        sl_writer_fail(writer, &error);
         writer->retry_ns = sl_env_monotonic(writer->options.env) + RETRY_NS;
         return;
     }
@@ -239,7 +238,7 @@ static void remembered(struct sl_writer *writer)
     writer->outcomes.under_way = false;
     if (read->err) {
         read->error.code = read->err;
-        sl_writer_fail(writer, "log_failed", &read->error);
+        sl_writer_fail(writer, &read->error);
         writer->retry_ns = sl_env_monotonic(writer->options.env) + RETRY_NS;
         return;
     }
@@ -289,7 +288,7 @@ static void settle(struct sl_writer *writer, struct sl_batch *batch)
                        : "the log did not take the command: try again");
         if (append->result == SL_APPEND_FENCED)
             append->error.code = SL_FENCED;
-        sl_writer_fail(writer, "log_failed", &append->error);
+        sl_writer_fail(writer, &append->error);
     } else {
         writer->log.durable = append->position + append->event_count;
         writer->numbers.batches++;

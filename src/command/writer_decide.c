@@ -17,6 +17,10 @@ static uint32_t seconds(struct sl_time time)
 void sl_writer_repeat(struct sl_writer *writer, struct sl_work *work,
                       const struct sl_known_id *known)
 {
+    /* It decides nothing: what it pinned while it waited goes free. */
+    for (size_t i = 0; i < work->slot_count; i++)
+        sl_aggregates_unpin(&writer->aggregates, work->slots[i].held);
+    work->slot_count = 0;
     work->repeated = true;
     work->position = writer->log.next;
     if (!sl_uuid_equals(known->digest, work->submission->digest)) {

@@ -62,7 +62,7 @@ struct sl_writer {
     struct sl_writer_log log;
     struct sl_claim_call claim;
     struct sl_outcome_call outcomes;
-    char why[200];
+    char why[240];
 
     struct sl_work_list queue; /* admitted, not decided; in order of arrival */
     struct sl_work *free_works;
@@ -110,6 +110,6 @@ void sl_writer_recalled(struct sl_recall *recall);
 /* writer.c */
 void sl_writer_list_add(struct sl_work_list *list, struct sl_work *work);
 struct sl_work *sl_writer_list_pop(struct sl_work_list *list);
-void sl_writer_fail(struct sl_writer *writer, const char *rule, const struct sl_error *error);
+void sl_writer_fail(struct sl_writer *writer, const struct sl_error *error);
 
 #endif

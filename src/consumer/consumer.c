@@ -1,0 +1,135 @@
+#include "consumer/consumer.h"
+
+enum {
+    READ_EVENTS = 1024, /* a step handles one read: about half a millisecond of projecting */
+    READ_BYTES = 1 << 20,
+};
+
+static void start_read(struct sl_consumer *consumer, uint64_t from)
+{
+    struct sl_read *read = &consumer->call.read;
+
+    sl_arena_reset(&read->arena);
+    *read = (struct sl_read){.message = {.reply_to = consumer->mailbox,
+                                         .kind = SL_CONSUMER_MESSAGE_READ},
+                             .by = SL_READ_POSITION,
+                             .from = from,
+                             .until = UINT64_MAX,
+                             .count_max = READ_EVENTS,
+                             .bytes_max = READ_BYTES,
+                             .arena = read->arena};
+    consumer->call.consumer = consumer;
+    consumer->place = 0;
+    consumer->reading = true;
+    sl_event_store_read(consumer->store, read);
+}
+
+/* Hands on what was read. True: all of it was taken. */
+static bool hand_on(struct sl_consumer *consumer)
+{
+    struct sl_read *read = &consumer->call.read;
+
+    for (; consumer->place < read->event_count; consumer->place++) {
+        const struct sl_stored_event *stored = &read->events[consumer->place];
+        const uint64_t wanted = consumer->sink.position(consumer->sink.self);
+        struct sl_event event;
+
+        if (stored->position < wanted)
+            continue;
+        SL_ASSERT(stored->position == wanted, "P1");
+        enum sl_err err = sl_model_decode(consumer->model, stored, &read->arena, &event,
+                                          &consumer->error);
+        if (err == SL_NOT_FOUND) {
+            consumer->sink.advance(consumer->sink.self, stored->position + 1);
+            continue;
+        }
+        if (err) {
+            consumer->err = err;
+            return false;
+        }
+        if (consumer->sink.take(consumer->sink.self, &event) != SL_SINK_TOOK)
+            return false;
+    }
+    return true;
+}
+
+static void go_on(struct sl_consumer *consumer)
+{
+    if (consumer->reading || consumer->closing || consumer->err)
+        return;
+    const uint64_t wanted = consumer->sink.position(consumer->sink.self);
+    if (wanted == SL_SINK_NOT_STARTED)
+        return;
+    if (consumer->place < consumer->call.read.event_count && !hand_on(consumer))
+        return;
+    const uint64_t next = consumer->sink.position(consumer->sink.self);
+    if (next < consumer->durable) {
+        start_read(consumer, next);
+    } else if (consumer->call.read.event_count > 0) {
+        /* Caught up: what is live needs no memory of ours. */
+        consumer->call.read.event_count = consumer->place = 0;
+        sl_arena_close(&consumer->call.read.arena);
+    }
+}
+
+void sl_consumer_follow(struct sl_consumer *consumer, uint64_t durable)
+{
+    consumer->durable = durable;
+    go_on(consumer);
+}
+
+void sl_consumer_offer(struct sl_consumer *consumer, const struct sl_event *events, size_t count)
+{
+    const uint64_t first = events[0].position;
+
+    consumer->durable = first + count;
+    if (consumer->reading || consumer->closing || consumer->err ||
+        consumer->place < consumer->call.read.event_count)
+        return; /* it will meet them in the log */
+    if (consumer->sink.position(consumer->sink.self) == first) {
+        size_t taken = 0;
+        while (taken < count &&
+               consumer->sink.take(consumer->sink.self, &events[taken]) == SL_SINK_TOOK)
+            taken++;
+        if (taken < count)
+            return; /* it waits or is stuck: a poke will read on from the log */
+    } else {
+        go_on(consumer);
+    }
+}
+
+void sl_consumer_poke(struct sl_consumer *consumer)
+{
+    consumer->err = SL_OK;
+    go_on(consumer);
+}
+
+void sl_consumer_step(struct sl_message *message)
+{
+    struct sl_consumer *consumer = ((struct sl_read_call *)(void *)message)->consumer;
+    struct sl_read *read = &consumer->call.read;
+
+    consumer->reading = false;
+    if (read->err) {
+        consumer->err = read->err;
+        consumer->error = read->error;
+        read->event_count = 0;
+        return;
+    }
+    go_on(consumer);
+}
+
+bool sl_consumer_is_reading(const struct sl_consumer *consumer)
+{
+    return consumer->reading;
+}
+
+void sl_consumer_stop(struct sl_consumer *consumer)
+{
+    consumer->closing = true;
+}
+
+void sl_consumer_close(struct sl_consumer *consumer)
+{
+    sl_arena_close(&consumer->call.read.arena);
+}
