@@ -15,6 +15,7 @@
 #define SL_LOG_BATCH_BYTES_MAX (32u << 20)
 #define SL_LOG_SCHEMA_ID_MAX 65535u
 #define SL_LOG_TAGS_MAX 16u
+#define SL_LOG_SCHEMAS_MAX 4096u /* new ones in a batch */
 
 /* ---- Segments -------------------------------------------------------------------------------- */
 
@@ -57,8 +58,8 @@ struct sl_log_batch_head {
     struct sl_time time;
 };
 
-/* Writes the header over the first bytes of `batch`, whose block_count blocks are otherwise complete (zero behind
- * the payload), and puts the checksum in; also into `head`. */
+/* Writes the head over the first bytes of `batch`, whose block_count blocks are otherwise complete
+ * (zero behind the payload), and puts the checksum in; also into `head`. */
 void sl_log_batch_seal(struct sl_log_batch_head *head, uint8_t *batch);
 
 /* Does a batch of the segment with this salt seem to begin in this block? Nothing is believed before
@@ -68,10 +69,10 @@ bool sl_log_batch_peek(const uint8_t *block, uint64_t salt, struct sl_log_batch_
 /* `batch` has all of head->block_count blocks. */
 bool sl_log_batch_is_whole(const struct sl_log_batch_head *head, const uint8_t *batch);
 
-static inline struct sl_slice sl_log_batch_frames(const struct sl_log_batch_head *head,
-                                                  const uint8_t *batch)
+/* The frames of a whole batch. */
+static inline struct sl_slice sl_log_batch_frames(const uint8_t *batch)
 {
-    return (struct sl_slice){batch + SL_LOG_BATCH_HEAD, head->payload_bytes};
+    return (struct sl_slice){batch + SL_LOG_BATCH_HEAD, sl_le32(batch + 20)};
 }
 
 /* ---- Frames ---------------------------------------------------------------------------------- */

@@ -21,13 +21,6 @@ void sl_log_segment_path(const struct sl_log_folder *folder, uint64_t number, ch
 
 /* ---- Listing --------------------------------------------------------------------------------- */
 
-struct listing {
-    const struct sl_log_folder *folder;
-    struct sl_log_listing *out;
-    bool again; /* a name was found whose file must go; one is removed a round */
-    char remove[64];
-};
-
 /* The number of "00000000000000000007.seg"; false for other names. */
 static bool parse_number(const char *name, uint64_t *out)
 {
@@ -45,44 +38,56 @@ static bool parse_number(const char *name, uint64_t *out)
 
 static void list_one(void *context, const char *name)
 {
-    struct listing *listing = context;
-    struct sl_log_listing *out = listing->out;
-    const size_t len = strlen(name);
+    struct sl_log_listing *out = context;
     uint64_t number;
 
     if (strcmp(name, SL_LOG_SPARE) == 0) {
         out->has_spare = true;
-    } else if (parse_number(name, &number)) {
+    } else if (strlen(name) == 24 && parse_number(name, &number)) {
         if (out->segment_count == 0 || number < out->first)
             out->first = number;
         if (out->segment_count == 0 || number > out->last)
             out->last = number;
         out->segment_count++;
-    } else if (len > 4 && len < sizeof listing->remove && strcmp(name + len - 4, ".tmp") == 0) {
-        memcpy(listing->remove, name, len + 1);
-        listing->again = true;
     }
 }
 
 enum sl_err sl_log_folder_list(const struct sl_log_folder *folder, struct sl_log_listing *out,
                                struct sl_error *error)
 {
-    for (;;) {
-        struct sl_log_listing found = {0};
-        struct listing listing = {folder, &found, false, ""};
-        enum sl_err err = sl_disk_list(folder->env, folder->path, list_one, &listing, error);
-        if (err != SL_OK)
-            return err;
-        if (!listing.again) {
-            *out = found;
-            return SL_OK;
-        }
-        char path[SL_LOG_PATH_MAX];
-        sl_log_path(folder, listing.remove, path);
-        err = sl_disk_remove(folder->env, path, error);
-        if (err != SL_OK)
-            return err;
-    }
+    struct sl_log_listing found = {0};
+    const enum sl_err err = sl_disk_list(folder->env, folder->path, list_one, &found, error);
+
+    if (err == SL_OK)
+        *out = found;
+    return err;
+}
+
+struct sweep {
+    const struct sl_log_folder *folder;
+    enum sl_err err;
+    struct sl_error *error;
+};
+
+static void sweep_one(void *context, const char *name)
+{
+    struct sweep *sweep = context;
+    const size_t len = strlen(name);
+    char path[SL_LOG_PATH_MAX];
+
+    if (len <= 4 || len > 40 || strcmp(name + len - 4, ".tmp") != 0 || sweep->err != SL_OK)
+        return;
+    SL_MARK("log: swept");
+    sl_log_path(sweep->folder, name, path);
+    sweep->err = sl_disk_remove(sweep->folder->env, path, sweep->error);
+}
+
+enum sl_err sl_log_folder_sweep(const struct sl_log_folder *folder, struct sl_error *error)
+{
+    struct sweep sweep = {folder, SL_OK, error};
+    const enum sl_err err = sl_disk_list(folder->env, folder->path, sweep_one, &sweep, error);
+
+    return err != SL_OK ? err : sweep.err;
 }
 
 /* ---- Making ---------------------------------------------------------------------------------- */

@@ -1,9 +1,10 @@
 /*
  * Segment files: names, making them, listing them.
  *
- * A file that was filled with zeros but belongs to no log yet is `spare.seg`; one that is being filled ends in
- * `.tmp`. A segment gets its number by a rename, after its header is durable and before the first
- * batch: so a numbered file always has a whole header, and a crash leaves a spare or a .tmp at most.
+ * A file that was filled with zeros but is no segment yet is `spare.seg`; one that is being filled
+ * ends in `.tmp`. A segment gets its number by a rename, after its header is durable and before the
+ * first batch: so a numbered file always has a whole header, and a crash leaves a spare or a .tmp
+ * at most.
  */
 #ifndef SL_STORES_LOG_SEGMENT_H
 #define SL_STORES_LOG_SEGMENT_H
@@ -30,7 +31,10 @@ struct sl_log_listing {
     bool has_spare;
 };
 
-/* Lists the folder and removes what unfinished work left. */
+/* Removes what unfinished work left. Only at open: later, the sealer may be at work. */
+enum sl_err sl_log_folder_sweep(const struct sl_log_folder *folder,
+                                struct sl_error *error) SL_USE_RESULT;
+
 enum sl_err sl_log_folder_list(const struct sl_log_folder *folder, struct sl_log_listing *out,
                                struct sl_error *error) SL_USE_RESULT;
 

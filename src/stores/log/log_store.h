@@ -1,0 +1,14 @@
+/*
+ * The embedded event log as an event store: scheme "log", location a folder.
+ *
+ * Settings: `segment_bytes`, the size of a full segment as a plain number of bytes, from 64 KiB to
+ * 1 TiB; 64 MiB if it is not given.
+ */
+#ifndef SL_STORES_LOG_LOG_STORE_H
+#define SL_STORES_LOG_LOG_STORE_H
+
+#include "contracts/event_store.h"
+
+extern const struct sl_event_store_ops sl_log_store_ops;
+
+#endif

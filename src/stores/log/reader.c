@@ -1,0 +1,120 @@
+#include "stores/log/reader.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    /* Above the caller's bits of message.kind. */
+    NOTE = 0,
+    READ = 1,
+};
+
+void sl_log_reader_init(struct sl_log_reader *reader, const struct sl_log_folder *folder)
+{
+    *reader = (struct sl_log_reader){0};
+    sl_log_index_init(&reader->known.index);
+    reader->known.windows.folder = folder;
+    reader->known.windows.index = &reader->known.index;
+}
+
+static enum sl_err know_schema(struct sl_log_known *known, const struct sl_schema *schema)
+{
+    if (schema->id >= known->schema_count) {
+        const size_t count = ((size_t)schema->id + 1) * 2;
+        const struct sl_schema **schemas = realloc(known->schemas, count * sizeof *known->schemas);
+        if (!schemas)
+            return SL_NO_MEMORY;
+        for (size_t i = known->schema_count; i < count; i++)
+            schemas[i] = NULL;
+        known->schemas = schemas;
+        known->schema_count = count;
+    }
+    known->schemas[schema->id] = schema;
+    return SL_OK;
+}
+
+enum sl_err sl_log_reader_learn(struct sl_log_reader *reader, const struct sl_log_entry *entry,
+                                const uint64_t *keys, size_t key_count,
+                                const struct sl_schema *const *schemas, size_t schema_count)
+{
+    enum sl_err err = SL_OK;
+
+    for (size_t i = 0; i < schema_count && err == SL_OK; i++)
+        err = know_schema(&reader->known, schemas[i]);
+    if (err == SL_OK)
+        err = sl_log_index_add(&reader->known.index, entry, keys, key_count);
+    return err;
+}
+
+/* ---- The actor ------------------------------------------------------------------------------- */
+
+/* How many of the keys belong to the first `event_count` events. */
+static size_t keys_of(const uint64_t *keys, uint32_t event_count)
+{
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < event_count; i++)
+        count += 1 + keys[count];
+    return count;
+}
+
+static void take_note(struct sl_log_reader *reader, struct sl_log_note *note)
+{
+    const uint64_t *keys = note->keys.items;
+    enum sl_err err = reader->failed;
+
+    for (size_t i = 0; i < note->schema_count && err == SL_OK; i++)
+        err = know_schema(&reader->known, note->schemas[i]);
+    for (size_t i = 0; i < note->entry_count && err == SL_OK; i++) {
+        const size_t key_count = keys_of(keys, note->entries[i].event_count);
+        err = sl_log_index_add(&reader->known.index, &note->entries[i], keys, key_count);
+        keys += key_count;
+    }
+    reader->failed = err;
+    sl_log_note_empty(note);
+    sl_mailbox_post(note->message.reply_to, &note->message);
+}
+
+static void step(void *self, struct sl_message *message)
+{
+    struct sl_log_reader *reader = self;
+
+    if (message->kind >> SL_STORE_KIND_BITS == NOTE) {
+        take_note(reader, (struct sl_log_note *)message);
+        return;
+    }
+    struct sl_read *read = (struct sl_read *)message;
+    message->kind &= (UINT32_C(1) << SL_STORE_KIND_BITS) - 1;
+    /* An index that lacks a batch would skip events (P1). */
+    if (reader->failed != SL_OK)
+        read->err = sl_fail(&read->error, reader->failed, "no memory for the log's index: start "
+                            "again with more");
+    else
+        sl_log_query(&reader->known, read);
+    sl_mailbox_post(message->reply_to, message);
+}
+
+enum sl_err sl_log_reader_start(struct sl_log_reader *reader, struct sl_env *env,
+                                struct sl_error *error)
+{
+    const struct sl_actor actor = {"log-reader", reader, step, NULL, false};
+
+    reader->env = env;
+    return sl_env_start(env, &actor, &reader->mailbox, error);
+}
+
+void sl_log_reader_read(struct sl_log_reader *reader, struct sl_read *read)
+{
+    read->message.kind |= (uint32_t)READ << SL_STORE_KIND_BITS;
+    sl_mailbox_post(reader->mailbox, &read->message);
+}
+
+void sl_log_reader_close(struct sl_log_reader *reader)
+{
+    if (reader->mailbox)
+        sl_env_stop(reader->env, reader->mailbox);
+    sl_log_windows_close(&reader->known.windows);
+    sl_log_index_close(&reader->known.index);
+    free(reader->known.schemas);
+    *reader = (struct sl_log_reader){0};
+}

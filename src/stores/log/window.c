@@ -1,0 +1,176 @@
+#include "stores/log/window.h"
+
+#include <stdlib.h>
+
+enum {
+    AHEAD_BYTES = 1 << 20,
+};
+
+static const struct sl_log_entry *entry_at(const struct sl_log_windows *windows, size_t at)
+{
+    return &windows->index->entries[at];
+}
+
+/* ---- Files ----------------------------------------------------------------------------------- */
+
+static enum sl_err open_segment(struct sl_log_windows *windows, uint64_t number,
+                                struct sl_log_open_segment **out, struct sl_error *error)
+{
+    struct sl_log_open_segment *oldest = &windows->segments[0];
+    struct sl_log_segment_head head;
+    struct sl_file *file;
+
+    for (size_t i = 0; i < SL_LOG_FILES_OPEN_MAX; i++) {
+        struct sl_log_open_segment *segment = &windows->segments[i];
+        if (segment->file && segment->number == number) {
+            segment->used = ++windows->clock;
+            *out = segment;
+            return SL_OK;
+        }
+        if (!segment->file || (oldest->file && segment->used < oldest->used))
+            oldest = segment;
+    }
+    const enum sl_err err =
+        sl_log_segment_open(windows->folder, number, SL_OPEN_READ, &head, &file, error);
+    if (err != SL_OK)
+        return err;
+    if (oldest->file)
+        sl_file_close(oldest->file);
+    *oldest = (struct sl_log_open_segment){number, head.salt, file, ++windows->clock};
+    *out = oldest;
+    return SL_OK;
+}
+
+/* ---- Windows --------------------------------------------------------------------------------- */
+
+static struct sl_log_window *find(struct sl_log_windows *windows, size_t at)
+{
+    for (size_t i = 0; i < SL_LOG_WINDOWS; i++) {
+        struct sl_log_window *window = &windows->windows[i];
+        if (at >= window->first && at - window->first < window->count)
+            return window;
+    }
+    return NULL;
+}
+
+static struct sl_log_window *least_used(struct sl_log_windows *windows)
+{
+    struct sl_log_window *out = &windows->windows[0];
+
+    for (size_t i = 1; i < SL_LOG_WINDOWS; i++)
+        if (windows->windows[i].used < out->used)
+            out = &windows->windows[i];
+    return out;
+}
+
+/* How many entries from `at` on lie side by side in one segment and fit into one read. */
+static size_t run_of(const struct sl_log_windows *windows, size_t at, bool ahead, size_t *blocks)
+{
+    const struct sl_log_entry *first = entry_at(windows, at);
+    size_t count = 1;
+
+    *blocks = first->block_count;
+    while (ahead && at + count < windows->index->entry_count) {
+        const struct sl_log_entry *next = entry_at(windows, at + count);
+        if (next->segment != first->segment || next->block != first->block + *blocks ||
+            (*blocks + next->block_count) * SL_LOG_BLOCK > AHEAD_BYTES)
+            break;
+        *blocks += next->block_count;
+        count++;
+    }
+    return count;
+}
+
+static const uint8_t *bytes_of(const struct sl_log_windows *windows,
+                               const struct sl_log_window *window, size_t at)
+{
+    const uint64_t blocks = entry_at(windows, at)->block - entry_at(windows, window->first)->block;
+    return window->bytes + blocks * SL_LOG_BLOCK;
+}
+
+static enum sl_err damaged(const struct sl_log_windows *windows, size_t at, struct sl_error *error)
+{
+    const struct sl_log_entry *entry = entry_at(windows, at);
+    char path[SL_LOG_PATH_MAX];
+
+    SL_MARK("log: damage met by a read");
+    sl_log_segment_path(windows->folder, entry->segment, path);
+    return sl_fail(error, SL_CORRUPT, "%s: damaged at offset %llu: restore it from a backup or a "
+                   "follower", path, (unsigned long long)entry->block * SL_LOG_BLOCK);
+}
+
+static enum sl_err verify(const struct sl_log_windows *windows, const struct sl_log_window *window,
+                          uint64_t salt, struct sl_error *error)
+{
+    for (size_t at = window->first; at < window->first + window->count; at++) {
+        const uint8_t *bytes = bytes_of(windows, window, at);
+        struct sl_log_batch_head head;
+        if (!sl_log_batch_peek(bytes, salt, &head) ||
+            head.block_count != entry_at(windows, at)->block_count ||
+            head.first_position != entry_at(windows, at)->first_position ||
+            !sl_log_batch_is_whole(&head, bytes))
+            return damaged(windows, at, error);
+    }
+    return SL_OK;
+}
+
+static enum sl_err load(struct sl_log_windows *windows, size_t at, bool ahead,
+                        struct sl_log_window *window, struct sl_error *error)
+{
+    struct sl_log_open_segment *segment;
+    size_t blocks, got;
+    const size_t count = run_of(windows, at, ahead, &blocks);
+    const size_t len = blocks * SL_LOG_BLOCK;
+
+    window->count = 0;
+    enum sl_err err = open_segment(windows, entry_at(windows, at)->segment, &segment, error);
+    if (err != SL_OK)
+        return err;
+    /* Grown to what is needed; given back when it was much and is no longer. */
+    if (window->capacity < len || (window->capacity > AHEAD_BYTES && len <= AHEAD_BYTES)) {
+        free(window->bytes);
+        window->capacity = 0;
+        window->bytes = malloc(len);
+        if (!window->bytes)
+            return sl_fail(error, SL_NO_MEMORY, "no memory to read the log");
+        window->capacity = len;
+    }
+    const uint64_t offset = (uint64_t)entry_at(windows, at)->block * SL_LOG_BLOCK;
+    err = sl_file_read(segment->file, offset, window->bytes, len, &got, error);
+    if (err != SL_OK)
+        return err;
+    if (got < len)
+        return damaged(windows, at, error);
+    window->first = at;
+    window->count = count;
+    err = verify(windows, window, segment->salt, error);
+    if (err != SL_OK)
+        window->count = 0;
+    return err;
+}
+
+enum sl_err sl_log_windows_frames(struct sl_log_windows *windows, size_t at, bool ahead,
+                                  struct sl_slice *out, struct sl_error *error)
+{
+    struct sl_log_window *window = find(windows, at);
+
+    if (!window) {
+        window = least_used(windows);
+        const enum sl_err err = load(windows, at, ahead, window, error);
+        if (err != SL_OK)
+            return err;
+    }
+    window->used = ++windows->clock;
+    *out = sl_log_batch_frames(bytes_of(windows, window, at));
+    return SL_OK;
+}
+
+void sl_log_windows_close(struct sl_log_windows *windows)
+{
+    for (size_t i = 0; i < SL_LOG_WINDOWS; i++)
+        free(windows->windows[i].bytes);
+    for (size_t i = 0; i < SL_LOG_FILES_OPEN_MAX; i++)
+        if (windows->segments[i].file)
+            sl_file_close(windows->segments[i].file);
+    *windows = (struct sl_log_windows){0};
+}

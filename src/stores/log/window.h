@@ -1,0 +1,47 @@
+/*
+ * Reading segments by whole batches, verified, with a small cache: what was read last is still there.
+ * Owned by the reader.
+ */
+#ifndef SL_STORES_LOG_WINDOW_H
+#define SL_STORES_LOG_WINDOW_H
+
+#include "stores/log/index.h"
+#include "stores/log/segment.h"
+
+enum {
+    SL_LOG_WINDOWS = 8,
+    SL_LOG_FILES_OPEN_MAX = 16,
+};
+
+/* A run of neighbouring batches in memory. */
+struct sl_log_window {
+    uint8_t *bytes;
+    size_t capacity;
+    size_t first, count; /* entries of the index; count 0: nothing */
+    uint64_t used;       /* when, for choosing which goes */
+};
+
+struct sl_log_open_segment {
+    uint64_t number;
+    uint64_t salt;
+    struct sl_file *file; /* NULL: free */
+    uint64_t used;
+};
+
+struct sl_log_windows {
+    const struct sl_log_folder *folder;
+    const struct sl_log_index *index;
+    struct sl_log_window windows[SL_LOG_WINDOWS];
+    struct sl_log_open_segment segments[SL_LOG_FILES_OPEN_MAX];
+    uint64_t clock;
+};
+
+/* The frames of the index's entry `at`, whose checksum was verified; valid until the next call. With
+ * `ahead` the entries behind it are read along. SL_CORRUPT names file and offset; SL_IO,
+ * SL_NO_MEMORY. */
+enum sl_err sl_log_windows_frames(struct sl_log_windows *windows, size_t at, bool ahead,
+                                  struct sl_slice *out, struct sl_error *error) SL_USE_RESULT;
+
+void sl_log_windows_close(struct sl_log_windows *windows);
+
+#endif
