@@ -57,6 +57,9 @@ struct sl_view_table_options {
     const struct sl_view *view;
     struct sl_uuid log;
     uint64_t salt;       /* of the present reign */
+    /* Instead of view->project, for rows that are not a domain's view (processes); or NULL. */
+    void (*project)(void *project_context, const struct sl_event *event, struct sl_rows *rows);
+    void *project_context;
     /* Is a checkpoint's (salt, position) part of this log's history? */
     bool (*knows)(void *context, uint64_t salt, uint64_t position);
     size_t memory_max;   /* bytes of rows; 0: 64 MiB */
@@ -93,6 +96,9 @@ enum sl_view_result {
 
 /* Applies one event, at status.position (events of other positions below are ignored). */
 enum sl_view_result sl_view_project(struct sl_view_table *table, const struct sl_event *event);
+
+/* A new reign of the same log has begun: checkpoints carry its salt from now on. */
+void sl_view_table_reign(struct sl_view_table *table, uint64_t salt);
 
 /* Moves the position on over events that do not concern any projection. */
 void sl_view_advance(struct sl_view_table *table, uint64_t position);
