@@ -10,20 +10,19 @@
 
 bool sl_reader_flaw(struct sl_reader *r, const struct sl_spot *spot, enum sl_scan_flaw flaw)
 {
-    /* The token that was taken last is the one that the walk tripped over, or stands before it. */
     const size_t at = sl_scan_at(&r->scan);
 
     r->err = SL_INVALID;
     switch (flaw) {
     case SL_SCAN_FINE:
     case SL_SCAN_SYNTAX:
-        return sl_break_rule(r->broken, spot, "syntax", "no JSON before or at byte %zu", at);
+        return sl_break_rule(r->broken, spot, "syntax", "this is not JSON near byte %zu", at);
     case SL_SCAN_SURROGATE:
-        return sl_break_rule(r->broken, spot, "utf8", "half of a surrogate pair before byte %zu",
+        return sl_break_rule(r->broken, spot, "utf8", "half of a surrogate pair near byte %zu",
                              at);
     case SL_SCAN_NUL:
         return sl_break_rule(r->broken, spot, "format",
-                             "\\u0000 before byte %zu: text must not hold it", at);
+                             "text must not hold \\u0000, as near byte %zu", at);
     case SL_SCAN_DEPTH:
         return sl_break_rule(r->broken, spot, "depth", "more than %d levels at byte %zu",
                              SL_JSON_DEPTH_MAX, at);

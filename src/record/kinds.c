@@ -54,6 +54,25 @@ size_t sl_kind_align(enum sl_kind kind)
     return (size_t)kind < sizeof aligns ? aligns[kind] : 0;
 }
 
+size_t sl_field_align(const struct sl_field *field)
+{
+    if (field->kind == SL_NESTED)
+        return sl_record_align(field->record);
+    return field->kind == SL_CHARS ? 1 : sl_kind_align(field->kind);
+}
+
+size_t sl_record_align(const struct sl_record *record)
+{
+    size_t greatest = 1;
+
+    for (uint32_t i = 0; i < record->field_count; i++) {
+        const size_t align = sl_field_align(&record->fields[i]);
+        if (align > greatest)
+            greatest = align;
+    }
+    return greatest;
+}
+
 const char *sl_kind_name(enum sl_kind kind)
 {
     static const char *const names[] = {

@@ -20,6 +20,10 @@
 size_t sl_kind_size(enum sl_kind kind);
 size_t sl_kind_align(enum sl_kind kind);
 
+/* Alignment of a field's member, and of a record's struct, which has passed the depth check. */
+size_t sl_field_align(const struct sl_field *field);
+size_t sl_record_align(const struct sl_record *record);
+
 /* "i64", "text", …; NULL for what is no kind. Names are part of the log's format. */
 const char *sl_kind_name(enum sl_kind kind);
 
