@@ -15,7 +15,7 @@ struct sl_arena_block;
 
 struct sl_arena {
     struct sl_arena_block *current; /* the newest, largest block; older ones hang below it */
-    uint8_t *next; /* free bytes of the current block: [next, end) */
+    uint8_t *next;                  /* free bytes of the current block: [next, end) */
     uint8_t *end;
     size_t total;     /* bytes handed out since the last reset, rounded up to 16 */
     size_t bytes_max; /* ceiling for `total`; 0: 64 MiB */

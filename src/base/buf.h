@@ -1,8 +1,9 @@
 /*
  * A growing buffer with a ceiling.
  *
- * Zero-initialised it is empty, its ceiling 16 MiB (limit M1 of a batch or request). A failed append
- * sets `failed` and nothing more is appended, so that a writer may check once at the end. One owner.
+ * Zero-initialised it is empty, its ceiling 16 MiB (limit M1 of a batch or request). A failed
+ * append sets `failed` and nothing more is appended, so that a writer may check once at the end.
+ * One owner.
  */
 #ifndef SL_BASE_BUF_H
 #define SL_BASE_BUF_H
@@ -17,7 +18,8 @@ struct sl_buf {
     bool failed;      /* an append did not fit or memory was out */
 };
 
-/* Room for `size` more bytes at the end, without moving len; NULL on failure, which sets `failed`. */
+/* Room for `size` more bytes at the end, without moving len; NULL on failure, which sets `failed`.
+ */
 uint8_t *sl_buf_reserve(struct sl_buf *buf, size_t size);
 
 /* What sl_buf_append does when the room may not suffice. */

@@ -74,8 +74,9 @@ static void prints_what_just_fits(void)
 
 static void writes_numbers(void)
 {
-    static const uint64_t unsigned_ones[] = {0, 1, 9, 10, 99, 100, 101, 999, 1000, 12345, 99999999,
-                                             100000000, UINT32_MAX, INT64_MAX, UINT64_MAX};
+    static const uint64_t unsigned_ones[] = {
+        0,    1,     9,        10,        99,         100,       101,       999,
+        1000, 12345, 99999999, 100000000, UINT32_MAX, INT64_MAX, UINT64_MAX};
     static const int64_t signed_ones[] = {0, -1, 1, -9, -10, -100, INT64_MAX, INT64_MIN};
     struct sl_buf buf = {0};
     char want[32];

@@ -41,14 +41,14 @@ static void never_runs_over(void)
     static const struct {
         uint64_t (*take)(struct sl_cursor *cursor);
         size_t size;
-    } readers[] = {{take_u8, 1},  {take_le16, 2}, {take_slice, 3},
-                   {take_le32, 4}, {sl_cursor_le64, 8}};
+    } readers[] = {
+        {take_u8, 1}, {take_le16, 2}, {take_slice, 3}, {take_le32, 4}, {sl_cursor_le64, 8}};
 
     for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++)
         for (size_t len = 0; len <= 9; len++) {
-            /* On the heap and of the exact size, so that the address sanitizer sees a byte too much. */
+            /* On the heap, of the exact size: the address sanitizer sees a byte too much. */
             uint8_t *bytes = malloc(len > 0 ? len : 1);
-            REQUIRE(bytes);
+            SL_ASSERT(bytes);
             memset(bytes, 0xFF, len);
             struct sl_cursor cursor = sl_cursor_of((struct sl_slice){bytes, len});
             const bool fits = readers[i].size <= len;

@@ -1,7 +1,7 @@
 /*
  * The world as the core sees it: clock, random bits, disk and threads. The server has the real one
- * (env_posix.c), the simulator one that a seed decides (env_sim.c). Nothing outside of these files and
- * `net` asks the operating system.
+ * (env_posix.c), the simulator one that a seed decides (env_sim.c). Nothing outside of these files
+ * and `net` asks the operating system.
  *
  * All functions may be called by any thread, also at once. Writes to one file at once must not
  * overlap, and nobody closes what another still uses.
@@ -32,15 +32,15 @@ enum sl_open_flags {
     SL_OPEN_WRITE = 1,
     SL_OPEN_CREATE = 2,    /* make it if it is missing; durable only after sl_disk_sync_folder */
     SL_OPEN_EXCLUSIVE = 4, /* with CREATE: fail with SL_CONFLICT if it exists */
-    SL_OPEN_DIRECT = 8,    /* past the page cache where that is possible: offset, length and memory of
-                              writes must be multiples of 4096; reads may be anything */
+    SL_OPEN_DIRECT = 8, /* past the page cache where that is possible: offset, length and memory of
+                           writes must be multiples of 4096; reads may be anything */
 };
 
-/* Paths are relative to the process, or absolute. CREATE wants WRITE. The file is the caller's, to be
- * closed. Errors: SL_NOT_FOUND (the file, or a folder on the way), SL_CONFLICT, SL_INVALID (it is a
- * folder), SL_LIMIT (disk full), SL_IO, SL_NO_MEMORY. */
-enum sl_err sl_disk_open(struct sl_env *env, const char *path, unsigned flags,
-                         struct sl_file **out, struct sl_error *error) SL_USE_RESULT;
+/* Paths are relative to the process, or absolute. CREATE wants WRITE. The file is the caller's, to
+ * be closed. Errors: SL_NOT_FOUND (the file, or a folder on the way), SL_CONFLICT, SL_INVALID (it
+ * is a folder), SL_LIMIT (disk full), SL_IO, SL_NO_MEMORY. */
+enum sl_err sl_disk_open(struct sl_env *env, const char *path, unsigned flags, struct sl_file **out,
+                         struct sl_error *error) SL_USE_RESULT;
 
 /* Reads up to `len` bytes at `offset`; `*out_len` is less only at the file's end. */
 enum sl_err sl_file_read(struct sl_file *file, uint64_t offset, void *bytes, size_t len,
@@ -51,9 +51,9 @@ enum sl_err sl_file_read(struct sl_file *file, uint64_t offset, void *bytes, siz
 enum sl_err sl_file_write(struct sl_file *file, uint64_t offset, const void *bytes, size_t len,
                           struct sl_error *error) SL_USE_RESULT;
 
-/* Writes all and makes it durable, in one call where the system has one; what other calls wrote is not
- * meant. After a failure nothing is known about these bytes, and the file must not be trusted with
- * more (failed fsync). */
+/* Writes all and makes it durable, in one call where the system has one; what other calls wrote is
+ * not meant. After a failure nothing is known about these bytes, and the file must not be trusted
+ * with more (failed fsync). */
 enum sl_err sl_file_write_durable(struct sl_file *file, uint64_t offset, const void *bytes,
                                   size_t len, struct sl_error *error) SL_USE_RESULT;
 
@@ -69,7 +69,7 @@ enum sl_err sl_file_lock(struct sl_file *file, struct sl_error *error) SL_USE_RE
 /* NULL is allowed. Syncs nothing. */
 void sl_file_close(struct sl_file *file);
 
-/* Parents too; they and it may exist. Durable when it returns. SL_CONFLICT: a file has that name. */
+/* Parents too; they and it may exist. Durable when it returns. SL_CONFLICT: a file is in the way. */
 enum sl_err sl_disk_make_folder(struct sl_env *env, const char *path,
                                 struct sl_error *error) SL_USE_RESULT;
 /* Gives a file another name, taking the place of a file that had it: at every moment, power losses
@@ -98,16 +98,17 @@ struct sl_actor {
     /* Handles one message, which it now owns. */
     void (*step)(void *self, struct sl_message *message);
     /* After all waiting messages were handled, and when the deadline that it gave last is reached:
-     * finishes the turn; returns the next deadline on the monotonic clock, INT64_MAX for none. NULL:
-     * nothing to do. The first turn follows the first message; the last one follows sl_env_stop. */
+     * finishes the turn; returns the next deadline on the monotonic clock, INT64_MAX for none.
+     * NULL: nothing to do. The first turn follows the first message; the last one follows
+     * sl_env_stop. */
     int64_t (*turn)(void *self);
     bool background; /* low priority for processor and disk */
 };
 
-/* Starts an actor; messages posted to `*out` reach its step. `actor` is copied; the mailbox lives until
- * sl_env_stop. SL_LIMIT: the system gives no more threads. */
-enum sl_err sl_env_start(struct sl_env *env, const struct sl_actor *actor,
-                         struct sl_mailbox **out, struct sl_error *error) SL_USE_RESULT;
+/* Starts an actor; messages posted to `*out` reach its step. `actor` is copied; the mailbox lives
+ * until sl_env_stop. SL_LIMIT: the system gives no more threads. */
+enum sl_err sl_env_start(struct sl_env *env, const struct sl_actor *actor, struct sl_mailbox **out,
+                         struct sl_error *error) SL_USE_RESULT;
 
 /* Ends an actor after it has handled all messages posted before, waits for it, and frees its
  * mailbox. Nobody may post to it any more. Not from the actor itself. NULL is allowed. */

@@ -1,7 +1,7 @@
 /*
  * What an environment implements: the real one (env_posix*.c) and the simulated one (env_sim*.c).
- * Private to this folder; everybody else calls the functions of env.h, which are the wrappers (env.c)
- * that check arguments before they come here.
+ * Private to this folder; everybody else calls the functions of env.h, which are the wrappers
+ * (env.c) that check arguments before they come here.
  */
 #ifndef SL_BASE_ENV_OPS_H
 #define SL_BASE_ENV_OPS_H

@@ -40,8 +40,9 @@ static void from_kernel(uint8_t *out, size_t len)
     }
 }
 
-/* An id per command is wanted in a fraction of a microsecond, so that small requests are served from
- * bytes fetched before. Bytes handed out are wiped: a later reader of this memory learns nothing. */
+/* An id per command is wanted in a fraction of a microsecond, so that small requests are served
+ * from bytes fetched before. Bytes handed out are wiped: a later reader of this memory learns
+ * nothing. */
 static void posix_random(struct sl_env *env, void *out, size_t len)
 {
     static _Thread_local struct {

@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 /*
- * Why a file may have two descriptors: SL_OPEN_DIRECT wants writes past the page cache, which O_DIRECT
- * gives for whole blocks only, and reads of anything, which it does not. Reads, sizes, syncs and locks
- * use `fd`; whole-block writes use `direct_fd`, and the kernel drops what its cache held of those
- * blocks. Where the file system knows no O_DIRECT, everything goes through `fd`.
+ * Why a file may have two descriptors: SL_OPEN_DIRECT wants writes past the page cache, which
+ * O_DIRECT gives for whole blocks only, and reads of anything, which it does not. Reads, sizes,
+ * syncs and locks use `fd`; whole-block writes use `direct_fd`, and the kernel drops what its cache
+ * held of those blocks. Where the file system knows no O_DIRECT, everything goes through `fd`.
  */
 struct posix_file {
     struct sl_file file;
@@ -25,7 +25,8 @@ struct posix_file {
 static const struct sl_file_ops file_ops;
 
 /* 0: write and sync in one call works, as far as is known. One answer for all files: a kernel knows
- * RWF_DSYNC or it does not; a file system that alone refuses makes the others two calls slower only. */
+ * RWF_DSYNC or it does not; a file system that alone refuses makes the others two calls slower
+ * only. */
 static atomic_bool dsync_refused;
 
 enum { DIRECT_ALIGN = 4096 };
@@ -35,7 +36,8 @@ enum sl_err posix_fail(struct sl_error *error, const char *operation, const char
     switch (errno) {
     case ENOENT:
     case ENOTDIR:
-        return sl_fail(error, SL_NOT_FOUND, "cannot %s %s: no such file or folder", operation, path);
+        return sl_fail(error, SL_NOT_FOUND, "cannot %s %s: no such file or folder", operation,
+                       path);
     case EEXIST:
         return sl_fail(error, SL_CONFLICT, "cannot %s %s: it exists already", operation, path);
     case ENOTEMPTY:
@@ -130,8 +132,8 @@ static enum sl_err posix_read(struct sl_file *file, uint64_t offset, void *bytes
     return SL_OK;
 }
 
-/* One write of a part, past the cache if the part is whole blocks. `*dsync` wants it durable at once,
- * and is cleared if the system does not offer that. */
+/* One write of a part, past the cache if the part is whole blocks. `*dsync` wants it durable at
+ * once, and is cleared if the system does not offer that. */
 static ssize_t write_part(const struct posix_file *posix, uint64_t offset, const uint8_t *bytes,
                           size_t len, bool *dsync)
 {
@@ -180,8 +182,8 @@ static enum sl_err posix_write(struct sl_file *file, uint64_t offset, const void
     size_t done = 0;
 
     while (done < len) {
-        const ssize_t part = write_part(posix, offset + done, (const uint8_t *)bytes + done,
-                                        len - done, &dsync);
+        const ssize_t part =
+            write_part(posix, offset + done, (const uint8_t *)bytes + done, len - done, &dsync);
 
         if (part == 0)
             errno = ENOSPC; /* no progress and no reason: as a full disk does it */

@@ -34,7 +34,7 @@ static void a_partial_write_fails(void)
     struct sl_error error = {0};
     struct sl_file *file = NULL;
     struct rlimit before;
-    char path[] = "/tmp/sluice-limit-XXXXXX";
+    char path[] = "env-posix-test-XXXXXX";
     static char bytes[10000];
     const int fd = mkstemp(path);
 
@@ -90,10 +90,8 @@ static void runs_on_its_own_thread(void)
 
     for (int background = 0; background < 2; background++) {
         REQUIRE(sl_mailbox_new(NULL, NULL, &probe.home) == SL_OK);
-        const struct sl_actor actor = {.name = "prober",
-                                       .self = &probe,
-                                       .step = look_around,
-                                       .background = background == 1};
+        const struct sl_actor actor = {
+            .name = "prober", .self = &probe, .step = look_around, .background = background == 1};
         REQUIRE(sl_env_start(env, &actor, &probe.mailbox, &error) == SL_OK);
         sl_mailbox_post(probe.mailbox, &message);
         CHECK(sl_mailbox_wait(probe.home, INT64_MAX) == &message);

@@ -110,6 +110,7 @@ enum sl_err sim_open(struct sl_env *env, const char *path, unsigned flags, struc
         free(whole);
         return status;
     }
+    SL_ASSERT(inode);
     struct sim_file *file = sim_zeroed(1, sizeof *file);
     *file = (struct sim_file){{&file_ops, flags}, sim, sim->disk.files, inode, whole};
     inode->refs++;

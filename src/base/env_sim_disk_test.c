@@ -1,14 +1,15 @@
 /*
  * The simulated disk when the power fails and when it breaks. Most cases run one story with many
- * seeds and then say which endings must never be seen, and which must be seen sometimes: a disk that
- * is kinder than a real one would test nothing.
+ * seeds and then say which endings must never be seen, and which must be seen sometimes: a disk
+ * that is kinder than a real one would test nothing.
  */
 #include "base/env_sim.h"
 #include "tap/tap.h"
 
 #include <string.h>
 
-enum { SEEDS = 300, SECTOR = 512 };
+enum { SEEDS = 300 };
+#define SECTOR ((size_t)512)
 
 static struct sl_env *env;
 static struct sl_error error;
@@ -45,8 +46,8 @@ static struct sl_slice content(const char *path)
     return bytes;
 }
 
-/* Runs `story` with each seed; `ending` gives the number of the ending, below 8. Returns what was seen
- * as bits. */
+/* Runs `story` with each seed; `ending` gives the number of the ending, below 8. Returns what was
+ * seen as bits. */
 static unsigned endings(void (*story)(void), unsigned (*ending)(void))
 {
     unsigned seen = 0;
@@ -512,6 +513,5 @@ int main(void)
         {"removed names may come back", removed_names_may_come_back},
         {"failed syncs lose writes", failed_syncs_lose_writes},
         {"any call can fail", any_call_can_fail}, {"the disk can be full", the_disk_can_be_full},
-        {"bytes can be damaged", bytes_can_be_damaged},
-        {"syncs are complete", syncs_are_complete});
+        {"bytes can be damaged", bytes_can_be_damaged}, {"syncs are complete", syncs_are_complete});
 }

@@ -69,8 +69,8 @@ void sim_inode_release(struct sim_env *sim, struct sim_inode *inode)
 
 static struct sim_piece *add_piece(struct sim_inode *inode, uint64_t op, bool is_size, uint64_t at)
 {
-    inode->pieces = sim_room(inode->pieces, &inode->piece_capacity, inode->piece_count,
-                             sizeof *inode->pieces);
+    inode->pieces =
+        sim_room(inode->pieces, &inode->piece_capacity, inode->piece_count, sizeof *inode->pieces);
     struct sim_piece *piece = &inode->pieces[inode->piece_count++];
     *piece = (struct sim_piece){.op = op, .is_size = is_size, .at = at};
     return piece;
@@ -98,7 +98,8 @@ void sim_inode_write(struct sim_env *sim, struct sim_inode *inode, uint64_t offs
 
 /* Pieces for which `keep` is false are gone, the others stay in order. */
 static void filter_pieces(struct sim_inode *inode,
-                          bool (*keep)(const struct sim_piece *piece, uint64_t first, uint64_t last),
+                          bool (*keep)(const struct sim_piece *piece, uint64_t first,
+                                       uint64_t last),
                           uint64_t first, uint64_t last)
 {
     size_t kept = 0;

@@ -164,12 +164,11 @@ void sim_names_change(struct sim_env *sim, const char *from, const char *to,
 {
     struct sim_disk *disk = &sim->disk;
 
-    disk->changes = sim_room(disk->changes, &disk->change_capacity, disk->change_count,
-                             sizeof *disk->changes);
+    disk->changes =
+        sim_room(disk->changes, &disk->change_capacity, disk->change_count, sizeof *disk->changes);
     struct sim_change *change = &disk->changes[disk->change_count++];
-    *change = (struct sim_change){.from = from ? sim_copy(from) : NULL,
-                                  .to = to ? sim_copy(to) : NULL,
-                                  .inode = inode};
+    *change = (struct sim_change){
+        .from = from ? sim_copy(from) : NULL, .to = to ? sim_copy(to) : NULL, .inode = inode};
     inode->refs++;
     apply(sim, &disk->now, change);
 }
@@ -197,8 +196,9 @@ static void mark_synced(struct sim_disk *disk, const char *folder)
         change->synced = (change->from && name_in(folder, change->from)) ||
                          (change->to && name_in(folder, change->to));
         for (size_t j = i + 1; j < disk->change_count && !change->synced; j++)
-            change->synced = disk->changes[j].synced && (is_path_of(change, disk->changes[j].from) ||
-                                                         is_path_of(change, disk->changes[j].to));
+            change->synced =
+                disk->changes[j].synced && (is_path_of(change, disk->changes[j].from) ||
+                                            is_path_of(change, disk->changes[j].to));
     }
 }
 
@@ -304,8 +304,8 @@ enum sl_err sim_rename(struct sl_env *env, const char *from, const char *to, str
     char *to_path = sim_path(to);
     struct sim_inode *inode = sim_name_find(&sim->disk.now, from_path);
     if (!inode || !sim_has_parent(sim, to_path))
-        status = sl_fail(error, SL_NOT_FOUND, "cannot rename %s to %s: no such file or folder", from,
-                         to);
+        status = sl_fail(error, SL_NOT_FOUND, "cannot rename %s to %s: no such file or folder",
+                         from, to);
     else if (sim_is_folder(sim, to_path))
         status = sl_fail(error, SL_INVALID, "cannot rename %s to %s: it is a folder", from, to);
     else if (strcmp(from_path, to_path) != 0)

@@ -47,7 +47,7 @@ enum sim_fate { SIM_KEPT, SIM_DROPPED, SIM_TORN };
 
 struct sim_env;
 
-struct sim_inode *sim_inode_new(struct sim_env *sim);
+struct sim_inode *sim_inode_new(struct sim_env *sim) __attribute__((returns_nonnull));
 void sim_inode_release(struct sim_env *sim, struct sim_inode *inode);
 /* Changes `now`, and remembers the change as not synced. */
 void sim_inode_write(struct sim_env *sim, struct sim_inode *inode, uint64_t offset,
@@ -75,7 +75,8 @@ struct sim_names {
     size_t capacity;
 };
 
-/* A change of names that no folder was synced for: {from NULL} creates, {to NULL} removes, both rename. */
+/* A change of names that no folder was synced for: it creates (`from` is NULL), removes (`to` is
+ * NULL) or renames. */
 struct sim_change {
     char *from;
     char *to;
@@ -84,7 +85,7 @@ struct sim_change {
 };
 
 /* The path without what does not matter (".", doubled and last slashes); the caller frees it. */
-char *sim_path(const char *path);
+char *sim_path(const char *path) __attribute__((returns_nonnull));
 struct sim_inode *sim_name_find(const struct sim_names *names, const char *path);
 /* Is it a folder, or the place where a file could be? */
 bool sim_is_folder(const struct sim_env *sim, const char *path);
@@ -109,8 +110,8 @@ enum sl_err sim_list(struct sl_env *env, const char *path,
 
 enum sim_gate { SIM_GO, SIM_FAIL, SIM_CUT_OFF, SIM_POWER_OUT };
 
-/* Every disk call asks first. `changes`: it changes or syncs something. SIM_CUT_OFF: do it, but make
- * nothing durable, and return sim_refuse. SIM_FAIL: fail as a disk does, half done. */
+/* Every disk call asks first. `changes`: it changes or syncs something. SIM_CUT_OFF: do it, but
+ * make nothing durable, and return sim_refuse. SIM_FAIL: fail as a disk does, half done. */
 enum sim_gate sim_gate(struct sim_env *sim, bool changes);
 enum sl_err sim_refuse(struct sl_error *error, enum sim_gate gate, const char *path);
 
@@ -161,9 +162,10 @@ struct sim_mood sim_mood(struct sim_env *sim, uint64_t first, uint64_t last);
 enum sim_fate sim_fate(struct sim_env *sim, struct sim_mood mood, uint64_t op);
 
 /* Memory that is there: running out of it ends the simulation. */
-void *sim_zeroed(size_t count, size_t size);
+void *sim_zeroed(size_t count, size_t size) __attribute__((returns_nonnull));
 /* Room for one more item than `count`, the old items kept. */
-void *sim_room(void *items, size_t *capacity, size_t count, size_t item_size);
-char *sim_copy(const char *text);
+void *sim_room(void *items, size_t *capacity, size_t count, size_t item_size)
+    __attribute__((returns_nonnull));
+char *sim_copy(const char *text) __attribute__((returns_nonnull));
 
 #endif

@@ -18,17 +18,17 @@ const char *sl_err_name(enum sl_err code);
 /* A bug: prints place, condition and the invariant's number if one is named, and aborts. Always on.
  * SL_ASSERT(position == log->next, "L1"); */
 #define SL_ASSERT(...) SL_ASSERT_AS(__VA_ARGS__, "", "")
-#define SL_ASSERT_AS(condition, invariant, ...)                                                    \
-    do {                                                                                           \
-        if (__builtin_expect(!(condition), 0))                                                     \
-            sl_assert_failed(__FILE__, __LINE__, #condition, invariant);                           \
+#define SL_ASSERT_AS(condition, invariant, ...)                          \
+    do {                                                                 \
+        if (__builtin_expect(!(condition), 0))                           \
+            sl_assert_failed(__FILE__, __LINE__, #condition, invariant); \
     } while (0)
 
 _Noreturn void sl_assert_failed(const char *file, int line, const char *condition,
                                 const char *invariant);
 
-/* Tests can prove that a branch was reached: SL_MARK("torn tail") counts, sl_mark_count("torn tail")
- * reads and any thread may do either. Compiled to nothing unless SL_MARKS is defined. */
+/* Tests can prove that a branch was reached: SL_MARK("torn tail") counts, sl_mark_count("torn
+ * tail") reads and any thread may do either. Compiled to nothing unless SL_MARKS is defined. */
 #ifdef SL_MARKS
 #define SL_MARK(name) sl_mark(name)
 #else

@@ -52,7 +52,7 @@ enum sl_err sl_heap_add(struct sl_heap *heap, struct sl_deadline *deadline)
     SL_ASSERT(deadline->place == 0, "T1");
     if (heap->count == heap->capacity) {
         const size_t capacity = heap->capacity > 0 ? heap->capacity * 2 : FIRST;
-        struct sl_deadline **items = reallocarray(heap->items, capacity, sizeof *items);
+        struct sl_deadline **items = reallocarray(heap->items, capacity, sizeof(void *));
 
         if (!items)
             return SL_NO_MEMORY;

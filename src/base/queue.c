@@ -7,9 +7,9 @@
 #include <time.h>
 
 /*
- * A list under a mutex. The receiver takes the whole list at once, so that under load a message costs
- * it a share of one lock; a sender signals only a receiver that waits, so that under load nobody
- * makes a system call.
+ * A list under a mutex. The receiver takes the whole list at once, so that under load a message
+ * costs it a share of one lock; a sender signals only a receiver that waits, so that under load
+ * nobody makes a system call.
  */
 struct sl_mailbox {
     void (*wake)(void *context);

@@ -129,7 +129,8 @@ static void wakes_when_it_was_empty(void)
     sl_mailbox_free(mailbox);
 }
 
-/* Two threads hand one message back and forth, each waiting for ever: a lost wake would hang here. */
+/* Two threads hand one message back and forth, each waiting for ever: a lost wake would hang here.
+ */
 struct pong {
     struct sl_mailbox *here;
     struct sl_mailbox *there;
@@ -164,9 +165,8 @@ static void loses_no_wake(void)
 
 int main(void)
 {
-    return TAP_RUN({"receives from many", receives_from_many},
-                   {"takes oldest first", takes_oldest_first},
-                   {"waits until the deadline", waits_until_the_deadline},
-                   {"wakes when it was empty", wakes_when_it_was_empty},
-                   {"loses no wake", loses_no_wake});
+    return TAP_RUN(
+        {"receives from many", receives_from_many}, {"takes oldest first", takes_oldest_first},
+        {"waits until the deadline", waits_until_the_deadline},
+        {"wakes when it was empty", wakes_when_it_was_empty}, {"loses no wake", loses_no_wake});
 }

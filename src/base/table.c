@@ -4,9 +4,9 @@
 
 /*
  * Linear probing. A slot is free (value NULL), an entry, or a stone: "taken once, search on". The
- * table grows when three quarters of its slots are filled, into twice as many slots, or into as many
- * again when most of what fills it are stones. Growing, it has two slot arrays: each insert goes to
- * the new one and brings the next MOVES slots of the old one along.
+ * table grows when three quarters of its slots are filled, into twice as many slots, or into as
+ * many again when most of what fills it are stones. Growing, it has two slot arrays: each insert
+ * goes to the new one and brings the next MOVES slots of the old one along.
  *
  * What must stay true:
  * - An entry is in exactly one array. Moving one leaves a stone, so that searches pass.
@@ -149,8 +149,8 @@ void *sl_table_next(const struct sl_table *table, size_t *cursor)
 {
     while (*cursor < table->capacity + table->old_capacity) {
         const size_t i = (*cursor)++;
-        void *value = i < table->capacity ? table->slots[i].value
-                                          : table->old[i - table->capacity].value;
+        void *value =
+            i < table->capacity ? table->slots[i].value : table->old[i - table->capacity].value;
 
         if (value && value != STONE)
             return value;

@@ -163,6 +163,31 @@ static void stays_small_when_entries_come_and_go(void)
     sl_table_close(&table);
 }
 
+/* When stones fill it, the table is made anew, not larger. */
+static void sweeps_stones_out(void)
+{
+    struct sl_table table = {.same = same};
+    struct entry passing = {.key = 1000};
+
+    for (uint32_t i = 0; i < 6; i++) {
+        entries[i] = (struct entry){.key = i};
+        REQUIRE(sl_table_add(&table, 2 * i + 1, &entries[i]) == SL_OK);
+    }
+    /* Each leaves a stone between two entries. */
+    for (uint32_t i = 0; i < 6; i++) {
+        REQUIRE(sl_table_add(&table, 2 * i, &passing) == SL_OK);
+        sl_table_remove(&table, 2 * i, &passing);
+    }
+    CHECK_U64(table.filled, 12);
+    REQUIRE(sl_table_add(&table, 14, &passing) == SL_OK);
+    CHECK_U64(table.capacity, 16);
+    CHECK(table.filled <= 7);
+    for (uint32_t i = 0; i < 6; i++)
+        CHECK(sl_table_find(&table, 2 * i + 1, key_of(&entries[i])) == &entries[i]);
+    CHECK(sl_table_find(&table, 14, key_of(&passing)) == &passing);
+    sl_table_close(&table);
+}
+
 static void may_be_emptied_on_the_way(void)
 {
     struct sl_table table = {.same = same};
@@ -201,6 +226,7 @@ int main(void)
                    {"tells equal hashes apart", tells_equal_hashes_apart},
                    {"grows a few at a time", grows_a_few_at_a_time},
                    {"stays small when entries come and go", stays_small_when_entries_come_and_go},
+                   {"sweeps stones out", sweeps_stones_out},
                    {"may be emptied on the way", may_be_emptied_on_the_way},
                    {"empty ones are valid", empty_ones_are_valid});
 }
