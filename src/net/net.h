@@ -1,10 +1,10 @@
 /*
- * Connections: listeners, HTTP/1.1, SSE and RESP on one event loop (libuv), all on the engine's
- * thread.
+ * Connections: listeners, HTTP/1.1, SSE and RESP on one event loop (libuv), all on one thread, the
+ * one that calls sl_net_run. But for posting to the mailbox, every function here belongs to it.
  *
- * `net` knows protocols, not Sluice: it frames requests, hands them to a handler, and sends what the
- * handler answers, now or later, in the order of the requests. Replies of one turn of the loop leave
- * in one write per connection.
+ * `net` knows protocols, not Sluice: it frames requests, hands them to a handler, and sends what
+ * the handler answers, now or later, in the order of the requests. Replies of one turn of the loop
+ * leave in one write per connection.
  */
 #ifndef SL_NET_NET_H
 #define SL_NET_NET_H
@@ -15,148 +15,194 @@
 
 struct sl_net;
 
-/* ---- The loop ---------------------------------------------------------------------------------- */
+/* ---- The loop ---------------------------------------------------------------------------- */
 
+/* What is 0 gets the default named beside it. */
 struct sl_net_options {
     struct sl_env *env;
-    uint32_t connections_max;   /* 0: 10,000 */
-    uint32_t head_bytes_max;    /* 0: 16 KiB */
-    uint32_t body_bytes_max;    /* 0: 16 MiB */
-    int64_t idle_ms;            /* an idle connection is closed; 0: 75,000. A timer runs only while there are connections */
-    int64_t request_ms;         /* a request must have arrived whole by then; 0: 30,000 */
-    int64_t send_ms;            /* a reader that takes nothing for so long is dropped; 0: 30,000 */
-    uint32_t pipeline_max;      /* requests of one connection in work; 0: 1,024 for HTTP, 100,000 bytes... see .c for RESP */
-    /* Called at the end of every turn of the loop, after all requests that had arrived were handled and before
-     * replies are written; returns the next deadline on the monotonic clock (INT64_MAX: none). */
+    uint32_t connections_max; /* 10,000; more are closed as soon as they come */
+    uint32_t head_bytes_max;  /* 16 KiB: request line and headers together, else 414 or 431 */
+    uint32_t body_bytes_max;  /* 16 MiB, else 413 */
+    /* Time limits. One timer is armed for the earliest, and only while something has one. */
+    int64_t idle_ms;    /* 75,000: an HTTP connection without a request is closed. RESP sessions
+                           may be idle for ever; the kernel probes whether their peer lives. */
+    int64_t request_ms; /* 30,000: from a request's first byte to its last, else 408 */
+    int64_t send_ms;    /* 30,000: a reader that takes nothing for so long is dropped */
+    /* Requests of one connection in work, that is, handed out and not yet answered; 128 for HTTP,
+     * 1,024 for RESP. When there are so many, nothing more is read from the connection until one
+     * was answered. The same happens while over 1 MiB of answers waits for the peer to read. */
+    uint32_t pipeline_max;
+    /* Called at the end of every turn of the loop in which something happened, after all requests
+     * that had arrived were handled and before replies are written. Returns the next deadline on
+     * the monotonic clock (INT64_MAX: none), at which it is called again. May be NULL. */
     int64_t (*turn)(void *context);
-    /* A message that was posted to the net's mailbox. */
+    /* A message that was posted to the net's mailbox; it belongs to `step` now. May be NULL when
+     * nobody posts. */
     void (*step)(void *context, struct sl_message *message);
     void *context;
 };
 
+/* Makes a loop; nothing runs yet. Free it with sl_net_free. Ignores SIGPIPE for the process: a peer
+ * that left is seen by the error of the write. Errors: SL_NO_MEMORY, SL_IO. */
 enum sl_err sl_net_new(const struct sl_net_options *options, struct sl_net **out,
                        struct sl_error *error) SL_USE_RESULT;
 
-/* The mailbox of this thread: posting wakes the loop (one uv_async a burst). */
+/* The mailbox of this thread; lives as long as the net. Posting wakes the loop, once a burst. */
 struct sl_mailbox *sl_net_mailbox(struct sl_net *net);
 
-/* Runs until sl_net_stop. When nothing happens it sleeps: no ticks. */
+/* Runs until sl_net_stop. When nothing happens it sleeps: no ticks. SL_IO: the loop failed. */
 enum sl_err sl_net_run(struct sl_net *net, struct sl_error *error) SL_USE_RESULT;
 
-/* Stops listening, lets requests in work finish and replies leave for at most `grace_ms`, then
- * run returns. Loop's thread. */
+/* Stops listening, closes idle connections, ends streams, lets requests in work (and those of which
+ * a part has arrived) finish with "Connection: close" for at most `grace_ms`, drops the rest; then
+ * sl_net_run returns. A second call may shorten the grace. */
 void sl_net_stop(struct sl_net *net, int64_t grace_ms);
 
-/* `handler` is called on SIGINT or SIGTERM, on the loop. */
-enum sl_err sl_net_on_signal(struct sl_net *net, void (*handler)(void *context, int number), void *context,
-                             struct sl_error *error) SL_USE_RESULT;
+/* `handler` is called on SIGINT or SIGTERM, on the loop. Once per net. SL_IO. */
+enum sl_err sl_net_on_signal(struct sl_net *net, void (*handler)(void *context, int number),
+                             void *context, struct sl_error *error) SL_USE_RESULT;
 
+/* After sl_net_run has returned (or without it). Requests, streams and commands that are still out
+ * are gone with it: do not answer them afterwards. The mailbox must be empty and no sender left.
+ * NULL is allowed. */
 void sl_net_free(struct sl_net *net);
 
 struct sl_net_numbers {
-    uint64_t connections_now, connections_total, connections_refused;
-    uint64_t requests_total, bytes_in, bytes_out, requests_bad;
+    uint64_t connections_now, connections_total;
+    uint64_t connections_refused; /* over connections_max */
+    uint64_t requests_total;      /* handed to handlers */
+    uint64_t requests_bad;        /* answered here, with an error */
+    uint64_t bytes_in, bytes_out;
+    uint64_t dropped_slow;        /* connections whose peer did not read */
+    uint64_t wakeups;             /* turns of the loop, those for nothing included */
 };
 struct sl_net_numbers sl_net_numbers(const struct sl_net *net);
 
-/* ---- HTTP -------------------------------------------------------------------------------------- */
+/* ---- HTTP -------------------------------------------------------------------------------- */
 
 enum sl_method { SL_GET = 1, SL_HEAD, SL_POST, SL_PUT, SL_DELETE, SL_OPTIONS, SL_PATCH };
 
 struct sl_header {
-    struct sl_text name; /* lower-case */
+    struct sl_text name;  /* lower-case */
     struct sl_text value; /* without white space around */
 };
 
-/* A request, whole. Borrowed texts live until it was answered. */
+/* A request, whole. It and all it borrows live until it was answered (or became a stream). */
 struct sl_request {
     enum sl_method method;
-    struct sl_text path;  /* decoded once; no "..", no NUL; "/bank/balance/C1" */
-    struct sl_text raw_path; /* as it came, without the query: for keys that hold %2F */
-    struct sl_text query; /* behind "?", as it came */
-    struct sl_text host;
-    const struct sl_header *headers;
+    struct sl_text path;     /* %XX decoded once; no ".." segment, no NUL: "/bank/balance/C1";
+                                "*" for OPTIONS * */
+    struct sl_text raw_path; /* as it came, without the query: for keys that hold %2F; see
+                                sl_request_decode */
+    struct sl_text query;    /* behind "?", as it came; ptr NULL when there was none */
+    struct sl_text host;     /* may be empty */
+    const struct sl_header *headers; /* at most 100 */
     uint32_t header_count;
     struct sl_text body;
-    bool local;           /* came over the Unix socket */
-    int64_t arrived_ns;   /* monotonic */
-    struct sl_arena *arena; /* reset when the request was answered: for the handler's use */
-    void *user;           /* the handler's */
-    /* The peer went away before the answer: called once, on the loop, so that the handler stops
-     * working for it; the request must still be answered (into nothing). May be set by the handler. */
+    bool local;             /* came over the Unix socket */
+    int64_t arrived_ns;     /* monotonic: when the turn began in which it was whole */
+    struct sl_arena *arena; /* given back when the request was answered: for the handler's use */
+    void *user;             /* the handler's */
+    /* May be set by the handler. Called at most once, on the loop, when the peer has gone, or will
+     * send nothing more, before the answer: the handler may stop working for it, but must still
+     * answer, here or later. */
     void (*gone)(struct sl_request *request);
 };
 
-/* The header's value, or an empty text with NULL. `name` lower-case. */
+/* The first such header's value, or an empty text with NULL. `name` lower-case. */
 struct sl_text sl_request_header(const struct sl_request *request, const char *name);
-/* A query parameter's decoded value in the request's arena; NULL ptr where it is not given. */
+/* A query parameter's value, decoded ("+" is a space) in the request's arena if need be; NULL ptr
+ * where it is not given or memory is out; of several the first. */
 struct sl_text sl_request_query(const struct sl_request *request, const char *name);
+/* Decodes %XX once, in the request's arena if need be: for segments of raw_path. NULL ptr: memory
+ * is out. */
+struct sl_text sl_request_decode(const struct sl_request *request, struct sl_text raw);
 
-/* Calls the handler for each request; it answers before returning or any time later, exactly once. */
+/* Listens on an address or name of this machine; port 0 takes any that is free. `handler` is called
+ * for each request and answers before it returns or any time later, exactly once. `out_port` may be
+ * NULL. Errors: SL_BUSY the port is taken; SL_INVALID no such address; SL_IO; SL_NO_MEMORY. */
 enum sl_err sl_http_listen(struct sl_net *net, const char *host, uint16_t port,
-                           void (*handler)(void *context, struct sl_request *request), void *context,
-                           uint16_t *out_port, struct sl_error *error) SL_USE_RESULT;
-/* The same on a Unix socket (mode 0600; a stale file is replaced). */
+                           void (*handler)(void *context, struct sl_request *request),
+                           void *context, uint16_t *out_port,
+                           struct sl_error *error) SL_USE_RESULT;
+/* The same on a Unix socket, at a path of at most 107 bytes (mode 0600; a file that a dead program
+ * left is replaced, SL_BUSY: a living one has it). Removed when listening ends. */
 enum sl_err sl_http_listen_unix(struct sl_net *net, const char *path,
-                                void (*handler)(void *context, struct sl_request *request), void *context,
-                                struct sl_error *error) SL_USE_RESULT;
+                                void (*handler)(void *context, struct sl_request *request),
+                                void *context, struct sl_error *error) SL_USE_RESULT;
 
-/* Answers. `headers` are further header lines, each ended by "\r\n" (may be empty); Content-Length, Date and
- * Connection are made here. The body is copied. Loop's thread. */
+/* Answers, and takes the request back. `status` 200 to 599. `headers` are further header lines, each
+ * ended by "\r\n" (may be empty); Date, Content-Length and Connection are made here, and
+ * Content-Type when `content_type` is not NULL. All is copied. To HEAD goes the head alone. */
 void sl_request_answer(struct sl_request *request, int status, const char *content_type,
                        struct sl_text headers, struct sl_text body);
 
-/* Answers with a stream of server-sent events, open until the peer or sl_stream_end closes it. */
+/* Answers with a stream of server-sent events, open until the peer or sl_stream_end closes it, and
+ * takes the request back. `headers` as above. Never NULL: when memory is out, the stream is dead
+ * from the start, and says so by `gone`. To HEAD goes the head alone, then `gone` is called. */
 struct sl_stream;
 struct sl_stream *sl_request_stream(struct sl_request *request, struct sl_text headers);
-/* Sends one event; `id`, `event` may be empty. False: the peer is too slow (over 1 MiB waits) or gone: end it. */
-bool sl_stream_send(struct sl_stream *stream, struct sl_text id, struct sl_text event, struct sl_text data);
-/* `gone` is called once when the peer leaves; the stream must then be ended, too. */
+/* Sends one event; `id` and `event` may be empty, and are left out when they hold a line break;
+ * `data` may have many lines. False: over 1 MiB waits for a peer that is too slow (it is dropped),
+ * or the peer has gone: end the stream. */
+bool sl_stream_send(struct sl_stream *stream, struct sl_text id, struct sl_text event,
+                    struct sl_text data);
+/* `gone` is called once, on the loop and never from inside a call of yours, when the peer has left,
+ * was dropped, or the server stops; the stream must then be ended, too, there or later. */
 void sl_stream_on_gone(struct sl_stream *stream, void (*gone)(void *context), void *context);
+/* Exactly once for each stream. Closes the connection when what was sent has left. */
 void sl_stream_end(struct sl_stream *stream);
 
-/* ---- RESP (Redis serialization protocol, versions 2 and 3) ----------------------------------------- */
+/* ---- RESP (Redis serialization protocol, versions 2 and 3) -------------------------------- */
 
 struct sl_resp_session; /* a connection */
 
-/* One command: words[0] is its name. Borrowed until answered. Answers leave in order. */
+/* One command: words[0] is its name. At most 8,192 words, 16 MiB together. Borrowed until answered.
+ * Answers leave in the order of the commands. */
 struct sl_resp_command {
     struct sl_resp_session *session;
-    const struct sl_text *words;
+    const struct sl_text *words; /* never empty, and may be changed in place by nobody */
     uint32_t word_count;
-    struct sl_buf *out;  /* where the handler writes its answer when it can at once */
+    struct sl_buf *out; /* where the handler writes its answer; read it anew in a LATER command */
     void *user;
 };
 
 enum sl_resp_result {
     SL_RESP_DONE = 1, /* the answer has been written to `out` */
-    SL_RESP_LATER,    /* the answer will come by sl_resp_finish; `words` are kept */
+    SL_RESP_LATER,    /* nothing was written; the answer comes by sl_resp_finish; `words` are kept */
     SL_RESP_CLOSE,    /* as DONE, and the connection is closed behind it */
 };
 
 struct sl_resp_handler {
     enum sl_resp_result (*command)(void *context, struct sl_resp_command *command);
-    void (*closed)(void *context, struct sl_resp_session *session); /* may be NULL */
+    /* The connection is closed; called once per session, after which nothing may be pushed. LATER
+     * commands must still be finished. May be NULL. */
+    void (*closed)(void *context, struct sl_resp_session *session);
     void *context;
 };
+/* As sl_http_listen. */
 enum sl_err sl_resp_listen(struct sl_net *net, const char *host, uint16_t port,
                            const struct sl_resp_handler *handler, uint16_t *out_port,
                            struct sl_error *error) SL_USE_RESULT;
-/* Ends a LATER command: its answer is in command->out. */
+/* Ends a LATER command, exactly once: its answer is in command->out. The command is gone then. */
 void sl_resp_finish(struct sl_resp_command *command);
-/* Sends a push (RESP3) or message out of band: for SUBSCRIBE. False: too slow or gone. */
+/* Sends a push (RESP3) or message out of band: for SUBSCRIBE. Not while the handler has written a
+ * part of an answer. False: over 1 MiB waits (the peer is dropped), or the session is closed. */
 bool sl_resp_push(struct sl_resp_session *session, struct sl_text bytes);
-int sl_resp_version(const struct sl_resp_session *session);       /* 2 or 3 */
+int sl_resp_version(const struct sl_resp_session *session); /* 2 (at first) or 3 */
 void sl_resp_set_version(struct sl_resp_session *session, int version);
-void **sl_resp_user(struct sl_resp_session *session);             /* the handler's word for the session */
+/* The handler's word for the session, NULL at first. Lives as long as the session: until `closed`
+ * was called and all its commands are finished. */
+void **sl_resp_user(struct sl_resp_session *session);
 
 /* Writers of RESP values. */
-void sl_resp_simple(struct sl_buf *out, const char *text);          /* +OK */
-void sl_resp_error(struct sl_buf *out, const char *code, struct sl_text text); /* -ERR … one line */
+void sl_resp_simple(struct sl_buf *out, const char *text); /* +OK */
+/* "-ERR text"; line breaks in the text become spaces. */
+void sl_resp_error(struct sl_buf *out, const char *code, struct sl_text text);
 void sl_resp_integer(struct sl_buf *out, int64_t value);
 void sl_resp_bulk(struct sl_buf *out, struct sl_text text);
 void sl_resp_null(struct sl_buf *out, int version);
 void sl_resp_array(struct sl_buf *out, size_t count);
-void sl_resp_map(struct sl_buf *out, size_t pairs, int version);    /* an array of 2n in RESP2 */
+void sl_resp_map(struct sl_buf *out, size_t pairs, int version); /* an array of 2n in RESP2 */
 
 #endif

@@ -1,0 +1,301 @@
+/*
+ * A connection's bytes: in by blocks, out by one write a turn.
+ *
+ * Closing: what we end ourselves is first written out, then shut down, then read until the peer
+ * closes too or LINGER_MS have passed; closing at once would, when the peer is still sending, reset
+ * the connection and take back the answer that said why.
+ */
+#include "net/conn.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+{
+    struct conn *conn = handle->data;
+
+    (void)suggested;
+    if (!sl_block_make_room(conn)) {
+        *out = uv_buf_init(NULL, 0); /* reported as UV_ENOBUFS */
+        return;
+    }
+    const size_t room = conn->in->size - conn->in_to;
+    *out = uv_buf_init((char *)conn->in->bytes + conn->in_to, (unsigned)room);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *bytes);
+
+static void set_reading(struct conn *conn, bool reading)
+{
+    if (conn->reading == reading)
+        return;
+    conn->reading = reading;
+    if (!reading)
+        uv_read_stop(&conn->uv.stream);
+    else if (uv_read_start(&conn->uv.stream, on_alloc, on_read) != 0)
+        conn->drop = true;
+}
+
+static void receive(struct conn *conn)
+{
+    if (conn->receiving)
+        return;
+    conn->receiving = true;
+    if (!conn->deaf)
+        conn->protocol->receive(conn);
+    conn->receiving = false;
+    if (conn->deaf)
+        conn->in_from = conn->in_to;
+    /* Often all was answered: the block, still in the processor's cache, goes to the next one. */
+    if (conn->in && conn->in_from == conn->in_to && conn->in->refs == 1)
+        sl_block_release(conn);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *bytes)
+{
+    struct conn *conn = stream->data;
+
+    (void)bytes;
+    if (len == 0)
+        return;
+    sl_conn_touch(conn);
+    if (len > 0) {
+        conn->in_to += (size_t)len;
+        conn->net->numbers.bytes_in += (uint64_t)len;
+        receive(conn);
+        if (conn->blocked || conn->drop)
+            set_reading(conn, false); /* at once: libuv would read on, and we would keep it */
+        return;
+    }
+    conn->eof = true;
+    set_reading(conn, false);
+    if (len != UV_EOF)
+        conn->drop = true;
+    conn->protocol->gone(conn);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct conn *conn = handle->data;
+
+    conn->handle_closed = true;
+    sl_conn_release(conn);
+}
+
+void sl_conn_touch(struct conn *conn)
+{
+    conn->net->awake = true;
+    if (conn->touched)
+        return;
+    conn->touched = true;
+    conn->next_touched = conn->net->touched;
+    conn->net->touched = conn;
+}
+
+void sl_conn_start(struct conn *conn)
+{
+    struct sl_net *net = conn->net;
+
+    conn->uv.handle.data = conn;
+    conn->out.bytes_max = OUT_MAX;
+    conn->pipeline_max =
+        net->options.pipeline_max > 0 ? net->options.pipeline_max : conn->protocol->pipeline_max;
+    conn->next = net->conns;
+    if (net->conns)
+        net->conns->previous = conn;
+    net->conns = conn;
+    net->numbers.connections_now++;
+    net->numbers.connections_total++;
+    sl_conn_touch(conn);
+}
+
+void sl_conn_release(struct conn *conn)
+{
+    struct sl_net *net = conn->net;
+
+    if (!conn->handle_closed || conn->in_work > 0 || conn->touched)
+        return;
+    if (conn->previous)
+        conn->previous->next = conn->next;
+    else
+        net->conns = conn->next;
+    if (conn->next)
+        conn->next->previous = conn->previous;
+    conn->protocol->free(conn);
+}
+
+void sl_conn_close(struct conn *conn)
+{
+    if (conn->closed)
+        return;
+    conn->closed = true;
+    conn->eof = true;
+    conn->net->numbers.connections_now--;
+    sl_wait_set(conn, WAIT_NONE, 0);
+    sl_block_release(conn);
+    sl_out_give(conn->net, &conn->out);
+    uv_close(&conn->uv.handle, on_closed);
+    sl_conn_touch(conn);
+    conn->protocol->gone(conn);
+    conn->protocol->closed(conn);
+}
+
+struct sl_buf *sl_conn_out(struct conn *conn)
+{
+    if (!conn->out.ptr)
+        sl_out_take(conn->net, &conn->out);
+    return &conn->out;
+}
+
+size_t sl_conn_backlog(const struct conn *conn)
+{
+    return conn->out.len + (conn->writing ? uv_stream_get_write_queue_size(&conn->uv.stream) : 0);
+}
+
+bool sl_conn_has_room(struct conn *conn)
+{
+    if (conn->in_work < conn->pipeline_max && sl_conn_backlog(conn) < BACKLOG_MAX)
+        return true;
+    SL_MARK("net blocked");
+    conn->blocked = true;
+    return false;
+}
+
+/* ---- Writing ------------------------------------------------------------------------------ */
+
+static void on_written(uv_write_t *request, int status)
+{
+    struct conn *conn = request->handle->data;
+
+    conn->writing = false;
+    sl_out_give(conn->net, &conn->sending);
+    if (status < 0)
+        conn->drop = true;
+    sl_conn_touch(conn);
+}
+
+/* What the system does not take at once goes to libuv, with its memory; answers that come meanwhile
+ * are collected behind it. False: the connection is broken. */
+static bool write_out(struct conn *conn)
+{
+    struct sl_buf *out = &conn->out;
+
+    if (conn->writing || out->len == 0)
+        return true;
+    uv_buf_t bytes = uv_buf_init((char *)out->ptr, (unsigned)out->len);
+    const int tried = uv_try_write(&conn->uv.stream, &bytes, 1);
+    if (tried < 0 && tried != UV_EAGAIN)
+        return false;
+    const size_t sent = tried > 0 ? (size_t)tried : 0;
+    conn->net->numbers.bytes_out += out->len; /* the rest follows or the connection is lost */
+    if (sent == out->len) {
+        sl_buf_reset(out);
+        sl_out_give(conn->net, out);
+        return true;
+    }
+    SL_MARK("net partial write");
+    conn->sending = *out;
+    *out = (struct sl_buf){.bytes_max = out->bytes_max};
+    bytes = uv_buf_init((char *)conn->sending.ptr + sent, (unsigned)(conn->sending.len - sent));
+    conn->writing = true;
+    if (uv_write(&conn->write, &conn->uv.stream, &bytes, 1, on_written) == 0)
+        return true;
+    conn->writing = false;
+    sl_buf_close(&conn->sending);
+    return false;
+}
+
+/* ---- The end of a turn ---------------------------------------------------------------------- */
+
+static void set_wait(struct conn *conn)
+{
+    const int64_t now_ns = sl_net_now(conn->net);
+
+    if (conn->shut) {
+        if (conn->wait != WAIT_LINGER)
+            sl_wait_set(conn, WAIT_LINGER, now_ns);
+    } else if (conn->writing) {
+        const size_t queue = uv_stream_get_write_queue_size(&conn->uv.stream);
+        if (conn->wait != WAIT_SEND || queue != conn->wait_queue)
+            sl_wait_set(conn, WAIT_SEND, now_ns);
+        conn->wait_queue = queue;
+    } else if (conn->arriving_since_ns > 0 && !conn->blocked && !conn->deaf) {
+        sl_wait_set(conn, WAIT_REQUEST, conn->arriving_since_ns);
+    } else if (conn->in_work == 0 && conn->protocol->idle_limited) {
+        sl_wait_set(conn, WAIT_IDLE, now_ns);
+    } else {
+        sl_wait_set(conn, WAIT_NONE, 0);
+    }
+}
+
+/* All is written and nothing more will be. */
+static void finish(struct conn *conn)
+{
+    uv_os_fd_t fd;
+
+    if (conn->eof || uv_fileno(&conn->uv.handle, &fd) != 0 || shutdown(fd, SHUT_WR) != 0) {
+        sl_conn_close(conn);
+        return;
+    }
+    conn->shut = true;
+    conn->deaf = true;
+}
+
+void sl_conn_settle(struct conn *conn)
+{
+    if (conn->tell || conn->eof) {
+        conn->tell = false;
+        conn->protocol->gone(conn);
+    }
+    if (conn->closed) {
+        sl_conn_release(conn);
+        return;
+    }
+    if (conn->out.failed) {
+        SL_MARK("net out of bounds");
+        conn->net->numbers.dropped_slow++;
+        conn->drop = true;
+    }
+    if (!conn->drop && !write_out(conn))
+        conn->drop = true;
+    if (!conn->drop && conn->blocked) {
+        conn->blocked = false;
+        if (conn->arriving_since_ns > 0)
+            conn->arriving_since_ns = sl_net_now(conn->net); /* it was we who did not read */
+        if (sl_conn_has_room(conn))
+            receive(conn);
+    }
+    const bool done = conn->in_work == 0 && conn->out.len == 0 && !conn->writing;
+    const bool over = conn->shut ? conn->eof : conn->ending || (conn->eof && !conn->blocked);
+    if (!conn->drop && done && over)
+        finish(conn);
+    if (conn->closed)
+        return;
+    if (!conn->drop)
+        set_reading(conn, !conn->blocked && !conn->eof);
+    if (conn->drop) {
+        sl_conn_close(conn);
+        return;
+    }
+    if (conn->in && conn->in_from == conn->in_to && conn->in_work == 0)
+        sl_block_release(conn);
+    set_wait(conn);
+}
+
+void sl_conn_expire(struct conn *conn, enum wait wait)
+{
+    sl_conn_touch(conn);
+    if (wait == WAIT_SEND) {
+        if (uv_stream_get_write_queue_size(&conn->uv.stream) == conn->wait_queue) {
+            SL_MARK("net slow reader");
+            conn->net->numbers.dropped_slow++;
+            conn->drop = true;
+        }
+    } else if (wait == WAIT_REQUEST) {
+        SL_MARK("net slow sender");
+        conn->protocol->late(conn);
+    } else {
+        conn->drop = true;
+    }
+}

@@ -1,0 +1,498 @@
+/*
+ * HTTP/1.1 on a connection: requests in, in order; answers out, in the same order.
+ *
+ * A request lies where it was received: its texts point into the block, which stays as long as the
+ * request does. A body that does not fit behind its head gets a block of its own size; a chunked one
+ * is decoded into a buffer. Requests in work form a line; only the first one's answer may leave, an
+ * answer that comes early is held in its request.
+ *
+ * After a request that closes the connection, or one that is refused, the connection is deaf: what
+ * follows was sent without knowing the answer and means nothing.
+ */
+#include "net/http.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEEP_ARENA = 64 << 10, KEEP_HELD = 4096 };
+
+static struct http_conn *http_of(struct conn *conn)
+{
+    return (struct http_conn *)conn;
+}
+
+/* ---- Requests from the pool --------------------------------------------------------------- */
+
+static struct http_request *take_request(struct http_conn *http)
+{
+    struct sl_net *net = http->conn.net;
+    struct http_request *r = net->spare_requests;
+
+    if (r) {
+        net->spare_requests = r->next;
+        net->spare_request_count--;
+    } else {
+        r = calloc(1, sizeof *r);
+        if (!r)
+            return NULL;
+    }
+    r->next = NULL;
+    r->http = http;
+    r->keep_alive = true;
+    r->request.arena = &r->arena;
+    return r;
+}
+
+static void free_request(struct http_request *r)
+{
+    sl_arena_close(&r->arena);
+    sl_buf_close(&r->body);
+    sl_buf_close(&r->held);
+    free(r);
+}
+
+void sl_http_forget(struct http_request *r)
+{
+    struct sl_net *net = r->http->conn.net;
+
+    sl_block_drop(net, r->head_block);
+    sl_block_drop(net, r->body_block);
+    r->head_block = r->body_block = NULL;
+    if (r->arena.total > KEEP_ARENA || r->is_stream)
+        sl_arena_close(&r->arena);
+    else if (r->arena.total > 0)
+        sl_arena_reset(&r->arena);
+    sl_buf_close(&r->body);
+}
+
+static void give_request(struct http_request *r)
+{
+    struct sl_net *net = r->http->conn.net;
+
+    sl_http_forget(r);
+    if (net->spare_request_count == SPARES_MAX) {
+        free_request(r);
+        return;
+    }
+    if (r->held.capacity > KEEP_HELD)
+        sl_buf_close(&r->held);
+    sl_buf_reset(&r->held);
+    const struct sl_arena arena = r->arena;
+    const struct sl_buf held = r->held;
+    *r = (struct http_request){.arena = arena, .held = held, .next = net->spare_requests};
+    net->spare_requests = r;
+    net->spare_request_count++;
+}
+
+void sl_http_free_spares(struct sl_net *net)
+{
+    while (net->spare_requests) {
+        struct http_request *next = net->spare_requests->next;
+        free_request(net->spare_requests);
+        net->spare_requests = next;
+    }
+}
+
+/* ---- The line ----------------------------------------------------------------------------- */
+
+static void line_up(struct http_conn *http, struct http_request *r)
+{
+    if (http->last)
+        http->last->next = r;
+    else
+        http->first = r;
+    http->last = r;
+    http->conn.in_work++;
+}
+
+static void send_continue(struct http_conn *http)
+{
+    http->continue_due = false;
+    SL_BUF_LITERAL(sl_conn_out(&http->conn), "HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+struct sl_buf *sl_http_out(struct http_request *r)
+{
+    struct http_conn *http = r->http;
+
+    if (http->first == r)
+        return sl_conn_out(&http->conn);
+    r->held.bytes_max = OUT_MAX;
+    return &r->held;
+}
+
+static void take_from_line(struct http_conn *http)
+{
+    struct http_request *r = http->first;
+
+    http->first = r->next;
+    if (!http->first)
+        http->last = NULL;
+    http->conn.in_work--;
+    if (!r->keep_alive)
+        http->conn.ending = true;
+    give_request(r);
+}
+
+/* The next one has become the first: what was held for it may leave. */
+static void release_held(struct http_conn *http, struct http_request *r)
+{
+    struct sl_buf *out = &http->conn.out;
+
+    if (!http->conn.closed && r->held.failed)
+        out->failed = true;
+    if (!http->conn.closed && r->held.len > 0)
+        sl_buf_append(sl_conn_out(&http->conn), r->held.ptr, r->held.len);
+    sl_buf_reset(&r->held);
+}
+
+void sl_http_done(struct http_request *r)
+{
+    struct http_conn *http = r->http;
+
+    r->answered = true;
+    sl_conn_touch(&http->conn);
+    if (http->first != r) {
+        sl_http_forget(r);
+        return;
+    }
+    take_from_line(http);
+    while (http->first) {
+        release_held(http, http->first);
+        if (!http->first->answered)
+            return;
+        take_from_line(http);
+    }
+    if (http->arriving && http->continue_due)
+        send_continue(http);
+    if (http->conn.net->stopping && !http->arriving)
+        http->conn.ending = true;
+}
+
+/* ---- Requests that arrive ------------------------------------------------------------------ */
+
+static void refuse(struct http_conn *http, const struct sl_http_fault *fault)
+{
+    struct http_request *r = http->arriving;
+
+    http->arriving = NULL;
+    http->continue_due = false;
+    http->conn.arriving_since_ns = 0;
+    http->conn.deaf = true;
+    http->conn.net->numbers.requests_bad++;
+    r->keep_alive = false;
+    r->request.gone = NULL;
+    line_up(http, r);
+    sl_http_answer_fault(r, fault);
+}
+
+/* The request is whole. True: the next one may be looked for. */
+static bool dispatch(struct http_conn *http)
+{
+    struct http_request *r = http->arriving;
+    struct sl_net *net = http->conn.net;
+
+    http->arriving = NULL;
+    http->continue_due = false;
+    http->conn.arriving_since_ns = 0;
+    r->request.arrived_ns = sl_net_now(net);
+    if (net->stopping)
+        r->keep_alive = false;
+    if (!r->keep_alive)
+        http->conn.deaf = true;
+    net->numbers.requests_total++;
+    line_up(http, r);
+    http->handler(http->context, &r->request);
+    return true;
+}
+
+/* A path with escapes is decoded. False: refused. */
+static bool take_path(struct http_conn *http, const struct sl_http_head *head)
+{
+    struct sl_request *request = &http->arriving->request;
+
+    request->raw_path = request->path = head->path;
+    if (head->path_escaped) {
+        char *decoded = sl_arena_take(request->arena, head->path.len);
+        if (!decoded) {
+            http->conn.drop = true;
+            return false;
+        }
+        request->path = (struct sl_text){decoded, sl_http_decode(head->path, false, decoded)};
+    }
+    if (sl_http_path_good(request->path))
+        return true;
+    refuse(http, &(struct sl_http_fault){400, "bad_path", "a path with a NUL or a .. segment"});
+    return false;
+}
+
+static bool take_headers(struct http_conn *http, const struct sl_http_head *head)
+{
+    struct http_request *r = http->arriving;
+    const size_t size = head->header_count * sizeof *head->headers;
+    struct sl_header *headers = NULL;
+
+    if (size > 0) {
+        headers = sl_arena_take(&r->arena, size);
+        if (!headers) {
+            http->conn.drop = true;
+            return false;
+        }
+        memcpy(headers, head->headers, size);
+    }
+    r->request.headers = headers;
+    r->request.header_count = head->header_count;
+    return true;
+}
+
+/* What follows the head. True: go on at once. */
+static bool plan_body(struct http_conn *http, const struct sl_http_head *head)
+{
+    struct conn *conn = &http->conn;
+    const uint32_t bytes_max = conn->net->options.body_bytes_max;
+
+    if (head->content_length > bytes_max) {
+        refuse(http, &(struct sl_http_fault){413, "body_too_large", "the body is too large"});
+        return false;
+    }
+    if (!head->chunked && head->content_length == 0)
+        return dispatch(http);
+    http->place = head->chunked ? IN_CHUNKS : IN_LENGTH;
+    http->body_bytes = (size_t)head->content_length;
+    http->chunked = (struct sl_chunked){0};
+    http->arriving->body.bytes_max = bytes_max;
+    /* Who has begun to send the body does not wait; and an interim answer has its place in the
+     * line, too. */
+    http->continue_due = head->expects_continue && conn->in_from == conn->in_to;
+    if (http->continue_due && !http->first) {
+        send_continue(http);
+        sl_conn_touch(conn);
+    }
+    return true;
+}
+
+static bool read_head(struct http_conn *http)
+{
+    struct conn *conn = &http->conn;
+    struct http_request *r = http->arriving;
+    char *bytes = (char *)conn->in->bytes + conn->in_from;
+    const size_t len = conn->in_to - conn->in_from;
+    const size_t bytes_max = conn->net->options.head_bytes_max;
+    struct sl_http_head head = {.headers = conn->net->headers};
+    size_t used = 0;
+
+    if (http->head_seen > 0 && len < bytes_max &&
+        !memchr(bytes + http->head_seen, '\n', len - http->head_seen)) {
+        http->head_seen = len;
+        return false;
+    }
+    const enum sl_head_verdict verdict = sl_http_head_parse(bytes, len, bytes_max, &head, &used);
+    if (verdict == SL_HEAD_MORE) {
+        http->head_seen = len;
+        return false;
+    }
+    http->head_seen = 0;
+    r->http_1_0 = head.http_1_0;
+    r->request.method = head.method;
+    if (verdict == SL_HEAD_BAD) {
+        refuse(http, &head.fault);
+        return false;
+    }
+    conn->in_from += used;
+    r->head_block = conn->in;
+    r->head_block->refs++;
+    r->keep_alive = head.keep_alive;
+    r->request.query = head.query;
+    r->request.host = head.host;
+    r->request.local = conn->local;
+    return take_path(http, &head) && take_headers(http, &head) && plan_body(http, &head);
+}
+
+static bool read_length(struct http_conn *http)
+{
+    struct conn *conn = &http->conn;
+    struct http_request *r = http->arriving;
+
+    if (conn->in_to - conn->in_from < http->body_bytes) {
+        conn->in_want = http->body_bytes;
+        return false;
+    }
+    r->body_block = conn->in;
+    r->body_block->refs++;
+    r->request.body =
+        (struct sl_text){(const char *)conn->in->bytes + conn->in_from, http->body_bytes};
+    conn->in_from += http->body_bytes;
+    return dispatch(http);
+}
+
+static bool read_chunks(struct http_conn *http)
+{
+    struct conn *conn = &http->conn;
+    struct http_request *r = http->arriving;
+
+    for (;;) {
+        const uint8_t *bytes = conn->in ? conn->in->bytes + conn->in_from : NULL;
+        struct sl_slice data = {0};
+        size_t used = 0;
+        const enum sl_chunked_verdict verdict = sl_chunked_next(
+            &http->chunked, bytes, conn->in_to - conn->in_from, &used, &data);
+        conn->in_from += used;
+        if (verdict == SL_CHUNKED_MORE)
+            return false;
+        if (verdict == SL_CHUNKED_BAD) {
+            refuse(http, &(struct sl_http_fault){400, "bad_chunk", "the chunked body is broken"});
+            return false;
+        }
+        if (verdict == SL_CHUNKED_DONE) {
+            r->request.body = sl_buf_as_text(&r->body);
+            return dispatch(http);
+        }
+        sl_buf_append(&r->body, data.ptr, data.len);
+        if (r->body.failed) {
+            refuse(http,
+                   &(struct sl_http_fault){413, "body_too_large", "the body is too large"});
+            return false;
+        }
+    }
+}
+
+/* A new request begins with the next byte. False: not now. */
+static bool begin(struct http_conn *http)
+{
+    struct conn *conn = &http->conn;
+
+    if (conn->in_from == conn->in_to)
+        return false;
+    if (conn->net->stopping) {
+        conn->deaf = true;
+        return false;
+    }
+    if (!sl_conn_has_room(conn))
+        return false;
+    http->arriving = take_request(http);
+    if (!http->arriving) {
+        conn->drop = true;
+        return false;
+    }
+    http->place = IN_HEAD;
+    http->head_seen = 0;
+    conn->arriving_since_ns = sl_net_now(conn->net);
+    return true;
+}
+
+static void http_receive(struct conn *conn)
+{
+    struct http_conn *http = http_of(conn);
+    bool more = true;
+
+    conn->in_want = 0;
+    while (more && !conn->deaf && !conn->drop && (http->arriving || begin(http))) {
+        if (http->place == IN_HEAD)
+            more = conn->in_from < conn->in_to && read_head(http);
+        else
+            more = http->place == IN_LENGTH ? read_length(http) : read_chunks(http);
+    }
+}
+
+/* ---- Ends ----------------------------------------------------------------------------------- */
+
+static bool is_dead(const struct http_request *r)
+{
+    return r->http->conn.eof || (r->is_stream && r->stream.dead);
+}
+
+static void http_gone(struct conn *conn)
+{
+    struct http_request *r = http_of(conn)->first;
+
+    while (r) {
+        if (r->told || r->answered || !is_dead(r)) {
+            r = r->next;
+            continue;
+        }
+        void (*gone)(void *) = r->stream.gone;
+        void (*request_gone)(struct sl_request *) = r->request.gone;
+        /* A stream without an ear yet is told when it gets one. */
+        r->told = !r->is_stream || gone;
+        r->stream.dead = true;
+        if (r->is_stream && gone)
+            gone(r->stream.context);
+        else if (!r->is_stream && request_gone)
+            request_gone(&r->request);
+        else {
+            r = r->next;
+            continue;
+        }
+        r = http_of(conn)->first; /* being told, it may have been answered, and the line be another */
+    }
+}
+
+static void http_closed(struct conn *conn)
+{
+    struct http_conn *http = http_of(conn);
+
+    if (http->arriving)
+        give_request(http->arriving);
+    http->arriving = NULL;
+}
+
+static void http_late(struct conn *conn)
+{
+    struct http_conn *http = http_of(conn);
+
+    if (http->arriving)
+        refuse(http, &(struct sl_http_fault){408, "request_too_slow",
+                                             "the request did not arrive whole in time"});
+}
+
+static void http_stop(struct conn *conn)
+{
+    struct http_conn *http = http_of(conn);
+
+    for (struct http_request *r = http->first; r; r = r->next)
+        if (r->is_stream) {
+            r->stream.dead = true;
+            conn->tell = true;
+        }
+    if (http->arriving)
+        return;
+    conn->deaf = true;
+    if (!http->first)
+        conn->ending = true;
+}
+
+static void http_free(struct conn *conn)
+{
+    struct http_conn *http = http_of(conn);
+
+    while (http->first) {
+        struct http_request *next = http->first->next;
+        give_request(http->first);
+        http->first = next;
+    }
+    sl_buf_close(&conn->out);
+    free(http);
+}
+
+static const struct protocol http_protocol = {
+    .receive = http_receive,
+    .gone = http_gone,
+    .closed = http_closed,
+    .late = http_late,
+    .stop = http_stop,
+    .free = http_free,
+    .pipeline_max = 128,
+    .idle_limited = true,
+};
+
+struct conn *sl_http_accept(const struct listener *listener)
+{
+    struct http_conn *http = calloc(1, sizeof *http);
+
+    if (!http)
+        return NULL;
+    http->conn.protocol = &http_protocol;
+    http->handler = listener->http;
+    http->context = listener->http_context;
+    return &http->conn;
+}

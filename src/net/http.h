@@ -1,0 +1,62 @@
+/* The parts of HTTP/1.1 to each other. Private to http*.c. */
+#ifndef SL_NET_HTTP_H
+#define SL_NET_HTTP_H
+
+#include "net/conn.h"
+#include "net/http_chunked.h"
+#include "net/http_head.h"
+
+struct sl_stream {
+    void (*gone)(void *context);
+    void *context;
+    bool dead; /* nothing is sent any more */
+};
+
+/* From the pool; lives from its first byte until its answer has left its place in the line. */
+struct http_request {
+    struct sl_request request; /* first: what the handler sees */
+    struct http_conn *http;
+    struct http_request *next; /* in the connection's line, or among the spare ones */
+    struct sl_arena arena;
+    struct block *head_block, *body_block;
+    struct sl_buf body; /* of a chunked request */
+    struct sl_buf held; /* the answer, while an earlier request has none */
+    struct sl_stream stream;
+    bool is_stream;
+    bool http_1_0;
+    bool keep_alive; /* the connection stays open behind the answer */
+    bool answered;
+    bool told; /* that the peer has gone */
+};
+
+enum http_place { IN_HEAD = 0, IN_LENGTH, IN_CHUNKS };
+
+struct http_conn {
+    struct conn conn; /* first */
+    void (*handler)(void *context, struct sl_request *request);
+    void *context;
+    /* Those in work, in the order in which they came, which is the order of their answers. The
+     * first one's answer is written straight into conn.out. */
+    struct http_request *first, *last;
+    struct http_request *arriving;
+    enum http_place place;
+    size_t head_seen; /* bytes of the unfinished head that hold no hope without a new line break */
+    size_t body_bytes;
+    struct sl_chunked chunked;
+    bool continue_due; /* the peer waits for "100 Continue" */
+};
+
+/* http.c */
+struct sl_buf *sl_http_out(struct http_request *r);
+/* The answer (or stream) is complete; sends those that waited behind it. */
+void sl_http_done(struct http_request *r);
+/* Gives up what only the handler needed. */
+void sl_http_forget(struct http_request *r);
+
+/* http_answer.c */
+void sl_http_write_head(struct http_request *r, struct sl_buf *out, int status,
+                        const char *content_type, struct sl_text headers, size_t body_bytes,
+                        struct sl_text body);
+void sl_http_answer_fault(struct http_request *r, const struct sl_http_fault *fault);
+
+#endif

@@ -1,0 +1,119 @@
+/*
+ * Server-sent events (WHATWG HTML, "text/event-stream").
+ *
+ * The answer has no length and ends with the connection, so events need no framing of their own. A
+ * reader that lets more than BACKLOG_MAX bytes wait is dropped: it reconnects and says with
+ * Last-Event-ID what it has seen, while memory for it would be needed now.
+ */
+#include "net/http.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static struct http_request *request_of(struct sl_stream *stream)
+{
+    return (struct http_request *)(void *)((char *)stream -
+                                           offsetof(struct http_request, stream));
+}
+
+struct sl_stream *sl_request_stream(struct sl_request *request, struct sl_text headers)
+{
+    struct http_request *r = (struct http_request *)request;
+    struct conn *conn = &r->http->conn;
+    const struct sl_text none = {NULL, 0};
+
+    SL_ASSERT(!r->answered && !r->is_stream);
+    r->is_stream = true;
+    r->keep_alive = false;
+    r->told = false;
+    /* Requests behind an endless answer would wait for ever. */
+    conn->deaf = true;
+    r->stream.dead = conn->eof || request->method == SL_HEAD || conn->net->stopping;
+    conn->tell = conn->tell || r->stream.dead;
+    if (!conn->closed) {
+        struct sl_buf *out = sl_http_out(r);
+        sl_http_write_head(r, out, 200, "text/event-stream", none, SIZE_MAX, none);
+        if (!out->failed) {
+            out->len -= 2; /* the empty line comes behind further headers */
+            SL_BUF_LITERAL(out, "Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n");
+            sl_buf_text(out, headers);
+            SL_BUF_LITERAL(out, "\r\n");
+        }
+    }
+    sl_http_forget(r);
+    sl_conn_touch(conn);
+    return &r->stream;
+}
+
+static void put_field(struct sl_buf *out, struct sl_text name, struct sl_text value)
+{
+    if (value.len == 0 || memchr(value.ptr, '\n', value.len) || memchr(value.ptr, '\r', value.len))
+        return;
+    sl_buf_text(out, name);
+    sl_buf_text(out, value);
+    sl_buf_byte(out, '\n');
+}
+
+/* A line "data: …" for each of the text's; CRLF and CR alone end lines, too. */
+static void put_data(struct sl_buf *out, struct sl_text data)
+{
+    const char *p = data.ptr, *const end = data.len > 0 ? p + data.len : p;
+
+    for (;;) {
+        const char *first = p;
+        while (p < end && *p != '\n' && *p != '\r')
+            p++;
+        SL_BUF_LITERAL(out, "data: ");
+        sl_buf_append(out, first, (size_t)(p - first));
+        sl_buf_byte(out, '\n');
+        if (p == end)
+            break;
+        p += *p == '\r' && p + 1 < end && p[1] == '\n' ? 2 : 1;
+    }
+    sl_buf_byte(out, '\n');
+}
+
+bool sl_stream_send(struct sl_stream *stream, struct sl_text id, struct sl_text event,
+                    struct sl_text data)
+{
+    struct http_request *r = request_of(stream);
+    struct conn *conn = &r->http->conn;
+
+    if (stream->dead || conn->eof)
+        return false;
+    if (sl_conn_backlog(conn) + r->held.len + data.len > BACKLOG_MAX) {
+        SL_MARK("net slow stream");
+        conn->net->numbers.dropped_slow++;
+        stream->dead = true;
+        conn->drop = true;
+        sl_conn_touch(conn);
+        return false;
+    }
+    struct sl_buf *out = sl_http_out(r);
+    put_field(out, SL_TEXT("id: "), id);
+    put_field(out, SL_TEXT("event: "), event);
+    put_data(out, data);
+    sl_conn_touch(conn);
+    return !out->failed;
+}
+
+void sl_stream_on_gone(struct sl_stream *stream, void (*gone)(void *context), void *context)
+{
+    struct http_request *r = request_of(stream);
+
+    stream->gone = gone;
+    stream->context = context;
+    if (stream->dead && !r->told) {
+        r->http->conn.tell = true;
+        sl_conn_touch(&r->http->conn);
+    }
+}
+
+void sl_stream_end(struct sl_stream *stream)
+{
+    struct http_request *r = request_of(stream);
+
+    SL_ASSERT(r->is_stream && !r->answered);
+    stream->dead = true;
+    sl_http_done(r);
+}
