@@ -55,6 +55,10 @@ int64_t sl_core_turn(struct sl_core *core);
 /* All logs are recovered and command ids loaded. Views may still be catching up. */
 bool sl_core_is_ready(const struct sl_core *core);
 
+/* SL_OK, or why the engine cannot begin (a log that is damaged or held by another process, a record
+ * that changed without a new version): the program should end with this. */
+enum sl_err sl_core_failure(const struct sl_core *core, struct sl_error *out) SL_USE_RESULT;
+
 /* No more commands (503); when all that is under way has been answered, `done` is called. */
 void sl_core_drain(struct sl_core *core, void (*done)(void *context), void *context);
 
@@ -96,15 +100,15 @@ enum sl_access_path { SL_PATH_LOOKUP = 1, SL_PATH_LIST, SL_PATH_LOG };
 /* Waits until an access path of a view (or the log itself: durable) has applied all below `position`, or the deadline passes. The
  * struct is the caller's until `done`. When the path is there already, `done` is called inside. */
 struct sl_wait {
-    struct sl_deadline deadline; /* internal */
+    struct sl_deadline deadline; /* internal; first, so that the heap's node is the wait */
     struct sl_core_domain *domain;
-    struct sl_view_table *view;  /* NULL for SL_PATH_LOG */
+    struct sl_view_table *view; /* NULL for SL_PATH_LOG */
     enum sl_access_path path;
     uint64_t position;
     int64_t until_ns; /* monotonic */
     void (*done)(struct sl_wait *wait, bool reached, uint64_t at);
     void *user;
-    struct sl_wait *next, **link; /* internal */
+    struct sl_wait *next, **link; /* internal; link NULL: not waiting */
 };
 void sl_core_wait(struct sl_wait *wait);
 void sl_core_wait_cancel(struct sl_wait *wait); /* `done` is not called */

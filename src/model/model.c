@@ -5,32 +5,32 @@
 
 #include "record/pack.h"
 
-static const struct sl_record timer_fired_record = SL_RECORD(struct sl_timer_fired,
+const struct sl_record sl_timer_fired_record = SL_RECORD(struct sl_timer_fired,
     SL_FIELD(struct sl_timer_fired, process, .required = true),
     SL_FIELD(struct sl_timer_fired, key),
     SL_FIELD(struct sl_timer_fired, timer, .required = true),
     SL_FIELD(struct sl_timer_fired, due),
     SL_FIELD(struct sl_timer_fired, set_at));
 
-static const struct sl_record refusal_told_record = SL_RECORD(struct sl_refusal_told,
+const struct sl_record sl_refusal_told_record = SL_RECORD(struct sl_refusal_told,
     SL_FIELD(struct sl_refusal_told, process, .required = true),
     SL_FIELD(struct sl_refusal_told, key),
     SL_FIELD(struct sl_refusal_told, command, .required = true),
     SL_FIELD(struct sl_refusal_told, rule, .required = true));
 
-static const struct sl_record process_advanced_record = SL_RECORD(struct sl_process_advanced,
+const struct sl_record sl_process_advanced_record = SL_RECORD(struct sl_process_advanced,
     SL_FIELD(struct sl_process_advanced, process, .required = true),
     SL_FIELD(struct sl_process_advanced, position));
 
-const struct sl_event_type sl_timer_fired_type = {"$TimerFired", 1, &timer_fired_record};
-const struct sl_event_type sl_refusal_told_type = {"$RefusalTold", 1, &refusal_told_record};
+const struct sl_event_type sl_timer_fired_type = {"$TimerFired", 1, &sl_timer_fired_record};
+const struct sl_event_type sl_refusal_told_type = {"$RefusalTold", 1, &sl_refusal_told_record};
 const struct sl_event_type sl_process_advanced_type = {"$ProcessAdvanced", 1,
-                                                       &process_advanced_record};
+                                                       &sl_process_advanced_record};
 
 static const struct sl_event_type *const own_types[] = {
     &sl_timer_fired_type, &sl_refusal_told_type, &sl_process_advanced_type};
 
-enum { OWN_TYPES = sizeof own_types / sizeof own_types[0] };
+enum { OWN_TYPES = sizeof own_types / sizeof own_types[0], OWN_COMMANDS = 8 };
 
 static enum sl_err compile_event(struct sl_event_model *model, const struct sl_event_type *type,
                                  struct sl_error *error)
@@ -78,7 +78,7 @@ static enum sl_err compile_need(struct sl_model *model, struct sl_need_model *ou
     if (!aggregate || !aggregate->name || !aggregate->record || !aggregate->evolve)
         return sl_fail(error, SL_INVALID, "command %s needs an aggregate without name, record or evolve",
                        command->name);
-    if (strpbrk(aggregate->name, "/:,$ "))
+    if (strpbrk(aggregate->name, command->name[0] == '$' ? "/:, " : "/:,$ "))
         return sl_fail(error, SL_INVALID, "aggregate %s: a name has none of / : , $ and space",
                        aggregate->name);
     if (sl_record_check(aggregate->record, &inner) != SL_OK)
@@ -103,7 +103,9 @@ static enum sl_err compile_command(struct sl_model *model, struct sl_command_mod
     if (!command->name || !command->record || !command->decide)
         return sl_fail(error, SL_INVALID, "command %s needs a name, a record and decide",
                        command->name ? command->name : "?");
-    if (strlen(command->name) > 64 || command->name[0] < 'A' || command->name[0] > 'Z')
+    const bool own = command->name[0] == '$';
+    if (strlen(command->name) > 64 ||
+        (!own && (command->name[0] < 'A' || command->name[0] > 'Z')))
         return sl_fail(error, SL_INVALID, "command %s: a name is CamelCase and at most 64 bytes",
                        command->name);
     if (sl_record_check(command->record, &inner) != SL_OK)
@@ -170,8 +172,8 @@ enum sl_err sl_model_init(struct sl_model *model, const struct sl_domain *domain
     model->events = sl_arena_zeroed(&model->arena, domain->events.count + OWN_TYPES,
                                     sizeof *model->events);
     model->commands =
-        sl_arena_zeroed(&model->arena, domain->commands.count + 1, sizeof *model->commands);
-    model->aggregates = sl_arena_zeroed(&model->arena, needs + 1, sizeof *model->aggregates);
+        sl_arena_zeroed(&model->arena, domain->commands.count + OWN_COMMANDS, sizeof *model->commands);
+    model->aggregates = sl_arena_zeroed(&model->arena, needs + OWN_COMMANDS, sizeof *model->aggregates);
     if (!model->events || !model->commands || !model->aggregates)
         err = sl_fail(&inner, SL_NO_MEMORY, "no memory");
     else
@@ -181,6 +183,18 @@ enum sl_err sl_model_init(struct sl_model *model, const struct sl_domain *domain
         return sl_fail(error, err, "domain %s: %s", domain->name, inner.message);
     }
     return SL_OK;
+}
+
+enum sl_err sl_model_add_command(struct sl_model *model, const struct sl_command *command,
+                                 struct sl_error *error)
+{
+    SL_ASSERT(command->name[0] == '$');
+    SL_ASSERT(model->command_count < model->domain->commands.count + OWN_COMMANDS);
+    enum sl_err err =
+        compile_command(model, &model->commands[model->command_count], command, error);
+    if (!err)
+        model->command_count++;
+    return err;
 }
 
 void sl_model_close(struct sl_model *model)

@@ -53,6 +53,10 @@ enum sl_err sl_model_init(struct sl_model *model, const struct sl_domain *domain
                           struct sl_error *error) SL_USE_RESULT;
 void sl_model_close(struct sl_model *model);
 
+/* Adds a command of the engine's own, whose names begin with `$`; at most 8. */
+enum sl_err sl_model_add_command(struct sl_model *model, const struct sl_command *command,
+                                 struct sl_error *error) SL_USE_RESULT;
+
 const struct sl_command_model *sl_model_command(const struct sl_model *model, struct sl_text name);
 const struct sl_event_model *sl_model_event(const struct sl_model *model,
                                             const struct sl_event_type *type);
@@ -78,6 +82,9 @@ struct sl_process_advanced {
     struct sl_text process;
     uint64_t position; /* commands for all events below were carried out */
 };
+extern const struct sl_record sl_timer_fired_record;
+extern const struct sl_record sl_refusal_told_record;
+extern const struct sl_record sl_process_advanced_record;
 extern const struct sl_event_type sl_timer_fired_type;
 extern const struct sl_event_type sl_refusal_told_type;
 extern const struct sl_event_type sl_process_advanced_type;

@@ -1,0 +1,94 @@
+/*
+ * Strong views: the reply to a command is held back until they have applied it. After two seconds it
+ * leaves as 202, durable but not applied everywhere.
+ */
+#include "engine/core.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { HELD_NS = 2000000000 };
+
+struct held_reply {
+    struct sl_wait wait;
+    struct sl_core_domain *domain;
+    struct sl_submission *submission;
+    struct sl_outcome outcome;
+    struct sl_event_made events[]; /* their texts follow */
+};
+
+static struct sl_view_table *first_behind(struct sl_core_domain *domain, uint64_t position)
+{
+    for (size_t i = 0; i < domain->view_count; i++) {
+        struct sl_core_view *view = &domain->views[i];
+        if (view->view->strong && sl_view_table_status(view->table).position < position)
+            return view->table;
+    }
+    return NULL;
+}
+
+bool sl_core_is_behind(struct sl_core_domain *domain, uint64_t position)
+{
+    return first_behind(domain, position) != NULL;
+}
+
+static void leave(struct held_reply *reply, int status)
+{
+    reply->outcome.status = status;
+    reply->submission->done(reply->submission, &reply->outcome);
+    free(reply);
+}
+
+static void applied(struct sl_wait *wait, bool in_time, uint64_t at)
+{
+    struct held_reply *reply = wait->user;
+    struct sl_view_table *behind = first_behind(reply->domain, reply->outcome.position);
+
+    (void)at;
+    if (!in_time) {
+        leave(reply, 202);
+    } else if (!behind) {
+        leave(reply, 201);
+    } else {
+        wait->view = behind;
+        sl_core_wait(wait);
+    }
+}
+
+void sl_core_hold(struct sl_core_domain *domain, struct sl_submission *submission,
+                  const struct sl_outcome *outcome)
+{
+    size_t texts = 0;
+
+    for (size_t i = 0; i < outcome->event_count; i++)
+        texts += outcome->events[i].stream.len;
+    struct held_reply *reply =
+        calloc(1, sizeof *reply + outcome->event_count * sizeof *reply->events + texts);
+    if (!reply) {
+        struct sl_outcome late = *outcome;
+        late.status = 202;
+        submission->done(submission, &late);
+        return;
+    }
+    reply->domain = domain;
+    reply->submission = submission;
+    reply->outcome = *outcome;
+    reply->outcome.events = reply->events;
+    char *text = (char *)&reply->events[outcome->event_count];
+    for (size_t i = 0; i < outcome->event_count; i++) {
+        const struct sl_text stream = outcome->events[i].stream;
+        reply->events[i] = outcome->events[i]; /* the type's name lives as long as the log */
+        memcpy(text, stream.ptr, stream.len);
+        reply->events[i].stream = (struct sl_text){text, stream.len};
+        text += stream.len;
+    }
+    reply->wait = (struct sl_wait){
+        .domain = domain,
+        .view = first_behind(domain, outcome->position),
+        .path = SL_PATH_LOOKUP,
+        .position = outcome->position,
+        .until_ns = sl_env_monotonic(domain->core->options.env) + HELD_NS,
+        .done = applied,
+        .user = reply};
+    sl_core_wait(&reply->wait);
+}

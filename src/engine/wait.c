@@ -1,0 +1,196 @@
+/*
+ * Waiting, without a thread: for a position of a log or of a view's access path, and for a row that is
+ * being fetched. Waits are ended at the end of a turn in which something moved, or at their deadline.
+ */
+#include "engine/core.h"
+
+static uint64_t reached(const struct sl_wait *wait)
+{
+    if (wait->path == SL_PATH_LOG)
+        return sl_writer_log(wait->domain->writer)->durable;
+    const struct sl_view_status status = sl_view_table_status(wait->view);
+    return wait->path == SL_PATH_LIST ? status.stored : status.position;
+}
+
+static void unlink_wait(struct sl_wait *wait)
+{
+    *wait->link = wait->next;
+    if (wait->next)
+        wait->next->link = wait->link;
+    wait->link = NULL;
+    sl_heap_remove(&wait->domain->core->deadlines, &wait->deadline);
+}
+
+void sl_core_wait(struct sl_wait *wait)
+{
+    struct sl_core_domain *domain = wait->domain;
+    const uint64_t at = reached(wait);
+
+    wait->link = NULL;
+    if (at >= wait->position) {
+        wait->done(wait, true, at);
+        return;
+    }
+    wait->deadline = (struct sl_deadline){.due = {wait->until_ns}};
+    if (sl_heap_add(&domain->core->deadlines, &wait->deadline) != SL_OK) {
+        wait->done(wait, false, at);
+        return;
+    }
+    wait->next = domain->waits;
+    wait->link = &domain->waits;
+    if (wait->next)
+        wait->next->link = &wait->next;
+    domain->waits = wait;
+    if (wait->path == SL_PATH_LIST)
+        sl_view_hurry(wait->view);
+}
+
+void sl_core_wait_cancel(struct sl_wait *wait)
+{
+    if (wait->link)
+        unlink_wait(wait);
+}
+
+static void end_lookup(struct sl_lookup *lookup, enum sl_lookup_end end,
+                       const struct sl_view_row *row)
+{
+    const uint64_t position = sl_view_table_status(lookup->view).position;
+
+    if (lookup->link) {
+        *lookup->link = lookup->next;
+        if (lookup->next)
+            lookup->next->link = lookup->link;
+        lookup->link = NULL;
+    }
+    lookup->done(lookup, end, row, position);
+}
+
+/* True: it has ended. */
+static bool try_lookup(struct sl_lookup *lookup)
+{
+    struct sl_view_row row;
+
+    switch (sl_view_lookup(lookup->view, lookup->key, &row)) {
+    case SL_LOOKUP_FOUND:
+        end_lookup(lookup, SL_LOOKUP_ROW, &row);
+        return true;
+    case SL_LOOKUP_ABSENT:
+        end_lookup(lookup, SL_LOOKUP_NONE, NULL);
+        return true;
+    case SL_LOOKUP_PENDING:
+        break;
+    }
+    if (sl_view_table_status(lookup->view).state == SL_VIEW_FAILED) {
+        end_lookup(lookup, SL_LOOKUP_BROKEN, NULL);
+        return true;
+    }
+    return false;
+}
+
+static void fetch(struct sl_lookup *lookup)
+{
+    struct sl_core_domain *domain = lookup->domain;
+
+    if (try_lookup(lookup))
+        return;
+    if (sl_view_fetch(lookup->view, lookup->key) != SL_OK) {
+        end_lookup(lookup, SL_LOOKUP_BROKEN, NULL);
+        return;
+    }
+    lookup->next = domain->lookups;
+    lookup->link = &domain->lookups;
+    if (lookup->next)
+        lookup->next->link = &lookup->next;
+    domain->lookups = lookup;
+}
+
+static void position_is_there(struct sl_wait *wait, bool is_there, uint64_t at)
+{
+    struct sl_lookup *lookup = wait->user;
+
+    (void)at;
+    if (is_there)
+        fetch(lookup);
+    else
+        end_lookup(lookup, SL_LOOKUP_LATE, NULL);
+}
+
+void sl_core_lookup(struct sl_lookup *lookup)
+{
+    sl_core_saw_reader(lookup->domain->core);
+    lookup->link = NULL;
+    lookup->wait = (struct sl_wait){.domain = lookup->domain,
+                                    .view = lookup->view,
+                                    .path = SL_PATH_LOOKUP,
+                                    .position = lookup->position,
+                                    .until_ns = lookup->until_ns,
+                                    .done = position_is_there,
+                                    .user = lookup};
+    sl_core_wait(&lookup->wait);
+}
+
+void sl_core_lookup_cancel(struct sl_lookup *lookup)
+{
+    sl_core_wait_cancel(&lookup->wait);
+    if (lookup->link) {
+        *lookup->link = lookup->next;
+        if (lookup->next)
+            lookup->next->link = lookup->link;
+        lookup->link = NULL;
+    }
+}
+
+/* A callback may end or begin other waits: the list is gone through from its start again after one. */
+static bool end_one_wait(struct sl_core_domain *domain)
+{
+    for (struct sl_wait *wait = domain->waits; wait; wait = wait->next) {
+        const uint64_t at = reached(wait);
+        if (at >= wait->position) {
+            unlink_wait(wait);
+            wait->done(wait, true, at);
+            return true;
+        }
+    }
+    return false;
+}
+
+void sl_core_check_waits(struct sl_core_domain *domain)
+{
+    struct sl_lookup *waiting = domain->lookups;
+
+    while (end_one_wait(domain)) {
+    }
+    /* Those that are added meanwhile have just been tried. */
+    domain->lookups = NULL;
+    if (waiting)
+        waiting->link = NULL;
+    while (waiting) {
+        struct sl_lookup *lookup = waiting;
+        waiting = lookup->next;
+        lookup->link = NULL;
+        if (waiting)
+            waiting->link = NULL;
+        lookup->next = NULL;
+        fetch(lookup);
+    }
+}
+
+void sl_core_expire_waits(struct sl_core *core, int64_t now)
+{
+    struct sl_deadline *due;
+
+    while ((due = sl_heap_pop_due(&core->deadlines, (struct sl_time){now}))) {
+        struct sl_wait *wait = (struct sl_wait *)(void *)due;
+        const uint64_t at = reached(wait);
+
+        unlink_wait(wait);
+        wait->done(wait, at >= wait->position, at);
+    }
+}
+
+void sl_core_cancel_all(struct sl_core_domain *domain)
+{
+    while (domain->waits)
+        unlink_wait(domain->waits);
+    domain->lookups = NULL;
+}

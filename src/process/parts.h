@@ -1,0 +1,149 @@
+/* What the files of the process room share. Nobody else includes this. */
+#ifndef SL_PROCESS_PARTS_H
+#define SL_PROCESS_PARTS_H
+
+#include "base/heap.h"
+#include "consumer/consumer.h"
+#include "process/process.h"
+#include "record/json.h"
+
+#define SL_PROCESS_PROGRESS_STREAM "$progress"
+#define SL_TIMER_NEVER INT64_C(9000000000000000000)
+
+extern const struct sl_command *const sl_fire_timer;
+extern const struct sl_command *const sl_tell_refusal;
+extern const struct sl_command *const sl_advance;
+
+enum sl_process_message { SL_PROCESS_PROGRESS_READ = SL_PROCESS_MESSAGE_FIRST };
+
+/* A timer that an instance has set, as it stands in its row. */
+struct sl_row_timer {
+    struct sl_text name;
+    struct sl_time due;
+    uint64_t set_at;
+};
+
+/* An instance's row. Its state follows, at runner->state_offset. */
+struct sl_instance {
+    struct sl_text key;
+    struct sl_time next_due; /* of the earliest timer; SL_TIMER_NEVER */
+    struct sl_list timers;
+};
+
+/* What `react` asked for. */
+struct sl_wish {
+    const char *domain_name; /* a command */
+    void *domain;
+    const struct sl_command *command;
+    void *body;
+    const char *timer; /* or a timer */
+    bool clear;
+    struct sl_time due;
+};
+
+#define SL_WISHES_MAX 64
+
+struct sl_reaction {
+    struct sl_process_runner *runner;
+    struct sl_arena arena;
+    struct sl_wish wishes[SL_WISHES_MAX];
+    size_t count;
+    size_t sends;
+    const char *failed; /* why nothing of it is done */
+};
+
+/* A command on its way; also those by which timers fire and refusals are told. */
+struct sl_send_call {
+    struct sl_submission submission;
+    struct sl_process_runner *runner;
+    void *domain;
+    struct sl_send_call *next; /* of those to be sent again */
+    uint64_t position;         /* of the event that caused it; UINT64_MAX: of none */
+    struct sl_uuid id;
+    char key[512];
+    size_t key_len;
+    bool holds; /* its event waits for it */
+    _Alignas(16) uint8_t body[];
+};
+
+/* A timer in the order of time. */
+struct sl_timer_node {
+    struct sl_deadline deadline; /* first: the heap's node; UTC */
+    struct sl_time due;
+    uint64_t set_at;
+    size_t name_len;
+    size_t key_len;
+    char texts[]; /* name, key */
+};
+
+struct sl_key_rule {
+    const struct sl_event_type *type;
+    struct sl_place place;
+};
+
+struct sl_process_runner {
+    struct sl_process_options options;
+    struct sl_field fields[4];
+    struct sl_record record; /* of a row */
+    struct sl_view view;
+    size_t state_offset;
+    struct sl_view_table *table;
+    struct sl_key_rule *rules;
+    size_t rule_count;
+    struct sl_consumer consumer;
+    struct sl_reaction reaction;
+    struct sl_buf key;     /* of the event at hand */
+    struct sl_buf row_key; /* an instance's key as its row's place */
+
+    struct sl_progress_call {
+        struct sl_read read;
+        struct sl_process_runner *runner;
+    } progress;
+    bool progress_under_way;
+    bool started; /* carried_out is known */
+    bool moved;
+    bool closing;
+
+    bool sending;           /* the event at `sent_position` waits for its commands */
+    bool sent;              /* they have been carried out */
+    uint64_t sent_position;
+    size_t holding;         /* calls that it waits for */
+    size_t calls_out;
+    struct sl_send_call *again; /* to be sent again at again_ns */
+    int64_t again_ns;
+    uint64_t carried_out; /* commands for all events below were carried out, says the log */
+    uint64_t reached;     /* the same, as we know it */
+    int64_t advance_ns;   /* when to say so in the log; INT64_MAX: nothing new */
+    bool advancing;
+
+    struct sl_heap timers;
+    struct sl_view_listing timer_list;
+    bool listing_timers;
+    bool timers_listed;
+    char timer_cursor[2048];
+};
+
+/* process.c: the place of an instance's row; borrowed until the next call */
+struct sl_text sl_process_row_key(struct sl_process_runner *runner, struct sl_text key);
+
+/* send.c */
+void sl_process_send_all(struct sl_process_runner *runner, const struct sl_event *event);
+void sl_process_send(struct sl_process_runner *runner, void *domain,
+                     const struct sl_command *command, const void *body, struct sl_uuid id,
+                     struct sl_text key, uint64_t position, bool holds);
+void sl_process_send_again(struct sl_process_runner *runner, int64_t now);
+void sl_process_drop_calls(struct sl_process_runner *runner);
+struct sl_uuid sl_process_id(const struct sl_process_runner *runner, uint64_t position,
+                             struct sl_text key, const char *what, uint64_t ordinal);
+
+/* timers.c */
+void sl_process_apply_timers(struct sl_process_runner *runner, const struct sl_event *event,
+                             struct sl_instance *instance);
+bool sl_process_take_timer(struct sl_process_runner *runner, struct sl_instance *instance,
+                           const struct sl_timer_fired *fired);
+void sl_process_note_timers(struct sl_process_runner *runner, uint64_t set_at, struct sl_text key);
+void sl_process_list_timers(struct sl_process_runner *runner);
+int64_t sl_process_fire_due(struct sl_process_runner *runner, int64_t now);
+void sl_process_drop_timers(struct sl_process_runner *runner);
+
+#endif

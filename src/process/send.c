@@ -1,0 +1,172 @@
+/* Commands of processes: ids derived from the event, sent again until their outcome is known, and
+ * refusals told to the instance as an event. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "process/parts.h"
+#include "record/pack.h"
+
+enum { AGAIN_NS = 1000000000, ADVANCE_NS = 1000000000 };
+
+static const struct sl_principal process_principal = {
+    .name = {"process", sizeof "process" - 1}, .roles = {"process", sizeof "process" - 1}};
+
+struct sl_uuid sl_process_id(const struct sl_process_runner *runner, uint64_t position,
+                             struct sl_text key, const char *what, uint64_t ordinal)
+{
+    const char *name = runner->options.process->name;
+    struct sl_uuid log;
+    uint64_t salt;
+    uint8_t numbers[16];
+
+    /* The log's identity without the reign's salt: a later reign sends the same ids. */
+    runner->options.host.log(runner->options.host.context, &log, &salt);
+    sl_put_le64(numbers, position);
+    sl_put_le64(numbers + 8, ordinal);
+    const struct sl_slice parts[] = {{log.bytes, sizeof log.bytes},
+                                     {numbers, sizeof numbers},
+                                     {(const uint8_t *)name, strlen(name) + 1},
+                                     {(const uint8_t *)what, strlen(what) + 1},
+                                     {(const uint8_t *)key.ptr, key.len}};
+    return sl_hash128(parts, sizeof parts / sizeof parts[0], 0x9c0c);
+}
+
+static void hold_ends(struct sl_process_runner *runner)
+{
+    runner->sent = true;
+    runner->sending = false;
+    runner->moved = true;
+    runner->reached = runner->sent_position + 1;
+    if (runner->advance_ns == INT64_MAX)
+        runner->advance_ns = sl_env_monotonic(runner->options.env) + ADVANCE_NS;
+}
+
+static void end_call(struct sl_send_call *call)
+{
+    struct sl_process_runner *runner = call->runner;
+
+    runner->calls_out--;
+    if (call->holds && --runner->holding == 0)
+        hold_ends(runner);
+    if (call->submission.command == sl_advance)
+        runner->advancing = false;
+    free(call);
+}
+
+/* The refusal of an own command is known to the process before its event is done with. */
+static void tell(struct sl_send_call *call, const struct sl_outcome *outcome)
+{
+    struct sl_process_runner *runner = call->runner;
+    const struct sl_refusal_told told = {
+        .process = {runner->options.process->name, strlen(runner->options.process->name)},
+        .key = {call->key, call->key_len},
+        .command = {call->submission.command->name, strlen(call->submission.command->name)},
+        .rule = outcome->rule};
+
+    sl_process_send(runner, runner->options.host.own, sl_tell_refusal, &told,
+                    sl_process_id(runner, call->position, told.key, "refused",
+                                  sl_hash_uuid(call->id)),
+                    told.key, call->position, call->holds);
+}
+
+static void done(struct sl_submission *submission, const struct sl_outcome *outcome)
+{
+    struct sl_send_call *call = submission->user;
+    struct sl_process_runner *runner = call->runner;
+
+    if (outcome->status == 503) {
+        /* Nobody knows, or nobody took it: the same id again changes nothing. */
+        call->next = runner->again;
+        runner->again = call;
+        runner->again_ns = sl_env_monotonic(runner->options.env) + AGAIN_NS;
+        return;
+    }
+    if (outcome->status >= 400 && submission->command->name[0] != '$')
+        tell(call, outcome);
+    end_call(call);
+}
+
+static void submit(struct sl_send_call *call)
+{
+    call->runner->options.host.submit(call->domain, &call->submission);
+}
+
+void sl_process_send(struct sl_process_runner *runner, void *domain,
+                     const struct sl_command *command, const void *body, struct sl_uuid id,
+                     struct sl_text key, uint64_t position, bool holds)
+{
+    const size_t size = sl_record_copy_size(command->record, body);
+    struct sl_send_call *call = aligned_alloc(16, (sizeof *call + size + 15) / 16 * 16);
+
+    /* Without memory for one command there is no way on that keeps the promise: stop, and recover. */
+    SL_ASSERT(call && key.len <= sizeof call->key, "M1");
+    *call = (struct sl_send_call){.runner = runner,
+                                  .domain = domain,
+                                  .position = position,
+                                  .id = id,
+                                  .key_len = key.len,
+                                  .holds = holds};
+    memcpy(call->key, key.ptr, key.len);
+    void *copy = sl_record_copy(command->record, body, call->body);
+    struct sl_buf packed = {0};
+    sl_pack(&packed, command->record, copy);
+    const struct sl_slice part = sl_buf_slice(&packed);
+    call->submission = (struct sl_submission){.command = command,
+                                              .body = copy,
+                                              .id = id,
+                                              .digest = sl_hash128(&part, 1, 0),
+                                              .principal = &process_principal,
+                                              .done = done,
+                                              .user = call};
+    sl_buf_close(&packed);
+    runner->calls_out++;
+    runner->holding += holds;
+    submit(call);
+}
+
+void sl_process_send_all(struct sl_process_runner *runner, const struct sl_event *event)
+{
+    struct sl_reaction *reaction = &runner->reaction;
+    const struct sl_text key = sl_buf_as_text(&runner->key);
+
+    runner->sending = true;
+    runner->sent = false;
+    runner->sent_position = event->position;
+    /* One more than there are, so that answers from inside do not end it early. */
+    runner->holding = 1;
+    for (size_t i = 0, ordinal = 0; i < reaction->count; i++) {
+        const struct sl_wish *wish = &reaction->wishes[i];
+        if (!wish->command)
+            continue;
+        sl_process_send(runner, wish->domain, wish->command, wish->body,
+                        sl_process_id(runner, event->position, key, wish->command->name, ordinal),
+                        key, event->position, true);
+        ordinal++;
+    }
+    if (--runner->holding == 0)
+        hold_ends(runner);
+}
+
+void sl_process_send_again(struct sl_process_runner *runner, int64_t now)
+{
+    struct sl_send_call *call = runner->again;
+
+    if (!call || now < runner->again_ns || runner->closing)
+        return;
+    runner->again = NULL;
+    while (call) {
+        struct sl_send_call *next = call->next;
+        submit(call);
+        call = next;
+    }
+}
+
+void sl_process_drop_calls(struct sl_process_runner *runner)
+{
+    while (runner->again) {
+        struct sl_send_call *call = runner->again;
+        runner->again = call->next;
+        free(call);
+    }
+}
