@@ -96,7 +96,7 @@ static void put(struct sim_env *sim, struct sim_names *names, const char *path,
 
     if (inode)
         inode->refs++;
-    if (found) {
+    if (names->items && found) {
         sim_inode_release(sim, names->items[i].inode);
     } else {
         names->items = sim_room(names->items, &names->capacity, names->count, sizeof *names->items);

@@ -119,11 +119,11 @@ static void tells_equal_hashes_apart(void)
 /* No insert moves more than a few entries, and growing is over before it must begin again. */
 static void grows_a_few_at_a_time(void)
 {
-    static struct entry many[100000];
+    static struct entry many[200000];
     struct sl_table table = {.same = same};
     size_t grown = 0, left_before = 0;
 
-    for (uint32_t i = 0; i < 100000; i++) {
+    for (uint32_t i = 0; i < 200000; i++) {
         many[i].key = i;
         const size_t capacity = table.capacity;
         REQUIRE(sl_table_add(&table, good_hash(&many[i]), &many[i]) == SL_OK);
@@ -171,19 +171,19 @@ static void sweeps_stones_out(void)
 
     for (uint32_t i = 0; i < 6; i++) {
         entries[i] = (struct entry){.key = i};
-        REQUIRE(sl_table_add(&table, 2 * i + 1, &entries[i]) == SL_OK);
+        REQUIRE(sl_table_add(&table, UINT64_C(2) * i + 1, &entries[i]) == SL_OK);
     }
     /* Each leaves a stone between two entries. */
     for (uint32_t i = 0; i < 6; i++) {
-        REQUIRE(sl_table_add(&table, 2 * i, &passing) == SL_OK);
-        sl_table_remove(&table, 2 * i, &passing);
+        REQUIRE(sl_table_add(&table, UINT64_C(2) * i, &passing) == SL_OK);
+        sl_table_remove(&table, UINT64_C(2) * i, &passing);
     }
     CHECK_U64(table.filled, 12);
     REQUIRE(sl_table_add(&table, 14, &passing) == SL_OK);
     CHECK_U64(table.capacity, 16);
     CHECK(table.filled <= 7);
     for (uint32_t i = 0; i < 6; i++)
-        CHECK(sl_table_find(&table, 2 * i + 1, key_of(&entries[i])) == &entries[i]);
+        CHECK(sl_table_find(&table, UINT64_C(2) * i + 1, key_of(&entries[i])) == &entries[i]);
     CHECK(sl_table_find(&table, 14, key_of(&passing)) == &passing);
     sl_table_close(&table);
 }
