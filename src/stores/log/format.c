@@ -172,6 +172,11 @@ bool sl_log_batch_peek(const uint8_t *block, uint64_t salt, struct sl_log_batch_
            (uint64_t)out->payload_bytes + SL_LOG_BATCH_HEAD <= bytes;
 }
 
+bool sl_log_batch_is_stale(const uint8_t *block, uint64_t salt)
+{
+    return sl_le32(block + 8) == batch_magic && sl_le64(block + 40) != salt;
+}
+
 bool sl_log_batch_is_whole(const struct sl_log_batch_head *head, const uint8_t *batch)
 {
     return head->checksum ==

@@ -66,6 +66,9 @@ void sl_log_batch_seal(struct sl_log_batch_head *head, uint8_t *batch);
  * sl_log_batch_is_whole. */
 bool sl_log_batch_peek(const uint8_t *block, uint64_t salt, struct sl_log_batch_head *out);
 
+/* Does a batch begin here that an earlier use of the file left? */
+bool sl_log_batch_is_stale(const uint8_t *block, uint64_t salt);
+
 /* `batch` has all of head->block_count blocks. */
 bool sl_log_batch_is_whole(const struct sl_log_batch_head *head, const uint8_t *batch);
 

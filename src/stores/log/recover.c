@@ -314,6 +314,8 @@ static enum sl_err look_behind(struct scan *scan, uint64_t *dirty_end)
         uint64_t next = at + SL_LOG_BLOCK;
         if (!is_zero(block)) {
             *dirty_end = next;
+            if (sl_log_batch_is_stale(block, end->salt))
+                SL_MARK("log: stale batch");
             if (whole_batch(scan, at, &head, &err)) {
                 SL_MARK("log: whole batch behind a hole");
                 trust(scan, &head);
