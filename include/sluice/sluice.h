@@ -51,10 +51,13 @@ enum sl_err sl_lookup(struct sl_engine *engine, const char *domain, const char *
                       struct sl_text key, uint64_t position, struct sl_reply *out,
                       struct sl_error *error) __attribute__((warn_unused_result));
 
-/* Lists rows in the order of an index; `query` is a URL query: "index=by-day&day=2026-11-23". */
+/* Lists rows in the order of an index (NULL: of the key). `equal`: the values of leading fields, joined
+ * by commas as in places, that the rows must have ("2026-11-23"), or empty. `after`: the "next" of an
+ * earlier reply, or empty. At most 1,000 rows. The body is {"rows": […], "next": …}. */
 enum sl_err sl_list(struct sl_engine *engine, const char *domain, const char *view,
-                    struct sl_text query, uint64_t position, struct sl_reply *out,
-                    struct sl_error *error) __attribute__((warn_unused_result));
+                    const char *index, struct sl_text equal, struct sl_text after, uint32_t limit,
+                    uint64_t position, struct sl_reply *out, struct sl_error *error)
+    __attribute__((warn_unused_result));
 
 void sl_reply_close(struct sl_reply *reply);
 
