@@ -117,3 +117,12 @@ void sl_stream_end(struct sl_stream *stream)
     stream->dead = true;
     sl_http_done(r);
 }
+
+size_t sl_stream_backlog(const struct sl_stream *stream)
+{
+    const struct http_request *r =
+        (const struct http_request *)(const void *)((const char *)stream -
+                                                    offsetof(struct http_request, stream));
+
+    return sl_conn_backlog(&r->http->conn) + r->held.len;
+}

@@ -152,6 +152,8 @@ bool sl_stream_send(struct sl_stream *stream, struct sl_text id, struct sl_text 
 void sl_stream_on_gone(struct sl_stream *stream, void (*gone)(void *context), void *context);
 /* Exactly once for each stream. Closes the connection when what was sent has left. */
 void sl_stream_end(struct sl_stream *stream);
+/* Bytes that wait for the peer: who has much to send sends on when there are few. */
+size_t sl_stream_backlog(const struct sl_stream *stream);
 
 /* ---- RESP (Redis serialization protocol, versions 2 and 3) -------------------------------- */
 
