@@ -100,8 +100,9 @@ struct sl_view_store_ops {
      * another digest, or one that cannot be read, is discarded: the view starts over. Then, and
      * where there was none, log, salt, position and digest are zero, and `generation` still counts
      * the builds made before. What was damaged is kept aside: SL_OK, with error->code SL_CORRUPT and
-     * a message that names file and place. Attaching again after SL_CORRUPT is how a view recovers;
-     * readers opened before then see the old rows and must be opened anew. */
+     * a message that names file and place. Attaching a view that is
+     * attached discards its build, aside likewise: so a view recovers after SL_CORRUPT; readers
+     * opened before then see the old rows and must be opened anew. */
     enum sl_err (*attach)(struct sl_view_store *store, const struct sl_view_shape *shape,
                           struct sl_checkpoint *out, struct sl_error *error);
 

@@ -1,0 +1,50 @@
+/* The parts of the view store, to each other. Private to this folder. */
+#ifndef SL_STORES_SQLITE_PARTS_H
+#define SL_STORES_SQLITE_PARTS_H
+
+#include "record/value.h"
+#include "stores/sqlite/db.h"
+#include "stores/sqlite/sqlite.h"
+
+struct written_view;
+
+struct sl_sqlite_store {
+    struct sl_view_store store;
+    struct sl_sqlite_place place; /* constant, read by all threads */
+    struct written_view *views;   /* of the writer's thread */
+};
+
+/* reader.c */
+enum sl_err sl_sqlite_reader_open(struct sl_view_store *store, struct sl_view_reader **out,
+                                  struct sl_error *error);
+enum sl_err sl_sqlite_reader_begin(struct sl_view_reader *reader, struct sl_error *error);
+void sl_sqlite_reader_end(struct sl_view_reader *reader);
+enum sl_err sl_sqlite_reader_lookup(struct sl_view_reader *reader,
+                                    const struct sl_view_shape *shape, struct sl_row_found *found,
+                                    size_t count, struct sl_arena *arena,
+                                    struct sl_checkpoint *out, struct sl_error *error);
+enum sl_err sl_sqlite_reader_list(struct sl_view_reader *reader, const struct sl_view_shape *shape,
+                                  const struct sl_list_query *query, struct sl_arena *arena,
+                                  struct sl_list_page *out, struct sl_error *error);
+void sl_sqlite_reader_close(struct sl_view_reader *reader);
+
+/* cursor.c: cursors are texts of A–Z a–z 0–9 - _ in an arena; SL_INVALID: not one for this list. */
+enum sl_err sl_sqlite_cursor_write(const struct sl_sqlite_schema *schema,
+                                   const struct sl_list_query *query, const void *row,
+                                   struct sl_arena *arena, struct sl_text *out) SL_USE_RESULT;
+/* `item`: a zeroed struct of the record, of which the order's fields are set. */
+enum sl_err sl_sqlite_cursor_read(const struct sl_sqlite_schema *schema,
+                                  const struct sl_list_query *query, struct sl_arena *arena,
+                                  void *item, struct sl_error *error) SL_USE_RESULT;
+/* Of a search: how many results came before. */
+enum sl_err sl_sqlite_cursor_write_count(uint64_t count, struct sl_arena *arena,
+                                         struct sl_text *out) SL_USE_RESULT;
+enum sl_err sl_sqlite_cursor_read_count(struct sl_text cursor, struct sl_arena *arena,
+                                        uint64_t *out, struct sl_error *error) SL_USE_RESULT;
+
+/* search.c: the words that somebody typed as an FTS5 expression that finds rows with all of them;
+ * none of its operators is reachable. SL_INVALID: too long, or no words. */
+enum sl_err sl_sqlite_search_words(struct sl_text typed, struct sl_arena *arena,
+                                   struct sl_text *out, struct sl_error *error) SL_USE_RESULT;
+
+#endif

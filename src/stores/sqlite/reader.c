@@ -1,0 +1,313 @@
+/*
+ * The view store's read side: per reader, a connection to each view that it was asked about, opened
+ * when first needed, with at most one read transaction between begin and end. A list's statements are
+ * prepared once for each index, number of equal fields, direction and "with a cursor".
+ */
+#include "stores/sqlite/parts.h"
+
+#include <stdlib.h>
+
+#include "record/pack.h"
+
+enum { DIRECTIONS = 2, CURSORS = 2, SEARCH_COUNT_MAX = 10000 };
+
+struct read_view {
+    struct read_view *next;
+    struct sl_sqlite_db db;
+    sqlite3_stmt *lists[SL_INDEXES_MAX + 1][SL_PLACE_FIELDS_MAX + 1][DIRECTIONS][CURSORS];
+    sqlite3_stmt *search;
+    struct sl_checkpoint checkpoint; /* within the transaction */
+    bool reading;                    /* a transaction is open */
+};
+
+struct reader {
+    struct sl_view_reader reader;
+    struct read_view *views;
+    bool begun;
+};
+
+enum sl_err sl_sqlite_reader_open(struct sl_view_store *store, struct sl_view_reader **out,
+                                  struct sl_error *error)
+{
+    struct reader *made = calloc(1, sizeof *made);
+
+    if (!made)
+        return sl_fail(error, SL_NO_MEMORY, "no memory for a reader");
+    made->reader.store = store;
+    *out = &made->reader;
+    return SL_OK;
+}
+
+static void free_view(struct read_view *view)
+{
+    sqlite3_stmt **lists = &view->lists[0][0][0][0];
+
+    for (size_t i = 0; i < sizeof view->lists / sizeof *lists; i++)
+        (void)sqlite3_finalize(lists[i]);
+    (void)sqlite3_finalize(view->search);
+    sl_sqlite_db_close(&view->db);
+    free(view);
+}
+
+void sl_sqlite_reader_close(struct sl_view_reader *base)
+{
+    struct reader *reader = (struct reader *)base;
+
+    for (struct read_view *view = reader->views, *next; view; view = next) {
+        next = view->next;
+        free_view(view);
+    }
+    free(reader);
+}
+
+enum sl_err sl_sqlite_reader_begin(struct sl_view_reader *base, struct sl_error *error)
+{
+    (void)error;
+    ((struct reader *)base)->begun = true;
+    return SL_OK;
+}
+
+void sl_sqlite_reader_end(struct sl_view_reader *base)
+{
+    struct reader *reader = (struct reader *)base;
+
+    for (struct read_view *view = reader->views; view; view = view->next) {
+        if (view->reading)
+            (void)sqlite3_exec(view->db.handle, "COMMIT", NULL, NULL, NULL);
+        view->reading = false;
+    }
+    reader->begun = false;
+}
+
+static enum sl_err open_view(struct reader *reader, const struct sl_view_shape *shape,
+                             struct read_view **out, struct sl_error *error)
+{
+    const struct sl_sqlite_store *store = (const struct sl_sqlite_store *)reader->reader.store;
+    struct read_view *view = calloc(1, sizeof *view);
+
+    if (!view)
+        return sl_fail(error, SL_NO_MEMORY, "no memory for a view");
+    const enum sl_err err =
+        sl_sqlite_db_open(&view->db, &store->place, shape, false, false, error);
+    if (err != SL_OK) {
+        free_view(view);
+        return err;
+    }
+    view->next = reader->views;
+    reader->views = view;
+    *out = view;
+    return SL_OK;
+}
+
+/* The view with a read transaction open and its checkpoint read. */
+static enum sl_err read_view(struct sl_view_reader *base, const struct sl_view_shape *shape,
+                             struct read_view **out, struct sl_error *error)
+{
+    struct reader *reader = (struct reader *)base;
+    struct read_view *view = reader->views;
+    enum sl_err err;
+
+    SL_ASSERT(reader->begun);
+    while (view && view->db.schema.shape != shape)
+        view = view->next;
+    if (!view && (err = open_view(reader, shape, &view, error)) != SL_OK)
+        return err;
+    if (view->db.damaged)
+        return sl_fail(error, SL_CORRUPT, "%s is damaged", view->db.path);
+    if (!view->reading) {
+        if ((err = sl_sqlite_exec(&view->db, "BEGIN", "begin to read", error)) != SL_OK)
+            return err;
+        view->reading = true;
+        if ((err = sl_sqlite_read_checkpoint(&view->db, &view->checkpoint, error)) != SL_OK)
+            return err;
+    }
+    *out = view;
+    return SL_OK;
+}
+
+enum sl_err sl_sqlite_reader_lookup(struct sl_view_reader *base, const struct sl_view_shape *shape,
+                                    struct sl_row_found *found, size_t count,
+                                    struct sl_arena *arena, struct sl_checkpoint *out,
+                                    struct sl_error *error)
+{
+    struct read_view *view;
+    enum sl_err err;
+
+    if ((err = read_view(base, shape, &view, error)) != SL_OK ||
+        (err = sl_sqlite_lookup(&view->db, found, count, arena, error)) != SL_OK)
+        return err;
+    *out = view->checkpoint;
+    return SL_OK;
+}
+
+/* ---- Lists ------------------------------------------------------------------------------------- */
+
+/* Rows of a statement into the page; one more than the limit was asked for, and says whether
+ * anything follows. */
+static enum sl_err collect(struct read_view *view, sqlite3_stmt *stmt, uint32_t limit,
+                           struct sl_arena *arena, struct sl_list_page *page, bool *out_more,
+                           struct sl_error *error)
+{
+    enum sl_err err = SL_OK;
+    int code;
+
+    page->rows = sl_arena_zeroed(arena, limit, sizeof *page->rows);
+    if (!page->rows)
+        err = sl_fail(error, SL_NO_MEMORY, "no memory for %u rows", limit);
+    *out_more = false;
+    while (err == SL_OK && (code = sqlite3_step(stmt)) != SQLITE_DONE) {
+        if (code != SQLITE_ROW) {
+            err = sl_sqlite_fail(&view->db, code, "list rows", error);
+        } else if (page->count == limit) {
+            *out_more = true;
+            break;
+        } else {
+            err = sl_sqlite_read_row(&view->db, stmt, arena, &page->rows[page->count], error);
+            page->count += err == SL_OK;
+        }
+    }
+    (void)sqlite3_reset(stmt);
+    return err;
+}
+
+/* Keys are not stored as texts: they are made of the rows. */
+static enum sl_err write_keys(const struct sl_view_shape *shape, struct sl_arena *arena,
+                              struct sl_list_page *page, struct sl_error *error)
+{
+    uint8_t bytes[SL_PLACE_BYTES_MAX + 64];
+
+    for (uint32_t i = 0; i < page->count; i++) {
+        struct sl_buf key = {.ptr = bytes, .capacity = sizeof bytes, .bytes_max = sizeof bytes};
+
+        if (sl_place_write(&shape->key, page->rows[i].row, &key) != SL_OK)
+            return sl_fail(error, SL_CORRUPT, "view %s/%s: a row's key is longer than %d bytes",
+                           shape->domain, shape->view->name, SL_PLACE_BYTES_MAX);
+        page->rows[i].key = sl_arena_text(arena, sl_buf_as_text(&key));
+        if (!page->rows[i].key.ptr)
+            return sl_fail(error, SL_NO_MEMORY, "no memory for a key");
+    }
+    return SL_OK;
+}
+
+static enum sl_err list_statement(struct read_view *view, const struct sl_list_query *query,
+                                  sqlite3_stmt **out, struct sl_error *error)
+{
+    const bool after = query->after.len > 0;
+    sqlite3_stmt **stmt =
+        &view->lists[query->index + 1][query->equal_count][query->descending][after];
+    struct sl_buf sql = {0};
+
+    if (!*stmt) {
+        sl_sqlite_list_sql(&sql, &view->db.schema, query->index, query->equal_count,
+                           query->descending, after);
+        sl_buf_byte(&sql, '\0');
+        const enum sl_err err =
+            sql.failed ? sl_fail(error, SL_NO_MEMORY, "no memory for a list")
+                       : sl_sqlite_prepare(&view->db, (const char *)sql.ptr, stmt, error);
+        sl_buf_close(&sql);
+        if (err != SL_OK)
+            return err;
+    }
+    *out = *stmt;
+    return SL_OK;
+}
+
+/* Binds the equal fields of `equal`, then all other terms of `after` (NULL: none), then the limit. */
+static int bind_list(struct read_view *view, sqlite3_stmt *stmt, const struct sl_list_query *query,
+                     const void *after)
+{
+    const struct sl_sqlite_order *order = &view->db.schema.orders[query->index + 1];
+    struct sl_sqlite_binder *binder = &view->db.binder;
+    uint32_t equal = 0, t = 0;
+    int at = 1, code = SQLITE_OK;
+
+    sl_sqlite_bind_start(binder, stmt);
+    for (; t < order->count && code == SQLITE_OK; t++) {
+        if (order->terms[t].repeats)
+            continue;
+        if (equal == query->equal_count)
+            break;
+        code = sl_sqlite_bind(binder, at++, order->terms[t].field, query->equal);
+        equal++;
+    }
+    for (; after && t < order->count && code == SQLITE_OK; t++)
+        code = sl_sqlite_bind(binder, at++, order->terms[t].field, after);
+    return code != SQLITE_OK ? code : sqlite3_bind_int64(stmt, at, (int64_t)query->limit + 1);
+}
+
+static enum sl_err list_index(struct read_view *view, const struct sl_list_query *query,
+                              struct sl_arena *arena, struct sl_list_page *page,
+                              struct sl_error *error)
+{
+    void *after = NULL;
+    sqlite3_stmt *stmt;
+    bool more = false;
+    enum sl_err err;
+
+    if (query->after.len > 0) {
+        after = sl_arena_zeroed(arena, 1, view->db.schema.loose->size);
+        if (!after)
+            return sl_fail(error, SL_NO_MEMORY, "no memory for a cursor");
+        err = sl_sqlite_cursor_read(&view->db.schema, query, arena, after, error);
+        if (err != SL_OK)
+            return err;
+    }
+    if ((err = list_statement(view, query, &stmt, error)) != SL_OK)
+        return err;
+    const int code = bind_list(view, stmt, query, after);
+    if (code != SQLITE_OK)
+        return sl_sqlite_fail(&view->db, code, "list rows", error);
+    if ((err = collect(view, stmt, query->limit, arena, page, &more, error)) != SL_OK || !more)
+        return err;
+    err = sl_sqlite_cursor_write(&view->db.schema, query, page->rows[page->count - 1].row, arena,
+                                 &page->next);
+    return err == SL_OK ? SL_OK : sl_fail(error, err, "no memory for a cursor");
+}
+
+static enum sl_err list_found(struct read_view *view, const struct sl_list_query *query,
+                              struct sl_arena *arena, struct sl_list_page *page,
+                              struct sl_error *error)
+{
+    struct sl_text words;
+    uint64_t before = 0;
+    bool more = false;
+    enum sl_err err;
+
+    if (query->after.len > 0 && (err = sl_sqlite_cursor_read_count(query->after, arena, &before,
+                                                                   error)) != SL_OK)
+        return err;
+    if (before > SEARCH_COUNT_MAX)
+        return sl_fail(error, SL_INVALID, "a search shows its first %d results only",
+                       SEARCH_COUNT_MAX);
+    if ((err = sl_sqlite_search_words(query->search, arena, &words, error)) != SL_OK)
+        return err;
+    if (!view->search && (err = sl_sqlite_prepare(&view->db, view->db.schema.search, &view->search,
+                                                  error)) != SL_OK)
+        return err;
+    (void)sqlite3_bind_text(view->search, 1, words.ptr, (int)words.len, SQLITE_STATIC);
+    (void)sqlite3_bind_int64(view->search, 2, (int64_t)query->limit + 1);
+    (void)sqlite3_bind_int64(view->search, 3, (int64_t)before);
+    err = collect(view, view->search, query->limit, arena, page, &more, error);
+    (void)sqlite3_clear_bindings(view->search);
+    if (err != SL_OK || !more || before + query->limit > SEARCH_COUNT_MAX)
+        return err;
+    err = sl_sqlite_cursor_write_count(before + query->limit, arena, &page->next);
+    return err == SL_OK ? SL_OK : sl_fail(error, err, "no memory for a cursor");
+}
+
+enum sl_err sl_sqlite_reader_list(struct sl_view_reader *base, const struct sl_view_shape *shape,
+                                  const struct sl_list_query *query, struct sl_arena *arena,
+                                  struct sl_list_page *out, struct sl_error *error)
+{
+    struct read_view *view;
+    enum sl_err err;
+
+    if ((err = read_view(base, shape, &view, error)) != SL_OK)
+        return err;
+    err = query->search.len > 0 ? list_found(view, query, arena, out, error)
+                                : list_index(view, query, arena, out, error);
+    if (err == SL_OK)
+        err = write_keys(shape, arena, out, error);
+    out->checkpoint = view->checkpoint;
+    return err;
+}
