@@ -175,6 +175,7 @@ static enum sl_err store_attach(struct sl_view_store *store, const struct sl_vie
     if (err == SL_CORRUPT) {
         SL_MARK("sqlite: set aside");
         struct written_view *view = view_of(store, shape);
+        SL_ASSERT(view);
         damage = found;
         finalize_all(view);
         err = sl_sqlite_db_set_aside(&view->db, &found);

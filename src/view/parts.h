@@ -1,0 +1,216 @@
+/* The parts of the view, to each other. Private to this folder. */
+#ifndef SL_VIEW_PARTS_H
+#define SL_VIEW_PARTS_H
+
+#include "base/hash.h"
+#include "record/json.h"
+#include "record/pack.h"
+#include "view/view.h"
+
+/* ---- Rows in memory (table.c) ------------------------------------------------------------------ */
+
+/* A row's struct with all that it points at. While it is frozen the writer reads it, and nobody
+ * changes or frees it (T1). */
+struct view_body {
+    size_t capacity; /* of `bytes` */
+    size_t unused;
+    uint8_t bytes[]; /* at a multiple of 16 */
+};
+
+enum view_row_flags {
+    ROW_DIRTY = 1,     /* in table.dirty: newer than what the store has or is being given */
+    ROW_FLUSHING = 2,  /* in table.flush */
+    ROW_FROZEN = 4,    /* its body is in table.flush */
+    ROW_FETCHING = 8,  /* a reader looks for it */
+    ROW_UNKNOWN = 16,  /* only a place for what is fetched: nothing is known yet */
+    ROW_USED = 32,     /* since the last visit of the eviction */
+};
+
+enum { ROW_PINNED = ROW_DIRTY | ROW_FLUSHING | ROW_FETCHING };
+
+/* A key that something is known about. Never moves. Of the engine's thread, but for the key, which
+ * does not change. */
+struct view_row {
+    uint64_t hash;
+    uint64_t version;       /* 0: as absent as the store says */
+    struct view_body *body; /* NULL: there is no such row, unless ROW_UNKNOWN */
+    char *json;             /* of `body`; NULL: not rendered yet */
+    uint32_t json_len;
+    uint16_t key_len;
+    uint8_t flags;
+    char key[];
+};
+
+/* ---- One event's changes (rows.c) --------------------------------------------------------------- */
+
+struct staged_row {
+    struct sl_text key;    /* empty: a put whose key is not known before the projection is done */
+    void *item;            /* in the arena; NULL: the row goes */
+    struct view_row *row;  /* set when the changes are prepared */
+    struct view_body *body; /* likewise: where the item goes */
+    bool put;
+    bool made_row;  /* `row` is new */
+    bool made_body; /* `body` is new */
+    bool skip;      /* a later change of the same row stands */
+};
+
+struct sl_rows {
+    struct sl_view_table *table;
+    struct sl_arena arena;
+    struct staged_row *staged;
+    uint64_t *hashes; /* of staged keys; apart, to be searched quickly */
+    size_t count;
+    size_t capacity;
+    size_t settled;  /* puts below this place had their keys read */
+    void *spare;     /* a row to write to where there is no memory for one */
+    bool waits;      /* a row must be fetched first */
+    const char *why; /* the event failed */
+};
+
+/* ---- Messages ---------------------------------------------------------------------------------- */
+
+enum view_message {
+    VIEW_ATTACH = SL_VIEW_MESSAGE_FIRST,
+    VIEW_CLEAR,
+    VIEW_FLUSH,
+    VIEW_FETCH,
+    VIEW_LIST,
+    VIEW_REOPEN,
+};
+
+/* To the writer and back. One of a table at a time. */
+struct view_work {
+    struct sl_message message;
+    struct sl_view_table *table;
+    const struct sl_view_shape *shape;
+    struct sl_checkpoint checkpoint; /* in: of the flush; out: of the attach */
+    struct sl_row_change *changes;
+    struct view_row **rows; /* of the changes; the engine's */
+    size_t count;
+    size_t capacity;
+    enum sl_err err;
+    struct sl_error error;
+    int64_t took_ns;
+};
+
+/* To a reader and back. */
+struct view_fetch {
+    struct sl_message message;
+    struct view_fetch *next; /* under way, or spare */
+    struct view_fetch *previous;
+    struct sl_view_table *table;
+    const struct sl_view_shape *shape;
+    struct view_row *row; /* pinned by ROW_FETCHING */
+    uint64_t incarnation;
+    struct sl_row_found found;
+    struct sl_arena arena;
+    enum sl_err err;
+    struct sl_error error;
+};
+
+enum { VIEW_FETCHES_MAX = 1024 };
+
+/* ---- The table ---------------------------------------------------------------------------------- */
+
+struct view_watches {
+    struct sl_view_watch *all;
+    struct sl_table by_key; /* struct watched_key */
+    struct sl_view_watch *next; /* of the round that is under way */
+};
+
+/* Owner: the engine's thread. */
+struct sl_view_table {
+    struct sl_view_table *next; /* of the service */
+    struct sl_view_service *service;
+    struct sl_view_table_options options;
+    struct sl_view_shape shape;
+    bool flat;     /* rows point at nothing */
+    uint64_t seed; /* of hashes: clients choose keys */
+
+    struct sl_table rows;
+    size_t bytes;
+    size_t evict_cursor;
+    bool complete; /* what is not in memory is nowhere: nothing was in the store, nothing evicted */
+
+    struct sl_rows staging;
+    struct sl_buf scratch;
+    struct view_watches watches;
+
+    uint64_t position;
+    uint64_t stored;
+    uint64_t generation;
+    uint64_t incarnation; /* counts starts: answers to questions of an earlier one are dropped */
+    bool attached;
+    bool waiting; /* the last projection waits for rows: nothing is evicted meanwhile */
+    bool reattach;
+    bool failing;
+    const char *degraded; /* why */
+    char why[240];        /* of `failing`, or what was found when it was attached */
+
+    struct view_row **dirty;
+    size_t dirty_count;
+    size_t dirty_capacity;
+    struct view_work work; /* `busy`: it is under way */
+    bool busy;
+    int64_t flush_due;
+    int64_t retry_due;
+    int64_t retry_span;
+
+    struct view_fetch *fetches; /* under way */
+    struct view_fetch *spare;
+    size_t fetch_count;
+};
+
+/* table.c */
+uint64_t view_hash(const struct sl_view_table *table, struct sl_text key);
+struct view_row *view_find(const struct sl_view_table *table, uint64_t hash, struct sl_text key);
+/* NULL: no memory. Its body is NULL, its flags 0. */
+struct view_row *view_row_new(struct sl_view_table *table, uint64_t hash, struct sl_text key);
+void view_row_remove(struct sl_view_table *table, struct view_row *row);
+struct view_body *view_body_new(struct sl_view_table *table, size_t size);
+void view_body_free(struct sl_view_table *table, struct view_body *body);
+void view_json_drop(struct sl_view_table *table, struct view_row *row);
+/* Renders it if need be. False: no memory. */
+bool view_json(struct sl_view_table *table, struct view_row *row, struct sl_text *out);
+void view_evict(struct sl_view_table *table);
+void view_rows_drop(struct sl_view_table *table); /* all of them, when none is under way */
+
+/* flush.c */
+bool view_dirty_reserve(struct sl_view_table *table, size_t count);
+void view_dirty_add(struct sl_view_table *table, struct view_row *row); /* after a reserve */
+void view_flush_by(struct sl_view_table *table, int64_t due);
+void view_attach_start(struct sl_view_table *table);
+void view_work_done(struct sl_view_table *table);
+void view_fail(struct sl_view_table *table, enum sl_err err, const char *why);
+void view_work_abandon(struct sl_view_table *table);
+/* Flushes on the caller's thread: when the writer has gone. */
+void view_flush_now(struct sl_view_table *table, struct sl_view_store *store);
+
+/* fetch.c */
+enum sl_err view_fetch_start(struct sl_view_table *table, uint64_t hash, struct sl_text key);
+void view_fetch_done(struct view_fetch *fetch);
+void view_fetches_free(struct sl_view_table *table);
+
+/* rows.c */
+bool view_staging_init(struct sl_rows *rows, struct sl_view_table *table);
+void view_staging_close(struct sl_rows *rows);
+
+/* watch.c */
+void view_watches_init(struct view_watches *watches);
+void view_watches_tell(struct sl_view_table *table, struct view_row *row);
+void view_watches_close(struct view_watches *watches);
+static inline bool view_is_watched(const struct sl_view_table *table)
+{
+    return table->watches.all || table->watches.by_key.count > 0;
+}
+
+/* service.c */
+struct sl_env *view_env(const struct sl_view_table *table);
+void view_post_work(struct sl_view_table *table, enum view_message kind);
+void view_post_fetch(struct sl_view_table *table, struct view_fetch *fetch);
+/* Readers see old rows: their connections are opened anew. */
+void view_reopen_readers(struct sl_view_service *service);
+void view_service_add(struct sl_view_service *service, struct sl_view_table *table);
+void view_moved(struct sl_view_table *table);
+
+#endif
