@@ -369,7 +369,10 @@ enum sl_view_result sl_view_project(struct sl_view_table *table, const struct sl
     rows->count = rows->settled = 0;
     rows->waits = false;
     rows->why = NULL;
-    table->shape.view->project(event, rows);
+    if (table->options.project)
+        table->options.project(table->options.project_context, event, rows);
+    else
+        table->shape.view->project(event, rows);
     table->waiting = rows->waits;
     if (rows->waits)
         return SL_VIEW_WAITS; /* what failed may have failed for want of the row */

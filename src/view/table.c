@@ -264,3 +264,8 @@ enum sl_lookup_result sl_view_lookup(struct sl_view_table *table, struct sl_text
     *out = (struct sl_view_row){json, row->body->bytes, row->version};
     return SL_LOOKUP_FOUND;
 }
+
+void sl_view_table_reign(struct sl_view_table *table, uint64_t salt)
+{
+    table->options.salt = salt;
+}
