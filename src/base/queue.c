@@ -51,13 +51,16 @@ void sl_mailbox_post(struct sl_mailbox *mailbox, struct sl_message *message)
     else
         mailbox->last->next = message;
     mailbox->last = message;
-    const bool signal = mailbox->waiting;
+    void (*wake)(void *context) = was_empty ? mailbox->wake : NULL;
+    void *context = mailbox->context;
+    /* Under the lock: a receiver that waits for one answer frees its mailbox once it has it, so that
+     * nothing of it may be touched after the unlock. */
+    if (mailbox->waiting)
+        pthread_cond_signal(&mailbox->mail);
     mailbox->waiting = false;
     pthread_mutex_unlock(&mailbox->lock);
-    if (signal)
-        pthread_cond_signal(&mailbox->mail);
-    if (was_empty && mailbox->wake)
-        mailbox->wake(mailbox->context);
+    if (wake)
+        wake(context);
 }
 
 /* Under the lock. */
