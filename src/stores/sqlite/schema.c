@@ -7,35 +7,13 @@
 
 /* ---- Orders ------------------------------------------------------------------------------------ */
 
-/* Below all values that there are, so that an absent value comes first and no term is ever NULL: a
- * row value compared with NULL would be neither before nor after. */
-static const char *lowest_of(const struct sl_field *field)
-{
-    switch (field->names ? SL_TEXT_KIND : field->kind) {
-    case SL_I64:
-        return "-9223372036854775808";
-    case SL_BOOL:
-    case SL_I8:
-    case SL_I16:
-    case SL_I32:
-        return "-2147483649";
-    case SL_U8:
-    case SL_U16:
-    case SL_U32:
-    case SL_U64:
-    case SL_U128:
-        return "-1";
-    case SL_DECIMAL:
-        return "'-9e999'";
-    default:
-        return "''";
-    }
-}
+/* Below all values that there are, of whatever type, so that an absent value comes first and no term
+ * is ever NULL: a row value compared with NULL would be neither before nor after. */
+#define LOWEST "-9e999"
 
 static const char *term_sql(const struct sl_field *field, struct sl_arena *arena)
 {
-    return field->optional ? sl_arena_printf(arena, "IFNULL(\"%s\", %s)", field->name,
-                                             lowest_of(field)).ptr
+    return field->optional ? sl_arena_printf(arena, "IFNULL(\"%s\", " LOWEST ")", field->name).ptr
                            : sl_arena_printf(arena, "\"%s\"", field->name).ptr;
 }
 
@@ -43,12 +21,9 @@ static bool add_terms(struct sl_sqlite_order *order, const struct sl_field *fiel
                       struct sl_arena *arena)
 {
     const char *sql = term_sql(field, arena);
-    const char *parameter =
-        field->optional
-            ? sl_arena_printf(arena, "IFNULL(?%%d, %s)", lowest_of(field)).ptr
-            : "?%d";
+    const char *parameter = field->optional ? "IFNULL(?%d, " LOWEST ")" : "?%d";
 
-    if (!sql || !parameter)
+    if (!sql)
         return false;
     if (field->kind == SL_DECIMAL) {
         const char *cast = sl_arena_printf(arena, "CAST(%s AS REAL)", sql).ptr;
