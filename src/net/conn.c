@@ -52,6 +52,17 @@ static void receive(struct conn *conn)
         sl_block_release(conn);
 }
 
+/* libuv reports a reset that came together with bytes as their plain end. */
+static bool was_reset(const struct conn *conn)
+{
+    uv_os_fd_t fd;
+    int error = 0;
+    socklen_t len = sizeof error;
+
+    return uv_fileno(&conn->uv.handle, &fd) != 0 ||
+           getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 || error != 0;
+}
+
 static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *bytes)
 {
     struct conn *conn = stream->data;
@@ -70,7 +81,7 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *bytes)
     }
     conn->eof = true;
     set_reading(conn, false);
-    if (len != UV_EOF)
+    if (len != UV_EOF || was_reset(conn))
         conn->drop = true;
     conn->protocol->gone(conn);
 }
@@ -263,8 +274,10 @@ void sl_conn_settle(struct conn *conn)
         conn->blocked = false;
         if (conn->arriving_since_ns > 0)
             conn->arriving_since_ns = sl_net_now(conn->net); /* it was we who did not read */
-        if (sl_conn_has_room(conn))
+        if (sl_conn_has_room(conn)) {
+            sl_conn_touch(conn); /* what is answered now is written in another round */
             receive(conn);
+        }
     }
     const bool done = conn->in_work == 0 && conn->out.len == 0 && !conn->writing;
     const bool over = conn->shut ? conn->eof : conn->ending || (conn->eof && !conn->blocked);

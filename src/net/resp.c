@@ -165,6 +165,8 @@ static void call(struct sl_resp_session *session, struct resp_command *c)
     if (!direct || !c->answered) {
         c->command.out = &c->held;
         line_up(session, c);
+        if (session->first->answered)
+            send_answered(session); /* the handler has answered all those before it */
         return;
     }
     if (c->close)

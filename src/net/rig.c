@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,7 +128,11 @@ static int open_tcp(uint16_t port, int receive_bytes)
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
     };
 
-    return connect_to(AF_INET, (const struct sockaddr *)&address, sizeof address, receive_bytes);
+    const int fd =
+        connect_to(AF_INET, (const struct sockaddr *)&address, sizeof address, receive_bytes);
+    if (fd >= 0)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    return fd;
 }
 
 int client_open(uint16_t port)
