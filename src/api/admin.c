@@ -1,0 +1,127 @@
+/* /admin/…: what only the admin may. */
+#include "api/parts.h"
+
+#include <unistd.h>
+
+static const char *view_state(enum sl_view_state state)
+{
+    switch (state) {
+    case SL_VIEW_STARTING:
+        return "starting";
+    case SL_VIEW_RUNNING:
+        return "running";
+    case SL_VIEW_DEGRADED:
+        return "degraded";
+    default:
+        return "failed";
+    }
+}
+
+static void write_number(struct sl_buf *out, const char *name, uint64_t value)
+{
+    sl_buf_printf(out, ",\"%s\":%llu", name, (unsigned long long)value);
+}
+
+static void write_view(struct sl_view_table *view, struct sl_buf *out)
+{
+    const struct sl_view_status status = sl_view_table_status(view);
+
+    SL_BUF_LITERAL(out, "{\"name\":");
+    api_json_string(out, sl_view_table_shape(view)->view->name);
+    sl_buf_printf(out, ",\"state\":\"%s\"", view_state(status.state));
+    write_number(out, "position", status.position);
+    write_number(out, "stored", status.stored);
+    write_number(out, "generation", status.generation);
+    write_number(out, "rows_in_memory", status.rows_in_memory);
+    write_number(out, "rows_dirty", status.rows_dirty);
+    write_number(out, "bytes", status.bytes);
+    if (status.why) {
+        SL_BUF_LITERAL(out, ",\"why\":");
+        api_json_string(out, status.why);
+    }
+    sl_buf_byte(out, '}');
+}
+
+static void write_numbers(struct sl_core_domain *domain, struct sl_buf *out)
+{
+    static const struct sl_histogram nothing;
+    struct sl_domain_numbers numbers;
+
+    sl_core_numbers(domain, &numbers);
+    write_number(out, "position", numbers.durable_position);
+    write_number(out, "epoch", numbers.epoch);
+    sl_buf_printf(out, ",\"salt\":\"%016llx\"", (unsigned long long)numbers.salt);
+    write_number(out, "accepted", numbers.accepted);
+    write_number(out, "refused", numbers.refused);
+    write_number(out, "repeated", numbers.repeated);
+    write_number(out, "failed", numbers.failed);
+    write_number(out, "events", numbers.events);
+    write_number(out, "batches", numbers.batches);
+    write_number(out, "commands_waiting", numbers.commands_waiting);
+    write_number(out, "aggregates", numbers.aggregates);
+    write_number(out, "ids", numbers.ids);
+    write_number(out, "processes_waiting", numbers.processes_waiting);
+    write_number(out, "timers", numbers.timers);
+    sl_buf_printf(out, ",\"command_p50_us\":%.0f,\"command_p99_us\":%.0f",
+                  api_histogram_share(&numbers.command, &nothing, 0.5),
+                  api_histogram_share(&numbers.command, &nothing, 0.99));
+    if (numbers.failed_now) {
+        SL_BUF_LITERAL(out, ",\"failed_why\":");
+        api_json_string(out, numbers.failed_why ? numbers.failed_why : "unknown");
+    }
+}
+
+static void write_domain(struct sl_core_domain *domain, struct sl_buf *out)
+{
+    SL_BUF_LITERAL(out, "{\"name\":");
+    api_json_string(out, sl_core_domain_of(domain)->name);
+    write_numbers(domain, out);
+    SL_BUF_LITERAL(out, ",\"log\":{");
+    sl_core_describe(domain, out);
+    SL_BUF_LITERAL(out, "},\"views\":[");
+    for (size_t i = 0; i < sl_core_view_count(domain); i++) {
+        if (i > 0)
+            sl_buf_byte(out, ',');
+        write_view(sl_core_view_at(domain, i), out);
+    }
+    SL_BUF_LITERAL(out, "]}");
+}
+
+void api_get_status(struct api_call *call)
+{
+    static const char *const parameters[] = {NULL};
+    struct sl_api *api = call->api;
+    struct sl_core *core = api->options.core;
+    struct sl_buf *out = &api->out;
+    const struct sl_net_numbers net = sl_net_numbers(api->options.net);
+    const bool ready = sl_core_is_ready(core);
+    const int64_t up_ns = sl_env_monotonic(api->options.env) - api->started_ns;
+
+    if (!api_knows_parameters(call, parameters))
+        return;
+    sl_buf_reset(out);
+    sl_buf_printf(out, "{\"version\":\"" SL_VERSION "\",\"ready\":%s,\"pid\":%d",
+                  ready ? "true" : "false", (int)getpid());
+    write_number(out, "uptime_s", (uint64_t)(up_ns / 1000000000));
+    write_number(out, "memory_bytes", api_memory_bytes(api));
+    write_number(out, "connections", net.connections_now);
+    write_number(out, "requests", net.requests_total);
+    SL_BUF_LITERAL(out, ",\"data\":");
+    api_json_string(out, api->options.data ? api->options.data : "");
+    SL_BUF_LITERAL(out, ",\"domains\":[");
+    for (size_t i = 0; ready && i < sl_core_domain_count(core); i++) {
+        if (i > 0)
+            sl_buf_byte(out, ',');
+        write_domain(sl_core_domain_at(core, i), out);
+    }
+    SL_BUF_LITERAL(out, "]}");
+    api_answer(call, 200, API_JSON, sl_buf_as_text(out));
+}
+
+void api_post_shutdown(struct api_call *call)
+{
+    struct sl_api *api = call->api;
+
+    api_answer(call, 202, API_JSON, SL_TEXT("{\"stopping\":true}"));
+    api->options.shutdown(api->options.context);
+}

@@ -1,0 +1,119 @@
+#include "api/parts.h"
+
+#include <stdlib.h>
+
+#define OUT_BYTES_MAX (64u << 20)
+
+enum sl_err sl_api_new(const struct sl_api_options *options, struct sl_api **out)
+{
+    struct sl_api *api = calloc(1, sizeof *api);
+
+    if (!api)
+        return SL_NO_MEMORY;
+    api->options = *options;
+    if (api->options.timeout_ms <= 0)
+        api->options.timeout_ms = 5000;
+    api->out.bytes_max = OUT_BYTES_MAX;
+    api->started_ns = sl_env_monotonic(options->env);
+    if (sl_json_parser_new(&api->parser) != SL_OK) {
+        free(api);
+        return SL_NO_MEMORY;
+    }
+    *out = api;
+    return SL_OK;
+}
+
+int64_t sl_api_turn(struct sl_api *api, int64_t monotonic_ns)
+{
+    /* A large answer was the exception: what it took is given back. */
+    if (api->out.capacity > 1u << 20)
+        sl_buf_close(&api->out);
+    const int64_t numbers_ns = api->numbers ? api_numbers_turn(api, monotonic_ns) : INT64_MAX;
+    const int64_t readers_ns = api->paused ? api_log_turn(api, monotonic_ns) : INT64_MAX;
+    return numbers_ns < readers_ns ? numbers_ns : readers_ns;
+}
+
+void sl_api_stop(struct sl_api *api)
+{
+    while (api->streams)
+        api->streams->end(api->streams);
+}
+
+void sl_api_close(struct sl_api *api)
+{
+    api->closed = true;
+}
+
+void sl_api_free(struct sl_api *api)
+{
+    if (!api)
+        return;
+    while (api->pending) {
+        struct api_pending *pending = api->pending;
+        api_pending_remove(pending);
+        pending->free(pending);
+    }
+    sl_json_parser_free(api->parser);
+    sl_buf_close(&api->out);
+    sl_buf_close(&api->headers);
+    free(api->seen);
+    free(api);
+}
+
+/* ---- Work that outlives its request or session
+ * -------------------------------------------------------- */
+
+void api_pending_add(struct sl_api *api, struct api_pending *pending,
+                     void (*release)(struct api_pending *pending))
+{
+    pending->free = release;
+    pending->next = api->pending;
+    pending->link = &api->pending;
+    if (pending->next)
+        pending->next->link = &pending->next;
+    api->pending = pending;
+}
+
+void api_pending_remove(struct api_pending *pending)
+{
+    *pending->link = pending->next;
+    if (pending->next)
+        pending->next->link = pending->link;
+}
+
+/* ---- Streams
+ * ------------------------------------------------------------------------------------------- */
+
+static void peer_left(void *context)
+{
+    struct api_stream *stream = context;
+
+    if (!stream->api->closed)
+        stream->end(stream);
+}
+
+void api_stream_open(struct api_stream *stream, struct api_call *call,
+                     void (*end)(struct api_stream *stream))
+{
+    struct sl_api *api = call->api;
+    const struct sl_buf *headers = api_headers(call);
+
+    stream->api = api;
+    stream->end = end;
+    stream->next = api->streams;
+    stream->link = &api->streams;
+    if (stream->next)
+        stream->next->link = &stream->next;
+    api->streams = stream;
+    api_waited(call);
+    stream->stream = sl_request_stream(call->request, sl_buf_as_text(headers));
+    sl_stream_on_gone(stream->stream, peer_left, stream);
+}
+
+void api_stream_close(struct api_stream *stream)
+{
+    *stream->link = stream->next;
+    if (stream->next)
+        stream->next->link = stream->link;
+    sl_stream_end(stream->stream);
+}

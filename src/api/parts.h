@@ -1,0 +1,196 @@
+/* What the files of this folder share. Private to it. */
+#ifndef SL_API_PARTS_H
+#define SL_API_PARTS_H
+
+#include "api/api.h"
+#include "api/problem.h"
+#include "api/route.h"
+#include "api/url.h"
+
+#define API_JSON "application/json"
+#define API_ITEMS_MAX 8190
+#define API_TIMEOUT_MS_MAX 60000
+#define API_ID_BYTES_MAX 256
+#define API_RULES_SEEN_MAX 1024
+
+/* A domain's rule that was seen refusing. */
+struct api_seen_rule {
+    const struct sl_domain *domain;
+    char name[64];
+};
+
+struct api_stream;
+struct api_pending;
+struct api_numbers;
+
+struct sl_api {
+    struct sl_api_options options;
+    struct sl_json_parser *parser;
+    struct sl_buf out;     /* the body being written */
+    struct sl_buf headers; /* and its headers */
+    struct api_stream *streams;
+    struct api_pending *pending; /* work that the engine still has, outside of any request */
+    struct api_numbers *numbers; /* while somebody watches */
+    struct api_follower *paused; /* followers of logs whose peers read slowly */
+    struct api_seen_rule *seen;
+    size_t seen_count;
+    int64_t started_ns;
+    bool closed; /* the engine is gone */
+};
+
+/* ---- A request at work (http.c)
+ * ------------------------------------------------------------------- */
+
+/* Lives in the request's arena until it was answered. */
+struct api_call {
+    struct sl_api *api;
+    struct sl_request *request;
+    const struct sl_principal *who;
+    struct sl_route route;
+    enum sl_origin origin;
+    struct sl_core_domain *domain;    /* of the route, where it names one */
+    const struct sl_command *command; /* likewise */
+    struct sl_view_table *view;
+    void (*cancel)(struct api_call *call); /* the peer is gone: stop waiting. NULL: not waiting */
+    void *work;
+};
+
+/* Empties the header buffer, puts what every answer has, and returns it for more. */
+struct sl_buf *api_headers(struct api_call *call);
+/* Answers with the headers as they stand in the buffer. */
+void api_send(struct api_call *call, int status, const char *type, struct sl_text body);
+/* Answers with the usual headers. */
+void api_answer(struct api_call *call, int status, const char *type, struct sl_text body);
+/* Answers with a problem document; `rule` is one of Sluice's own, and says the status. */
+void api_refuse(struct api_call *call, const char *rule, const char *field, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* The same with a position token in the document and the header. */
+void api_refuse_at(struct api_call *call, const char *rule, uint64_t position, const char *detail);
+/* "Sluice-Position: …\r\n" */
+void api_header_position(struct api_call *call, uint64_t position);
+/* Memory of the request is out. */
+void api_no_memory(struct api_call *call);
+
+/* From now on `cancel` is called when the peer leaves. */
+void api_wait(struct api_call *call, void (*cancel)(struct api_call *call), void *work);
+void api_waited(struct api_call *call);
+
+/* What a query wants: 0 where it says nothing. False: it was answered. */
+bool api_wanted_position(struct api_call *call, uint64_t *out);
+bool api_wanted_deadline(struct api_call *call, int64_t *out_ns);
+bool api_wants_stream(const struct api_call *call);
+bool api_wants_page(const struct api_call *call);
+/* Refuses parameters that are not among the names (ended by NULL). False: it was answered. */
+bool api_knows_parameters(struct api_call *call, const char *const *names);
+/* Is the ETag of this body among If-None-Match? Puts the ETag into the header buffer. */
+bool api_etag_matches(struct api_call *call, struct sl_text body);
+
+/* ---- Doors, by file
+ * -------------------------------------------------------------------------------- */
+
+void api_get_root(struct api_call *call); /* http_index.c */
+void api_get_domain(struct api_call *call);
+void api_get_health(struct api_call *call);
+void api_get_ready(struct api_call *call);
+void api_get_page(struct api_call *call); /* http_pages.c */
+void api_get_page_moved(struct api_call *call);
+void api_get_errors(struct api_call *call); /* http_errors.c */
+void api_get_error(struct api_call *call);
+void api_post_command(struct api_call *call); /* http_command.c */
+void api_get_row(struct api_call *call);      /* http_row.c */
+void api_get_list(struct api_call *call);     /* http_list.c */
+void api_get_events(struct api_call *call);   /* http_log.c */
+void api_get_stream(struct api_call *call);
+void api_get_metrics(struct api_call *call); /* metrics.c */
+void api_get_openapi(struct api_call *call); /* openapi.c */
+void api_get_live(struct api_call *call);    /* numbers.c */
+void api_get_status(struct api_call *call);  /* admin.c */
+void api_post_shutdown(struct api_call *call);
+
+/* ---- Commands, whichever door they come by (outcome.c)
+ * ------------------------------------------------ */
+
+/* What a repeat must equal to be one: name, body and who sent it. */
+struct sl_uuid api_digest(const struct sl_command *command, struct sl_text body,
+                          const struct sl_principal *who);
+/* Appends an outcome as JSON: the accepted form, or a problem. `in_array` adds the status. */
+void api_write_outcome(struct sl_core_domain *domain, const struct sl_outcome *outcome,
+                       bool in_array, struct sl_buf *out);
+/* Appends what a body broke, as a problem. */
+void api_write_broken(const struct sl_broken_rule *broken, struct sl_text id, struct sl_buf *out);
+/* Remembers which domain refuses by a rule, for the rule's page. */
+void api_saw_rule(struct sl_api *api, const struct sl_domain *domain, struct sl_text rule);
+
+/* ---- Streams (stream.c)
+ * ------------------------------------------------------------------------------- */
+
+/* The first member of each kind of stream. */
+struct api_stream {
+    struct sl_api *api;
+    struct sl_stream *stream;
+    struct api_stream *next, **link;
+    void (*end)(struct api_stream *stream); /* gives all up, calls api_stream_close, frees itself */
+};
+
+/* Answers the call with a stream of events. */
+void api_stream_open(struct api_stream *stream, struct api_call *call,
+                     void (*end)(struct api_stream *stream));
+void api_stream_close(struct api_stream *stream);
+
+/* Follows rows of a view (rows_live.c): the one with this key, or where it is empty all that match
+ * the query's leading fields. `first` is the row as it stands (NULL: none), sent for a single one.
+ */
+void api_follow_rows(struct api_call *call, struct sl_text key, const struct sl_list_query *query,
+                     const struct sl_view_row *first, uint64_t position);
+
+/* Follows events from a position on (log_live.c). */
+struct api_log_query {
+    enum sl_read_by by; /* POSITION, STREAM or TAG */
+    struct sl_text key;
+    uint64_t from;
+};
+void api_follow_log(struct api_call *call, const struct api_log_query *query);
+/* Goes on with those whose peers have read; returns when to look again. */
+int64_t api_log_turn(struct sl_api *api, int64_t monotonic_ns);
+
+/* Does the stored event belong to what the query asks for? */
+bool api_log_query_matches(const struct api_log_query *query, const struct sl_stored_event *event);
+
+/* ---- Work that outlives its request or session
+ * ---------------------------------------------------------- */
+
+/* First member; freed when the engine answers, or when the api is freed after the engine has gone.
+ */
+struct api_pending {
+    struct api_pending *next, **link;
+    void (*free)(struct api_pending *pending);
+};
+void api_pending_add(struct sl_api *api, struct api_pending *pending,
+                     void (*release)(struct api_pending *pending));
+void api_pending_remove(struct api_pending *pending);
+
+/* ---- Numbers (numbers.c)
+ * ---------------------------------------------------------------------------------- */
+
+/* Bytes of memory that the process has; 0 where the system does not say. */
+uint64_t api_memory_bytes(struct sl_api *api);
+/* The duration, in microseconds, below which this share of the durations lies. */
+double api_histogram_share(const struct sl_histogram *now, const struct sl_histogram *before,
+                           double share);
+int64_t api_numbers_turn(struct sl_api *api, int64_t monotonic_ns);
+
+/* ---- Small texts
+ * -------------------------------------------------------------------------------------------- */
+
+static inline struct sl_text api_text(const char *string)
+{
+    return (struct sl_text){string, string ? __builtin_strlen(string) : 0};
+}
+
+/* Appends `"name":` … or a quoted text. */
+static inline void api_json_string(struct sl_buf *out, const char *string)
+{
+    sl_json_write_text(out, api_text(string));
+}
+
+#endif

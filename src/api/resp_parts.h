@@ -1,0 +1,92 @@
+/* What the RESP door's files share. Private to this folder. */
+#ifndef SL_API_RESP_PARTS_H
+#define SL_API_RESP_PARTS_H
+
+#include "api/parts.h"
+
+#define RESP_PREFIX_MAX 132 /* "domain:view:" */
+
+struct resp_watch;
+
+/* A connection, as the door knows it. Freed when it is closed and none of its commands is under
+ * way. */
+struct resp_session {
+    struct sl_api *api;
+    struct sl_resp_session *net; /* NULL: closed */
+    const struct sl_principal *who;
+    uint64_t id;
+    uint32_t refs; /* commands under way */
+    char name[64];
+
+    /* The last "domain:view:" that a key began with, found and permitted. */
+    char prefix[RESP_PREFIX_MAX];
+    size_t prefix_len;
+    struct sl_core_domain *domain;
+    struct sl_view_table *view;
+    uint64_t *own_position; /* of that domain, in `own`; NULL: no commands came by this session */
+
+    uint64_t
+        *own; /* by domain: what this session's commands have reached. Its reads wait for it (P3) */
+
+    /* One scan at a time: where the next call goes on. */
+    struct {
+        uint64_t number;
+        size_t domain, view;
+        char after[1024];
+        size_t after_len;
+    } scan;
+
+    struct resp_watch *watches;
+    uint32_t watch_count;
+};
+
+/* The session's own struct; NULL: no memory. */
+struct resp_session *resp_session_of(struct sl_api *api, struct sl_resp_session *net);
+void resp_hold(struct resp_session *session);
+void resp_release(struct resp_session *session); /* may free it */
+
+/* Finds domain and view of "domain:view:rest" and checks the policy. False: an error was written.
+ */
+bool resp_resolve(struct resp_session *session, struct sl_text key, struct sl_text *out_rest,
+                  struct sl_buf *out);
+/* What the session's own commands ask its reads of the resolved domain to wait for. */
+static inline uint64_t resp_own_position(const struct resp_session *session)
+{
+    return session->own_position ? *session->own_position : 0;
+}
+/* Notes that a command of the session has reached a position. */
+void resp_saw_position(struct resp_session *session, struct sl_core_domain *domain,
+                       uint64_t position);
+
+/* May the session's principal do it? False: an error was written. */
+bool resp_may(struct resp_session *session, const struct sl_deed *deed, struct sl_buf *out);
+
+/* Is the word this one, which is in capitals, whatever its case? */
+bool resp_is(struct sl_text word, const char *capitals);
+
+void resp_error(struct sl_buf *out, const char *code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* ---- Commands, by file
+ * ---------------------------------------------------------------------------------- */
+
+typedef enum sl_resp_result resp_door(struct resp_session *session,
+                                      struct sl_resp_command *command);
+
+resp_door resp_get; /* resp_read.c */
+resp_door resp_mget;
+resp_door resp_exists;
+resp_door resp_type;
+resp_door resp_hget;
+resp_door resp_hmget;
+resp_door resp_hgetall;
+resp_door resp_do; /* resp_do.c */
+resp_door resp_wait;
+resp_door resp_scan;      /* resp_scan.c */
+resp_door resp_subscribe; /* resp_watch.c */
+resp_door resp_psubscribe;
+resp_door resp_unsubscribe;
+resp_door resp_punsubscribe;
+void resp_unwatch_all(struct resp_session *session);
+
+#endif
