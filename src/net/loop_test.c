@@ -117,14 +117,13 @@ static void sleeps(void)
     rig_close(&rig);
 }
 
-static int64_t turn_deadline_ns;
+static int64_t turn_deadline_ns; /* set before the net's thread starts */
 static atomic_int turns;
 
 static int64_t turn(void *context)
 {
     (void)context;
-    atomic_fetch_add(&turns, 1);
-    return turn_deadline_ns;
+    return atomic_fetch_add(&turns, 1) == 0 ? turn_deadline_ns : INT64_MAX;
 }
 
 /* The deadline that `turn` gives is met, once, by another turn. */
@@ -143,7 +142,6 @@ static void meets_deadlines(void)
     while (atomic_load(&turns) < 2 && now_ns < turn_deadline_ns + 5000000000);
     CHECK(now_ns >= turn_deadline_ns);
     CHECK(atomic_load(&turns) >= 2);
-    turn_deadline_ns = INT64_MAX; /* read at the next turn, which the stop makes */
     rig_close(&rig);
     sl_env_free(env);
 }
