@@ -41,9 +41,15 @@ int sl_sqlite_column_count(const struct sl_field *field)
     return field->kind == SL_MONEY ? 2 : 1;
 }
 
+/* A list, too, may have names: its items'. */
+static bool is_enum(const struct sl_field *field)
+{
+    return field->names && field->kind != SL_LIST_KIND;
+}
+
 static const char *type_of(const struct sl_field *field)
 {
-    if (field->names)
+    if (is_enum(field))
         return "TEXT";
     switch (field->kind) {
     case SL_BOOL:
@@ -255,7 +261,7 @@ int sl_sqlite_bind(struct sl_sqlite_binder *binder, int at, const struct sl_fiel
                    ? code
                    : sqlite3_bind_null(binder->stmt, at + 1);
     }
-    if (field->names)
+    if (is_enum(field))
         return bind_enum(binder, at, field, item);
     if (field->kind == SL_BOOL || sl_sqlite_is_integer(field))
         return sqlite3_bind_int64(binder->stmt, at, sl_sqlite_integer(field, item));
@@ -398,7 +404,7 @@ enum sl_err sl_sqlite_read(sqlite3_stmt *stmt, int column, const struct sl_recor
     if (field->optional && sqlite3_column_type(stmt, column) == SQLITE_NULL)
         return SL_OK;
     sl_field_set_there(field, item);
-    if (field->names)
+    if (is_enum(field))
         return read_enum(stmt, column, field, item);
     switch (field->kind) {
     case SL_U64:
