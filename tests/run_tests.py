@@ -17,15 +17,14 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TAP_LINE = re.compile(r'^(not )?ok\b *(\d*)(?: *-)? *([^#]*?)(?: *# *(\w+)\b *(.*))?$')
 TAP_PLAN = re.compile(r'^1\.\.(\d+)(?: *# *skip\w*\b *(.*))?$', re.IGNORECASE)
 
-# These drive the server from outside, or look at the source: a sanitizer would add nothing but time.
+# These drive the server from outside or read the source: a sanitizer would add nothing but time.
 OUTSIDE = {'integration', 'house', 'browser'}
 BUILDS = [
     # folder, what it is, options, does it run the suites from outside, patience
-    ('build-test', 'gcc, warnings are errors', ['-Dbuildtype=debugoptimized', '-Dweb=enabled'], True, 1),
+    ('build-test', 'gcc, warnings are errors', ['-Dweb=enabled'], True, 1),
     ('build-asan', 'address and undefined sanitizers',
-     ['-Dbuildtype=debugoptimized', '-Db_sanitize=address,undefined', '-Dweb=disabled'], False, 4),
-    ('build-tsan', 'thread sanitizer',
-     ['-Dbuildtype=debugoptimized', '-Db_sanitize=thread', '-Dweb=disabled'], False, 8),
+     ['-Db_sanitize=address,undefined', '-Dweb=disabled'], False, 4),
+    ('build-tsan', 'thread sanitizer', ['-Db_sanitize=thread', '-Dweb=disabled'], False, 8),
 ]
 SANITIZER_SETTINGS = {
     'ASAN_OPTIONS': 'detect_stack_use_after_return=1:strict_string_checks=1',
@@ -67,7 +66,8 @@ def count_tap(name, result, count):
             count.passed += 1
     if planned is None or seen < planned or (
             result['result'] not in ('OK', 'SKIP') and len(count.failed) == failed_before):
-        count.failed.append(f'{name}: {how_it_ended(result)} after {seen} of {planned or "?"} cases')
+        count.failed.append(
+            f'{name}: {how_it_ended(result)} after {seen} of {planned or "?"} cases')
 
 
 def count_program(name, result, count):
@@ -89,11 +89,11 @@ def how_it_ended(result):
     return f'ended with {result["result"]}, code {code}'
 
 
-def quietly(command, log_name, **settings):
+def quietly(command, log_name):
     """Runs a command with its output in a file; shows the end of it only on failure."""
     log_path = os.path.join(TOP, log_name)
     with open(log_path, 'ab') as log:
-        code = subprocess.call(command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **settings)
+        code = subprocess.call(command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     if code:
         with open(log_path, encoding='utf-8', errors='replace') as log:
             lines = log.read().splitlines()
@@ -115,7 +115,8 @@ def set_up(folder, options):
             if file.read() == wanted:
                 return 0
     subprocess.call(['rm', '-rf', folder], cwd=TOP)
-    code = quietly(['meson', 'setup', folder, '-Dwerror=true', *options], f'{folder}.log')
+    code = quietly(['meson', 'setup', folder, '-Dbuildtype=debugoptimized', '-Dwerror=true',
+                    *options], f'{folder}.log')
     if code == 0:
         with open(stamp, 'w', encoding='utf-8') as file:
             file.write(wanted)
@@ -123,7 +124,8 @@ def set_up(folder, options):
 
 
 def introspect(folder, what):
-    return json.loads(subprocess.check_output(['meson', 'introspect', f'--{what}', folder], cwd=TOP))
+    command = ['meson', 'introspect', f'--{what}', folder]
+    return json.loads(subprocess.check_output(command, cwd=TOP))
 
 
 def tests_of(folder, is_outside, names):
@@ -200,8 +202,9 @@ def list_tests():
     folder, _, options, is_outside, _ = BUILDS[0]
     if set_up(folder, options):
         return 1
-    for name, suites, _ in sorted(tests_of(folder, is_outside, []), key=lambda test: (sorted(test[1]), test[0])):
-        print(f'{", ".join(sorted(suites)):14} {name}')
+    tests = tests_of(folder, is_outside, [])
+    for suites, name in sorted((', '.join(sorted(suites)), name) for name, suites, _ in tests):
+        print(f'{suites:14} {name}')
     return 0
 
 
@@ -210,7 +213,7 @@ def report(count, started):
         for entry in entries:
             print(f'{title}: {entry}')
     print(f'── {time.monotonic() - started:.0f} s in all')
-    print(f'{count.passed} passed, {len(count.failed)} failed, {len(count.skipped)} skipped', flush=True)
+    print(f'{count.passed} passed, {len(count.failed)} failed, {len(count.skipped)} skipped')
     return 1 if count.failed else 0
 
 
@@ -230,7 +233,7 @@ def main():
     for spec in BUILDS if is_sanitized else BUILDS[:1]:
         run_build(spec, options.names, options.long, count)
     if not count.passed and not count.failed and not count.skipped:
-        print(f'no test has such a name: {" ".join(options.names)} (./test --list says what there is)')
+        print(f'no test is named {" or ".join(options.names)} (./test --list says what there is)')
         return 2
     return report(count, started)
 

@@ -41,7 +41,7 @@ packages_of() {
 }
 
 reason_of() {
-    awk -v name="$1" '$2 == name { $1 = $2 = ""; sub(/^ +/, ""); print; exit }' <<<"$SLUICE_PACKAGES"
+    awk -v name="$1" '$2 == name { $1 = $2 = ""; sub(/^ +/, ""); print }' <<<"$SLUICE_PACKAGES"
 }
 
 # missing_packages SECTION…: those that are not installed, one a line.
@@ -53,15 +53,14 @@ missing_packages() {
     done
 }
 
-# install_packages MAY_INSTALL SECTION…: makes sure that a section's packages are there. MAY_INSTALL
-# is "yes", or empty: then a person at a terminal is asked, and without one it is an error. Returns 0,
-# 3 when installing was not allowed, 4 when it did not succeed.
+# install_packages MAY_INSTALL SECTION…: makes sure that the packages of sections are there.
+# MAY_INSTALL is "yes", or empty: then a person at a terminal is asked, and without one it is an
+# error. Returns 0, 3 when installing was not allowed, 4 when it did not succeed.
 install_packages() {
     local may_install=$1 missing name answer as_root=()
     shift
     if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
-        echo "This is not a Debian system: what is needed is taken to be there already. (The list," >&2
-        echo "with reasons, is in tools/packages.sh.)" >&2
+        echo "This is no Debian system: what tools/packages.sh names is taken to be there." >&2
         return 0
     fi
     missing=$(missing_packages "$@")
@@ -73,7 +72,7 @@ install_packages() {
     done
     if [ "$may_install" != yes ]; then
         if [ ! -t 0 ] || [ ! -t 1 ]; then
-            echo "There is no terminal to ask at. Say --yes to have them installed by apt-get, or do it:" >&2
+            echo "There is no terminal to ask at. --yes has them installed by apt-get; or do it:" >&2
             # shellcheck disable=SC2086
             echo "  apt-get install --no-install-recommends" $missing >&2
             return 3
