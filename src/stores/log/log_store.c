@@ -109,8 +109,6 @@ static void release(struct log_store *log)
 {
     /* In the order in which messages flow: whoever still sends goes before who receives. */
     sl_log_writer_stop(&log->writer);
-    if (log->writer.tail.notes)
-        sl_log_tail_tell(&log->writer.tail);
     sl_log_reader_close(&log->reader);
     sl_log_sealer_stop(log->sealer);
     sl_log_tail_close(&log->writer.tail);
