@@ -156,21 +156,22 @@ static bool end_one_wait(struct sl_core_domain *domain)
 
 void sl_core_check_waits(struct sl_core_domain *domain)
 {
-    struct sl_lookup *waiting = domain->lookups;
+    struct sl_lookup *waiting;
 
     while (end_one_wait(domain)) {
     }
-    /* Those that are added meanwhile have just been tried. */
+    /* Each is tried once; a callback may cancel any of them, so that the list stays a proper one. */
+    waiting = domain->lookups;
     domain->lookups = NULL;
     if (waiting)
-        waiting->link = NULL;
+        waiting->link = &waiting;
     while (waiting) {
         struct sl_lookup *lookup = waiting;
+
         waiting = lookup->next;
-        lookup->link = NULL;
         if (waiting)
-            waiting->link = NULL;
-        lookup->next = NULL;
+            waiting->link = &waiting;
+        lookup->link = NULL;
         fetch(lookup);
     }
 }
