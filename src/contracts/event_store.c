@@ -1,7 +1,7 @@
 #include "contracts/event_store.h"
 
-/* Limits of one append, looked at before an adapter sees it, so that none has to. What breaks one is a
- * bug of the engine, which refuses commands that are too large long before. */
+/* Limits of one append, looked at before an adapter sees it, so that none has to. What breaks one
+ * is a bug of the engine, which refuses commands that are too large long before. */
 static void check_events(const struct sl_append *append, size_t *bytes)
 {
     for (size_t i = 0; i < append->event_count; i++) {

@@ -1,21 +1,21 @@
 /*
  * The event store: where a log lives.
  *
- * One log, one position space, one writer. To open for writing is to claim the next epoch; from then
- * on the store itself refuses appends of an older one (SL_APPEND_FENCED).
+ * One log, one position space, one writer. To open for writing is to claim the next epoch; from
+ * then on the store itself refuses appends of an older one (SL_APPEND_FENCED).
  *
  * Everything that may wait is a message: the caller owns the struct, fills it, hands it over, and
- * gets the same struct back in the mailbox `message.reply_to` when it is done. Until then caller and
- * callee share nothing of it. Answers to claims and appends come in the order in which these were
- * made; answers to reads in any order. `message.kind` is the caller's, for its own mailbox: a number
- * below 65536 that comes back as it was (while the store has the message, the bits above are the
- * store's).
+ * gets the same struct back in the mailbox `message.reply_to` when it is done. Until then caller
+ * and callee share nothing of it. Answers to claims and appends come in the order in which these
+ * were made; answers to reads in any order. `message.kind` is the caller's, for its own mailbox: a
+ * number below 65536 that comes back as it was (while the store has the message, the bits above are
+ * the store's).
  *
  * All calls on one store are made by one thread at a time, its owner; the store has threads of its
  * own for what waits.
  *
- * A read looks at a state of the log that holds at least every batch whose answer DURABLE was posted,
- * or returned, before the read was handed over: who was told of an event can read it.
+ * A read looks at a state of the log that holds at least every batch whose answer DURABLE was
+ * posted, or returned, before the read was handed over: who was told of an event can read it.
  *
  * Invariants: L1 positions are 0,1,2,… without gaps; L3 a batch is there whole or not at all; what
  * a read hands out is durable (L2).
@@ -109,8 +109,8 @@ enum sl_append_flags {
 };
 
 /* A batch: whole or not at all. Everything it points at stays until it comes back. After one that
- * was not DURABLE every later append of that epoch gets the same result, until the next claim (which
- * also finds out what became of an UNKNOWN one). */
+ * was not DURABLE every later append of that epoch gets the same result, until the next claim
+ * (which also finds out what became of an UNKNOWN one). */
 struct sl_append {
     struct sl_message message;
     uint64_t epoch;
@@ -133,7 +133,8 @@ enum sl_read_by {
     SL_READ_STREAM,       /* events of the stream `key` */
     SL_READ_TAG,          /* events with the tag `key` */
     SL_READ_AGGREGATE,    /* events of the stream `key` ("name/…") or tagged "name:…" likewise */
-    SL_READ_OUTCOMES,     /* outcomes, oldest first, from time `since` on; `from` is a cursor, 0 first */
+    SL_READ_OUTCOMES,     /* outcomes, oldest first, from time `since` on; `from` is a cursor that
+                             begins at 0 */
 };
 
 /* Read durable events with positions in [from, until), in order (or the reverse order). */
@@ -160,15 +161,15 @@ struct sl_read {
     uint64_t durable; /* the log's next durable position at that time: all below it was looked at */
 };
 
-/* ---- The interface ---------------------------------------------------------------------------- */
+/* ---- The interface --------------------------------------------------------------------------- */
 
 struct sl_event_store;
 
 struct sl_store_options {
     const char *location; /* a folder, or the rest of the URL behind the scheme */
     const char *name;     /* the domain's */
-    const char *(*setting)(void *context, const char *key); /* NULL where it is not configured; lives
-                                                               as long as the store */
+    /* NULL where it is not configured; lives as long as the store. */
+    const char *(*setting)(void *context, const char *key);
     void *context;
 };
 
@@ -209,7 +210,7 @@ struct sl_event_store {
     const struct sl_event_store_ops *ops;
 };
 
-/* ---- Wrappers: what callers use. They check before and after. ---------------------------------- */
+/* ---- Wrappers: what callers use. They check before and after. -------------------------------- */
 
 enum sl_err sl_event_store_open(const struct sl_event_store_ops *ops, struct sl_env *env,
                                 const struct sl_store_options *options,

@@ -4,8 +4,8 @@
 
 /*
  * Every request's answer comes to an actor of ours, which posts it on. Before a request goes to the
- * inner store, the actor gets a `passage` for it (a mailbox keeps the order), so that it knows where
- * the answer belongs, whether it is to be another one, and when it may leave.
+ * inner store, the actor gets a `passage` for it (a mailbox keeps the order), so that it knows
+ * where the answer belongs, whether it is to be another one, and when it may leave.
  */
 
 enum {

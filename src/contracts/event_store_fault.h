@@ -19,8 +19,8 @@ enum sl_err sl_event_store_fault_new(struct sl_env *env, struct sl_event_store *
                                      struct sl_event_store **out,
                                      struct sl_error *error) SL_USE_RESULT;
 
-/* The nth append gets `result`, which is not DURABLE. With `carried_out`, for UNKNOWN only, the inner
- * store does it all the same. */
+/* The nth append gets `result`, which is not DURABLE. With `carried_out`, for UNKNOWN only, the
+ * inner store does it all the same. */
 void sl_event_store_fault_append(struct sl_event_store *store, uint64_t nth,
                                  enum sl_append_result result, bool carried_out);
 
@@ -28,8 +28,8 @@ void sl_event_store_fault_append(struct sl_event_store *store, uint64_t nth,
 void sl_event_store_fault_claim(struct sl_event_store *store, uint64_t nth, enum sl_err err);
 void sl_event_store_fault_read(struct sl_event_store *store, uint64_t nth, enum sl_err err);
 
-/* The answer to the nth request, of any kind, is held back for so long (by env's monotonic clock); so
- * are the answers that must not overtake it. */
+/* The answer to the nth request, of any kind, is held back for so long (by env's monotonic clock);
+ * so are the answers that must not overtake it. */
 void sl_event_store_fault_delay(struct sl_event_store *store, uint64_t nth, int64_t delay_ns);
 
 #endif

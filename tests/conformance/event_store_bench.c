@@ -211,7 +211,8 @@ static bool check_page(struct bench *bench, struct sl_read *read, bool (*belongs
     for (size_t i = 0; good && i < read->event_count; i++) {
         while (*expected < bench->next && belongs && !belongs(*expected))
             *expected += read->backwards ? UINT64_MAX : 1; /* one down, or one up */
-        good = CHECK_U64(read->events[i].position, *expected) && bench_same(bench, &read->events[i]);
+        good = CHECK_U64(read->events[i].position, *expected) &&
+               bench_same(bench, &read->events[i]);
         *expected += read->backwards ? UINT64_MAX : 1;
         (*seen)++;
     }

@@ -51,8 +51,8 @@ void bench_read(struct bench *bench, struct sl_read *read);
 /* Does the event equal the one of its position, in every member? Says what differs. */
 bool bench_same(struct bench *bench, const struct sl_stored_event *event);
 
-/* Reads by and key page by page (count_max events each), forwards or backwards, and compares with all
- * that `belongs` says of positions below bench->next. */
+/* Reads by and key page by page (count_max events each), forwards or backwards, and compares with
+ * all that `belongs` says of positions below bench->next. */
 void bench_check(struct bench *bench, enum sl_read_by by, struct sl_text key, size_t count_max,
                  bool backwards, bool (*belongs)(uint64_t position));
 

@@ -1,4 +1,5 @@
-/* The event store's suite on the embedded log: `posix` on the real disk, `sim` on the simulated one. */
+/* The event store's suite on the embedded log: `posix` on the real disk, `sim` on the simulated
+ * one. */
 #include "base/env_sim.h"
 #include "conformance/event_store_suite.h"
 #include "stores/log/log_store.h"

@@ -474,7 +474,7 @@ static void outcomes_are_remembered(void)
     bench_end(&bench);
 }
 
-/* ---- In the hands of the fault decorator ------------------------------------------------------- */
+/* ---- In the hands of the fault decorator ----------------------------------------------------- */
 
 static bool make_faulty(struct bench *bench)
 {
@@ -576,7 +576,7 @@ static void a_delayed_answer_is_not_overtaken(void)
     bench_end(&bench);
 }
 
-/* ---- Everything at once ----------------------------------------------------------------------- */
+/* ---- Everything at once ---------------------------------------------------------------------- */
 
 static uint64_t draw(uint64_t *state, uint64_t limit)
 {

@@ -1,4 +1,5 @@
-/* A batch in the making: frames one after the other in aligned memory, reused from batch to batch. */
+/* A batch in the making: frames one after the other in aligned memory, reused from batch to
+ * batch. */
 #ifndef SL_STORES_LOG_BATCH_H
 #define SL_STORES_LOG_BATCH_H
 
@@ -22,15 +23,15 @@ struct sl_log_batch {
 /* Empty, memory kept unless it is much. */
 void sl_log_batch_reset(struct sl_log_batch *batch);
 
-/* Adds all of an append, or nothing: SL_LIMIT (the batch would become too large), SL_INVALID (an event
- * whose schema the log doesn't have), SL_CONFLICT (schemas), SL_NO_MEMORY. */
+/* Adds all of an append, or nothing: SL_LIMIT (the batch would become too large), SL_INVALID (an
+ * event whose schema the log doesn't have), SL_CONFLICT (schemas), SL_NO_MEMORY. */
 enum sl_err sl_log_batch_add(struct sl_log_batch *batch, struct sl_log_catalog *catalog,
                              const struct sl_append *append, struct sl_error *error) SL_USE_RESULT;
 enum sl_err sl_log_batch_add_epoch(struct sl_log_batch *batch, const struct sl_epoch *epoch,
                                    struct sl_error *error) SL_USE_RESULT;
 
-/* Zeros up to a whole block, and what the head says of sizes and counts. The rest of the head is the caller's;
- * then sl_log_batch_seal. */
+/* Zeros up to a whole block, and what the head says of sizes and counts. The rest of the head is
+ * the caller's; then sl_log_batch_seal. */
 void sl_log_batch_pad(struct sl_log_batch *batch, struct sl_log_batch_head *head);
 
 static inline size_t sl_log_batch_padded(const struct sl_log_batch *batch)

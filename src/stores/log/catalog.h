@@ -1,7 +1,7 @@
 /*
- * What a log says of itself besides events: its reigns and its schemas. Owned by whoever owns the log's
- * end; what is handed out is never changed and lives until sl_log_catalog_close, so that pointers to
- * it may travel between threads.
+ * What a log says of itself besides events: its reigns and its schemas. Owned by whoever owns the
+ * log's end; what is handed out is never changed and lives until sl_log_catalog_close, so that
+ * pointers to it may travel between threads.
  */
 #ifndef SL_STORES_LOG_CATALOG_H
 #define SL_STORES_LOG_CATALOG_H
@@ -19,14 +19,14 @@ struct sl_log_catalog {
     size_t by_id_count;
 };
 
-/* Makes a new list; the old one stays for those who hold it. The last one once more changes nothing.
- * SL_NO_MEMORY. */
+/* Makes a new list; the old one stays for those who hold it. The last one once more changes
+ * nothing. SL_NO_MEMORY. */
 enum sl_err sl_log_catalog_add_epoch(struct sl_log_catalog *catalog,
                                      const struct sl_epoch *epoch) SL_USE_RESULT;
 
-/* Copies the schema and makes room for it and `pending` others, but does not list it yet: it is in the
- * log only when its batch is durable (L4). `*out` is the copy, or the equal one that is listed already.
- * SL_CONFLICT: another schema has the id. SL_LIMIT (id), SL_NO_MEMORY. */
+/* Copies the schema and makes room for it and `pending` others, but does not list it yet: it is in
+ * the log only when its batch is durable (L4). `*out` is the copy, or the equal one that is listed
+ * already. SL_CONFLICT: another schema has the id. SL_LIMIT (id), SL_NO_MEMORY. */
 enum sl_err sl_log_catalog_prepare(struct sl_log_catalog *catalog, const struct sl_schema *schema,
                                    size_t pending, const struct sl_schema **out) SL_USE_RESULT;
 

@@ -2,9 +2,9 @@
  * The format of the embedded event log, version 1.
  *
  * A log is a folder. In it lie `lock` (held by the one process that has the log open) and segments,
- * `00000000000000000000.seg`, `…0001.seg`, …: files of a fixed size, filled with zeros before they are
- * used, because writing over blocks that exist costs no change of the file system's own tables at each
- * sync. Integers are little-endian; "varint" is LEB128. Checksums are XXH3-64.
+ * `00000000000000000000.seg`, `…0001.seg`, …: files of a fixed size, filled with zeros before they
+ * are used, because writing over blocks that exist costs no change of the file system's own tables
+ * at each sync. Integers are little-endian; "varint" is LEB128. Checksums are XXH3-64.
  *
  *     segment   [header 4096][batch][batch]…[zeros]
  *     batch     [head 104][frames][zeros up to a multiple of 4096]
@@ -19,24 +19,25 @@
  *            this field zero
  *     32 16  the log's UUID
  *
- * Magic, version and checksum keep their places and meaning in all versions, so that a newer file is
- * told apart from a damaged one (F1).
+ * Magic, version and checksum keep their places and meaning in all versions, so that a newer file
+ * is told apart from a damaged one (F1).
  *
  * Batch head:
  *
  *      0  8  checksum of all that        24  4  frames                56  8  first position
  *            follows, padding included,  28  4  events                64  8  epoch
- *            seed = the segment's salt   32  4  outcomes              72  8  previous batch's checksum
- *      8  4  "SlBt"                      36  4  0                     80  8  durable_batches
- *     12  4  flags, 0                    40  8  segment salt          88  8  durable_through
- *     16  4  blocks of 4096              48  8  batch number          96  8  time
- *     20  4  bytes of frames
+ *            seed = the segment's salt   32  4  outcomes              72  8  checksum of the
+ *      8  4  "SlBt"                      36  4  0                               batch before it
+ *     12  4  flags, 0                    40  8  segment salt          80  8  durable_batches
+ *     16  4  blocks of 4096              48  8  batch number          88  8  durable_through
+ *     20  4  bytes of frames                                          96  8  time
  *
  * Frames (the event's position is the batch's first position plus its place among the events):
  *
- *     EVENT    schema varint, revision varint, time i64, command 16 bytes, stream, tag count varint,
- *              tags, body (to the end); texts are a varint length and bytes
- *     OUTCOME  id 16, digest 16, time i64, status varint, event count varint, position varint, reply
+ *     EVENT    schema varint, revision varint, time i64, command 16 bytes, stream, tag count
+ *              varint, tags, body (to the end); texts are a varint length and bytes
+ *     OUTCOME  id 16, digest 16, time i64, status varint, event count varint, position varint,
+ *              reply (to the end)
  *     SCHEMA   id varint, version varint, name, description (to the end); before its first use
  *     EPOCH    number varint, salt u64, first position varint; a claim is one batch with this frame
  *
@@ -44,14 +45,15 @@
  * and `previous` continue the batch before it. The salt tells what an earlier use of the file left
  * behind; `previous` chains everything to the first batch, across segments.
  *
- * Crash cases (L3). Let D be the greatest durable_batches of any whole batch or, for the last segment,
- * its header's first batch: a header is written only when everything before it is durable.
- *   - an invalid batch with number < D: it was acknowledged once, so this is damage. The log doesn't
- *     open, and the error says file and offset.
+ * Crash cases (L3). Let D be the greatest durable_batches of any whole batch or, for the last
+ * segment, its header's first batch: a header is written only when everything before it is durable.
+ *   - an invalid batch with number < D: it was acknowledged once, so this is damage. The log does
+ *     not open, and the error says file and offset.
  *   - an invalid batch with number >= D: a write that nobody was told of. The log is cut there,
- *     whole batches behind it included, and the window is zeroed durably before anything is appended.
- *   - valid batches with number >= D may never have reached the disk, only its cache: they are written
- *     again, byte by byte the same, before the log goes on.
+ *     whole batches behind it included, and the window is zeroed durably before anything is
+ *     appended.
+ *   - valid batches with number >= D may be in the system's cache alone, after a failed sync: they
+ *     are written again, byte by byte the same, before the log goes on.
  * An acknowledged block is never written again.
  */
 #include "stores/log/format.h"

@@ -1,6 +1,6 @@
 /*
- * The bytes of the log: segment headers, batches, frames. Pure functions over memory; the essay that
- * owns the format stands in format.c.
+ * The bytes of the log: segment headers, batches, frames. Pure functions over memory; the essay
+ * that owns the format stands in format.c.
  */
 #ifndef SL_STORES_LOG_FORMAT_H
 #define SL_STORES_LOG_FORMAT_H
@@ -53,8 +53,8 @@ struct sl_log_batch_head {
     uint64_t first_position;
     uint64_t epoch;
     uint64_t previous;        /* checksum of the batch before this one; 0 for the very first */
-    uint64_t durable_batches; /* when this was written, all batches with lower numbers were durable */
-    uint64_t durable_through; /* and all events with lower positions */
+    uint64_t durable_batches; /* when it was written, batches with lower numbers were durable, */
+    uint64_t durable_through; /* and events with lower positions */
     struct sl_time time;
 };
 
@@ -62,8 +62,8 @@ struct sl_log_batch_head {
  * (zero behind the payload), and puts the checksum in; also into `head`. */
 void sl_log_batch_seal(struct sl_log_batch_head *head, uint8_t *batch);
 
-/* Does a batch of the segment with this salt seem to begin in this block? Nothing is believed before
- * sl_log_batch_is_whole. */
+/* Does a batch of the segment with this salt seem to begin in this block? Nothing is believed
+ * before sl_log_batch_is_whole. */
 bool sl_log_batch_peek(const uint8_t *block, uint64_t salt, struct sl_log_batch_head *out);
 
 /* Does a batch begin here that an earlier use of the file left? */
@@ -100,8 +100,9 @@ struct sl_log_frame {
     struct sl_slice payload; /* in the batch */
 };
 
-/* The next frame; SL_NOT_FOUND at the end, SL_CORRUPT where lengths do not fit, SL_UNSUPPORTED for a
- * kind that this program doesn't know and may not skip. Frames to be skipped are not handed out. */
+/* The next frame; SL_NOT_FOUND at the end, SL_CORRUPT where lengths do not fit, SL_UNSUPPORTED for
+ * a kind that this program doesn't know and may not skip. Frames to be skipped are not handed
+ * out. */
 enum sl_err sl_log_frame_next(struct sl_cursor *cursor, struct sl_log_frame *out) SL_USE_RESULT;
 
 /* An event as it lies in its frame; everything points into it. Tags: sl_log_tag_next. */
@@ -121,7 +122,8 @@ bool sl_log_outcome_read(struct sl_slice payload, struct sl_stored_outcome *out)
 bool sl_log_schema_read(struct sl_slice payload, struct sl_schema *out);
 bool sl_log_epoch_read(struct sl_slice payload, struct sl_epoch *out);
 
-/* Called at most tag_count times, on a copy of `event->tags`; the event was read, so it can't fail. */
+/* Called at most tag_count times, on a copy of `event->tags`; the event was read, so it can't
+ * fail. */
 struct sl_text sl_log_tag_next(struct sl_cursor *tags);
 
 /* Bytes of a whole frame, its own header included. */

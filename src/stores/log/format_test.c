@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- A batch to look at ----------------------------------------------------------------------- */
+/* ---- A batch to look at ---------------------------------------------------------------------- */
 
 static const uint64_t salt = UINT64_C(0x1122334455667788);
 
@@ -174,8 +174,8 @@ static void every_changed_byte_is_noticed(void)
     }
 }
 
-/* Frames behind a right checksum are believed by nobody either: whatever bytes they are, reading them
- * stays within them and ends. */
+/* Frames behind a right checksum are believed by nobody either: whatever bytes they are, reading
+ * them stays within them and ends. */
 static void mutated_frames_are_read_without_harm(void)
 {
     struct sample sample;
@@ -185,7 +185,8 @@ static void mutated_frames_are_read_without_harm(void)
     make_sample(&sample, 50);
     const struct sl_slice frames = sl_log_batch_frames(sample.batch.bytes);
     for (int round = 0; round < 20000; round++) {
-        uint8_t *copy = malloc(frames.len); /* exact, so that a sanitizer sees the first byte too far */
+        /* Exactly so many, so that a sanitizer sees the first byte too far. */
+        uint8_t *copy = malloc(frames.len);
         REQUIRE(copy);
         memcpy(copy, frames.ptr, frames.len);
         for (int flips = 0; flips < 1 + round % 4; flips++) {

@@ -20,7 +20,8 @@ uint64_t sl_log_tag_hash(struct sl_text tag)
     return sl_hash64(tag.ptr, tag.len, TAG_SEED);
 }
 
-/* Makes `*items` hold `count` things of `size` bytes, doubling; false: no memory, nothing changed. */
+/* Makes `*items` hold `count` things of `size` bytes, doubling; false: no memory, nothing
+ * changed. */
 static bool grow(void *items, size_t *capacity, size_t count, size_t size)
 {
     void *old;
@@ -34,7 +35,7 @@ static bool grow(void *items, size_t *capacity, size_t count, size_t size)
             return false;
     if (__builtin_mul_overflow(room, size, &bytes))
         return false;
-    memcpy(&old, items, sizeof old); /* whatever it points to: any object pointer looks alike here */
+    memcpy(&old, items, sizeof old); /* object pointers look alike, whatever they point to */
     void *larger = realloc(old, bytes);
     if (!larger)
         return false;

@@ -2,8 +2,8 @@
  * Where events lie: from position, stream and tag to places in segments.
  *
  * Rebuilt at open, then extended by a note with each durable batch (L4: it never knows a batch that
- * the log doesn't have). Owned by the reader. Streams and tags are kept as 64-bit hashes, so whoever
- * uses a posting compares the event's own text.
+ * the log doesn't have). Owned by the reader. Streams and tags are kept as 64-bit hashes, so
+ * whoever uses a posting compares the event's own text.
  */
 #ifndef SL_STORES_LOG_INDEX_H
 #define SL_STORES_LOG_INDEX_H
@@ -42,8 +42,8 @@ void sl_log_keys_close(struct sl_log_keys *keys);
 uint64_t sl_log_stream_hash(struct sl_text stream);
 uint64_t sl_log_tag_hash(struct sl_text tag);
 
-/* What became durable since the note before: the writer fills it, the index takes it in, and it goes
- * back empty. */
+/* What became durable since the note before: the writer fills it, the index takes it in, and it
+ * goes back empty. */
 struct sl_log_note {
     struct sl_message message;
     struct sl_log_entry *entries;
@@ -55,7 +55,8 @@ struct sl_log_note {
     size_t schema_capacity;
 };
 
-/* Room for one more entry and `schema_count` schemas, so that what was made durable can be noted. */
+/* Room for one more entry and `schema_count` schemas, so that what was made durable can be
+ * noted. */
 bool sl_log_note_reserve(struct sl_log_note *note, size_t key_count, size_t schema_count);
 void sl_log_note_empty(struct sl_log_note *note);
 void sl_log_note_free(struct sl_log_note *note); /* NULL is allowed */
@@ -86,7 +87,8 @@ void sl_log_index_init(struct sl_log_index *index);
 enum sl_err sl_log_index_add(struct sl_log_index *index, const struct sl_log_entry *entry,
                              const uint64_t *keys, size_t key_count) SL_USE_RESULT;
 
-/* The number of the first entry that has, or follows, this position (outcome): entry_count if none. */
+/* The number of the first entry that has, or follows, this position (outcome): entry_count if
+ * none. */
 size_t sl_log_index_at_position(const struct sl_log_index *index, uint64_t position);
 size_t sl_log_index_at_outcome(const struct sl_log_index *index, uint64_t outcome);
 

@@ -53,7 +53,8 @@ static void keys_lead_to_positions(void)
     sl_log_index_init(&index);
     for (int i = 0; i < 1000; i++)
         CHECK(add_batch(&index, tag_counts, 4, 0) == SL_OK);
-    const struct sl_log_positions stream = sl_log_index_find(&index, sl_log_stream_hash(SL_TEXT("s")));
+    const struct sl_log_positions stream =
+        sl_log_index_find(&index, sl_log_stream_hash(SL_TEXT("s")));
     const struct sl_log_positions a = sl_log_index_find(&index, sl_log_tag_hash(SL_TEXT("a:1")));
     const struct sl_log_positions b = sl_log_index_find(&index, sl_log_tag_hash(SL_TEXT("b:2")));
     CHECK_U64(stream.count, 4000);

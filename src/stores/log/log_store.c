@@ -162,8 +162,8 @@ static void log_claim(struct sl_event_store *store, struct sl_claim *claim)
     sl_log_writer_claim(&log_of(store)->writer, claim);
 }
 
-/* On the caller's thread, when that costs it less than handing over: nothing is under way, the batch
- * is small, writes are quick, and no segment must be begun. */
+/* On the caller's thread, when that costs it less than handing over: nothing is under way, the
+ * batch is small, writes are quick, and no segment must be begun. */
 static bool append_here(struct log_store *log, struct sl_append *append)
 {
     if (!(append->flags & SL_APPEND_MAY_BLOCK) || append->bytes > INLINE_BYTES_MAX)

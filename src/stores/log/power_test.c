@@ -1,7 +1,7 @@
 /*
- * The event log and the power: it fails at some write or sync of a random life of a log; then the log is
- * opened again, sometimes with another failure during that, and must hold whole batches only, all that
- * were acknowledged, each once (P2, L1, L3).
+ * The event log and the power: it fails at some write or sync of a random life of a log; then the
+ * log is opened again, sometimes with another failure during that, and must hold whole batches
+ * only, all that were acknowledged, each once (P2, L1, L3).
  */
 #include "base/env_sim.h"
 #include "conformance/event_store_bench.h"

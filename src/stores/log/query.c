@@ -98,7 +98,7 @@ static bool next_event(struct sl_cursor *cursor, struct sl_log_frame *frame)
     return false;
 }
 
-/* ---- By position ------------------------------------------------------------------------------ */
+/* ---- By position ----------------------------------------------------------------------------- */
 
 /* `count` events of a batch from its `skip`-th on, all in one copy, or as many as bytes_max lets
  * through when `limited`. */

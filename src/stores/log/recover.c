@@ -87,7 +87,7 @@ fail:
     return NULL;
 }
 
-/* ---- Learning what a batch holds -------------------------------------------------------------- */
+/* ---- Learning what a batch holds ------------------------------------------------------------- */
 
 static enum sl_err learn_event(struct scan *scan, struct sl_slice payload)
 {
@@ -274,8 +274,8 @@ static enum sl_err enter(struct scan *scan, uint64_t number)
     }
     if (head.first_batch != end->batch || head.first_position != end->position ||
         head.previous != end->previous) {
-        /* `path` and `offset` are still those of the segment before, where the chain ends too early:
-         * the next header says that more was durable. */
+        /* `path` and `offset` are still those of the segment before, where the chain ends too
+         * early: the next header says that more was durable. */
         SL_MARK("log: damage in a full segment");
         if (number == 0)
             sl_log_segment_path(scan->recovery->folder, number, scan->path);
@@ -298,8 +298,8 @@ static bool is_zero(const uint8_t *block)
     return block[0] == 0 && memcmp(block, block + 1, SL_LOG_BLOCK - 1) == 0;
 }
 
-/* Looks at everything behind the chain's end: whole batches there may prove that what is missing was
- * durable. `*dirty_end` is the end of the last block that isn't zero, or end->offset. */
+/* Looks at everything behind the chain's end: whole batches there may prove that what is missing
+ * was durable. `*dirty_end` is the end of the last block that isn't zero, or end->offset. */
 static enum sl_err look_behind(struct scan *scan, uint64_t *dirty_end)
 {
     const struct sl_log_end *end = scan->end;
@@ -330,8 +330,8 @@ static enum sl_err look_behind(struct scan *scan, uint64_t *dirty_end)
     return SL_OK;
 }
 
-/* Batches that nobody may have been told of are in the file, perhaps only in the system's cache: the
- * same bytes again, this time durably. */
+/* Batches that nobody may have been told of are in the file, perhaps only in the system's cache:
+ * the same bytes again, this time durably. */
 static enum sl_err write_again(struct scan *scan)
 {
     for (uint64_t at = scan->end->sure_offset; at < scan->end->offset;) {

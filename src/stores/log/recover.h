@@ -39,10 +39,10 @@ struct sl_log_recovery {
     uint64_t bytes_cut; /* answer: from the first to the last byte that was erased */
 };
 
-/* Reads on from `*end`, which moves to the log's end; cuts what was never acknowledged, durably; opens
- * the last segment for writing. SL_CORRUPT and SL_UNSUPPORTED name file and offset; SL_IO, SL_NO_MEMORY.
- * After a failure `*end` stands behind the last batch that was told of, and a second call goes on
- * there; until one succeeds, nothing that was told of is known to be durable. */
+/* Reads on from `*end`, which moves to the log's end; cuts what was never acknowledged, durably;
+ * opens the last segment for writing. SL_CORRUPT and SL_UNSUPPORTED name file and offset; SL_IO,
+ * SL_NO_MEMORY. After a failure `*end` stands behind the last batch that was told of, and a second
+ * call goes on there; until one succeeds, nothing that was told of is known to be durable. */
 enum sl_err sl_log_recover(struct sl_log_recovery *recovery, struct sl_log_end *end,
                            struct sl_file **out_file, struct sl_error *error) SL_USE_RESULT;
 

@@ -420,9 +420,10 @@ static void opening_says_what_is_wrong(void)
     }
 }
 
-/* The nth disk call of the append that begins a new segment fails. Whatever it was (a file not made, a
- * name not synced), the next claim knows, and the log goes on through a loss of power. Where the disk is
- * `tight`, the sealer can make no spare, and so never syncs the folder behind the writer's back. */
+/* The nth disk call of the append that begins a new segment fails. Whatever it was (a file not
+ * made, a name not synced), the next claim knows, and the log goes on through a loss of power.
+ * Where the disk is `tight`, the sealer can make no spare, and so never syncs the folder behind the
+ * writer's back. */
 static void begin_a_segment(uint64_t nth, uint64_t seed, bool tight)
 {
     struct scene scene;
@@ -465,8 +466,8 @@ static void beginning_a_segment_may_fail_anywhere(void)
     CHECK(sl_mark_count("log: segment not begun") > before + 10);
 }
 
-/* A write failed, and then the claim that was to find out what became of it: at each of its disk calls.
- * What a read shows in between outlasts the power (L2). */
+/* A write failed, and then the claim that was to find out what became of it: at each of its disk
+ * calls. What a read shows in between outlasts the power (L2). */
 static void a_claim_may_fail_anywhere(void)
 {
     for (uint64_t nth = 1; nth <= 10; nth++)

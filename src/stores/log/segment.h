@@ -42,8 +42,9 @@ enum sl_err sl_log_folder_list(const struct sl_log_folder *folder, struct sl_log
 enum sl_err sl_log_zero(struct sl_file *file, uint64_t from, uint64_t until,
                         struct sl_error *error) SL_USE_RESULT;
 
-/* Makes segment head->number durable and opens it for writing: out of the spare if there is a `spare`
- * of head->bytes, else out of a file that is filled now. On failure no batch was written anywhere. */
+/* Makes segment head->number durable and opens it for writing: out of the spare if there is a
+ * `spare` of head->bytes, else out of a file that is filled now. On failure no batch was written
+ * anywhere. */
 enum sl_err sl_log_segment_begin(const struct sl_log_folder *folder,
                                  const struct sl_log_segment_head *head, bool spare,
                                  struct sl_file **out, struct sl_error *error) SL_USE_RESULT;

@@ -4,11 +4,13 @@
 #include <string.h>
 
 enum {
-    /* Blocks at a segment's end that only claims may use, so that a disk that is full, where no next
-     * segment can be made, can still be claimed and recovered. */
+    /* Blocks at a segment's end that only claims may use, so that a disk that is full, where no
+     * next segment can be made, can still be claimed and recovered. */
     RESERVE_BYTES = 4 * SL_LOG_BLOCK,
-    FIRST_SEGMENT_BYTES = 1 << 20, /* so that a new log starts in milliseconds; then four times as */
-    GROWTH = 4,                    /* large each, up to the setting */
+    /* So that a new log starts in milliseconds; the next are four times as large each, up to the
+     * setting. */
+    FIRST_SEGMENT_BYTES = 1 << 20,
+    GROWTH = 4,
     OWN_SEGMENT_BYTES = 4 << 20,   /* made by the writer itself when there is no spare */
     NOTE_ENTRIES = 256,
 };
@@ -48,8 +50,8 @@ void sl_log_tail_close(struct sl_log_tail *tail)
 
 /* ---- Failure --------------------------------------------------------------------------------- */
 
-/* Nothing is accepted until the next claim. A file whose write or sync failed is not written to again:
- * what its cache holds and what the disk holds may differ. */
+/* Nothing is accepted until the next claim. A file whose write or sync failed is not written to
+ * again: what its cache holds and what the disk holds may differ. */
 static enum sl_append_result fail(struct sl_log_tail *tail, enum sl_append_result result,
                                   const struct sl_error *error)
 {
@@ -124,7 +126,8 @@ static void hurry_sealer(struct sl_log_tail *tail)
     sl_log_sealer_hurry(tail->sealer, &tail->hurry);
 }
 
-/* Begins the next segment, with room for a batch of `size` bytes. Nothing of the batch is written. */
+/* Begins the next segment, with room for a batch of `size` bytes. Nothing of the batch is
+ * written. */
 static enum sl_err roll(struct sl_log_tail *tail, uint64_t size, struct sl_error *error)
 {
     const uint64_t need = SL_LOG_BLOCK + size + RESERVE_BYTES;
@@ -188,8 +191,8 @@ enum sl_err sl_log_tail_create(struct sl_log_tail *tail, struct sl_error *error)
 
 /* ---- Notes ----------------------------------------------------------------------------------- */
 
-/* The note that the next batch goes into, with room for it: so that nothing can fail once the batch is
- * durable. */
+/* The note that the next batch goes into, with room for it: so that nothing can fail once the batch
+ * is durable. */
 static enum sl_err open_note(struct sl_log_tail *tail, size_t key_count, size_t schema_count)
 {
     if (tail->note && tail->note->entry_count >= NOTE_ENTRIES)

@@ -2,8 +2,8 @@
  * The writing end of a log: everything that claims and appends change.
  *
  * It has one owner at a time (T1): the writer actor, or, while every request that was sent to that
- * actor has come back, the store's owner, who may then write a small batch on its own thread. How it
- * passes between the two stands in writer.h.
+ * actor has come back, the store's owner, who may then write a small batch on its own thread. How
+ * it passes between the two stands in writer.h.
  */
 #ifndef SL_STORES_LOG_TAIL_H
 #define SL_STORES_LOG_TAIL_H
@@ -57,8 +57,8 @@ struct sl_log_tail {
     struct sl_log_numbers numbers;
 };
 
-/* Makes the mailboxes. The other parts of the environment (folder, segment_bytes_max, reader, sealer)
- * are the caller's to set. `tail` is zeroed. */
+/* Makes the mailboxes. The other parts of the environment (folder, segment_bytes_max, reader,
+ * sealer) are the caller's to set. `tail` is zeroed. */
 enum sl_err sl_log_tail_init(struct sl_log_tail *tail, struct sl_error *error) SL_USE_RESULT;
 void sl_log_tail_close(struct sl_log_tail *tail);
 

@@ -1,6 +1,6 @@
 /*
- * Reading segments by whole batches, verified, with a small cache: what was read last is still there.
- * Owned by the reader.
+ * Reading segments by whole batches, verified, with a small cache: what was read last is still
+ * there. Owned by the reader.
  */
 #ifndef SL_STORES_LOG_WINDOW_H
 #define SL_STORES_LOG_WINDOW_H
@@ -36,8 +36,8 @@ struct sl_log_windows {
     uint64_t clock;
 };
 
-/* The frames of the index's entry `at`, whose checksum was verified; valid until the next call. With
- * `ahead` the entries behind it are read along. SL_CORRUPT names file and offset; SL_IO,
+/* The frames of the index's entry `at`, whose checksum was verified; valid until the next call.
+ * With `ahead` the entries behind it are read along. SL_CORRUPT names file and offset; SL_IO,
  * SL_NO_MEMORY. */
 enum sl_err sl_log_windows_frames(struct sl_log_windows *windows, size_t at, bool ahead,
                                   struct sl_slice *out, struct sl_error *error) SL_USE_RESULT;

@@ -1,14 +1,14 @@
 /*
- * The writer: an actor that does what claims and appends ask for, in their order, several appends with
- * one write where they wait together.
+ * The writer: an actor that does what claims and appends ask for, in their order, several appends
+ * with one write where they wait together.
  *
  * How the tail passes between the actor and the store's owner. The owner counts what it sends. The
  * actor counts what it has handled, and puts that number into the receipt, which it posts to the
- * owner's mailbox `home` when it has nothing left to do, before the last answers. When the owner holds
- * the receipt and its number equals what was sent, the actor has nothing and will touch nothing: the
- * tail is the owner's. With the next request that it sends, it gives the receipt back first. A receipt
- * that came home too early (more was sent meanwhile) is given back with the next request, too. So the
- * tail moves with messages, and there is one receipt.
+ * owner's mailbox `home` when it has nothing left to do, before the last answers. When the owner
+ * holds the receipt and its number equals what was sent, the actor has nothing and will touch
+ * nothing: the tail is the owner's. With the next request that it sends, it gives the receipt back
+ * first. A receipt that came home too early (more was sent meanwhile) is given back with the next
+ * request, too. So the tail moves with messages, and there is one receipt.
  */
 #ifndef SL_STORES_LOG_WRITER_H
 #define SL_STORES_LOG_WRITER_H
@@ -48,8 +48,8 @@ struct sl_log_tail *sl_log_writer_tail(struct sl_log_writer *writer);
 void sl_log_writer_claim(struct sl_log_writer *writer, struct sl_claim *claim);
 void sl_log_writer_append(struct sl_log_writer *writer, struct sl_append *append);
 
-/* Waits for what is under way; the tail is the owner's from then on. Nothing happens when the writer
- * was not started. */
+/* Waits for what is under way; the tail is the owner's from then on. Nothing happens when the
+ * writer was not started. */
 void sl_log_writer_stop(struct sl_log_writer *writer);
 
 #endif
