@@ -59,6 +59,7 @@ enum sl_err sl_writer_open(const struct sl_writer_options *options, struct sl_wr
     writer->options = *options;
     writer->claim.writer = writer->outcomes.writer = writer;
     writer->queue.end = &writer->queue.first;
+    writer->line.end = &writer->line.first;
     sl_aggregates_init(&writer->aggregates, options->aggregate_memory_max);
     sl_ids_init(&writer->ids, options->id_window_s);
     writer->schemas = calloc(events, sizeof *writer->schemas);
@@ -89,22 +90,11 @@ static void answer_all(struct sl_writer *writer, struct sl_batch *batch, const c
     }
 }
 
-/* Commands that wait for reads hang on the aggregates that they wait for. */
-static void answer_waiting(struct sl_writer *writer)
+/* Nobody is told any more when a read comes back. */
+static void forget_waiters(struct sl_writer *writer)
 {
-    struct sl_held *held = writer->aggregates.oldest;
-
-    for (; held; held = held->newer) {
-        while (held->waiters) {
-            struct sl_need_slot *slot = held->waiters;
-            struct sl_work *work = slot->work;
-
-            held->waiters = slot->next_waiter;
-            if (--work->missing == 0)
-                sl_writer_answer_failed(writer, work, "log_failed",
-                                        "the log takes nothing at the moment: try again");
-        }
-    }
+    for (struct sl_held *held = writer->aggregates.oldest; held; held = held->newer)
+        held->waiters = NULL;
 }
 
 void sl_writer_fail(struct sl_writer *writer, const struct sl_error *error)
@@ -121,9 +111,11 @@ void sl_writer_fail(struct sl_writer *writer, const struct sl_error *error)
     writer->log.next = writer->log.durable;
     answer_all(writer, writer->open, "log_failed", later);
     sl_batch_reset(writer->open);
+    forget_waiters(writer);
+    while (writer->line.first)
+        sl_writer_answer_failed(writer, sl_writer_list_pop(&writer->line), "log_failed", later);
     while (writer->queue.first)
         sl_writer_answer_failed(writer, sl_writer_list_pop(&writer->queue), "log_failed", later);
-    answer_waiting(writer);
     /* Above the durable position nothing is true any more; below, the log gives it back. */
     sl_aggregates_drop_all(&writer->aggregates);
     sl_writer_reload_stale(writer);
@@ -451,7 +443,9 @@ int64_t sl_writer_turn(struct sl_writer *writer, bool may_block)
     sl_aggregates_trim(&writer->aggregates, writer->log.durable);
     sl_ids_expire(&writer->ids, (uint32_t)(sl_env_now(writer->options.env).ns / 1000000000), 4);
     /* A full open batch waits for the one on its way; anything else goes on at once. */
-    return writer->queue.first && !sl_batch_is_full(writer->open) ? now : INT64_MAX;
+    const bool more = (writer->queue.first && writer->line.count == 0) ||
+                      (writer->line.first && !writer->head_waits);
+    return more && !sl_batch_is_full(writer->open) ? now : INT64_MAX;
 }
 
 void sl_writer_drain(struct sl_writer *writer)

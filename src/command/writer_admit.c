@@ -1,6 +1,7 @@
 /*
  * Admission: a command's needs are named, found in memory or read from the log; once all of them are
- * there, and `more` names no others, it is decided. Commands that wait for reads let others pass.
+ * there, and `more` names no others, it is decided. Commands are decided in the order in which they
+ * came: one that waits for a read holds up those behind it, whose own reads are under way meanwhile.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 enum {
     ROUNDS_MAX = 4,
     SLICE_NS = 1000000, /* a turn decides for at most about this long */
+    AHEAD = 4096, /* commands whose needs are being read */
     LOAD_EVENTS = 4096,
     LOAD_BYTES = 1 << 20,
 };
@@ -173,42 +175,53 @@ static bool name_more_needs(struct sl_writer *writer, struct sl_work *work)
     return needs.failed == SL_OK;
 }
 
-/* Brings a command on as far as it goes. False: the open batch is too full for it. */
-static bool advance(struct sl_writer *writer, struct sl_work *work)
+/* Names the needs that the command's table says, and begins to read what is not here. */
+static void prepare(struct sl_writer *writer, struct sl_work *work)
 {
-    bool named = true;
+    const uint32_t now_s = (uint32_t)(sl_env_now(writer->options.env).ns / 1000000000);
 
-    if (work->rounds == 0) {
-        const struct sl_known_id *known =
-            sl_ids_find(&writer->ids, work->submission->id,
-                        (uint32_t)(sl_env_now(writer->options.env).ns / 1000000000));
+    if (sl_ids_find(&writer->ids, work->submission->id, now_s))
+        return; /* a repeat needs nothing */
+    work->rounds = 1;
+    if (!name_table_needs(writer, work))
+        work->rule = "needs_too_much";
+    wait_where_loading(work, 0);
+}
+
+enum step { STEP_DONE, STEP_WAITS, STEP_FULL };
+
+/* Decides the command at the head of the line, if all it needs is here. */
+static enum step step_head(struct sl_writer *writer, struct sl_work *work)
+{
+    if (work->rounds == 0 && !work->rule) {
+        const uint32_t now_s = (uint32_t)(sl_env_now(writer->options.env).ns / 1000000000);
+        const struct sl_known_id *known = sl_ids_find(&writer->ids, work->submission->id, now_s);
         if (known) {
             sl_writer_repeat(writer, work, known);
-            return true;
+            return STEP_DONE;
         }
-        work->rounds = 1;
-        named = name_table_needs(writer, work);
-        if (named)
-            wait_where_loading(work, 0);
+        prepare(writer, work);
     }
-    while (named && work->missing == 0 && work->command->command->more) {
+    while (work->missing == 0 && !work->rule && work->command->command->more) {
         const size_t before = work->slot_count;
-        named = name_more_needs(writer, work);
-        if (!named || work->slot_count == before)
+        if (work->rounds > ROUNDS_MAX || !name_more_needs(writer, work))
+            work->rule = "needs_too_much";
+        if (work->slot_count == before)
             break;
-        if (work->rounds++ == ROUNDS_MAX) {
-            named = false;
-            break;
-        }
+        work->rounds++;
         wait_where_loading(work, before);
     }
-    if (!named && work->missing == 0) {
-        sl_writer_answer_failed(writer, work, "needs_too_much",
-                                "the command needs more aggregates or rounds than there may be, "
-                                "or memory is out");
-        return true;
+    if (work->missing > 0)
+        return STEP_WAITS;
+    if (work->rule) {
+        sl_writer_answer_failed(writer, work, work->rule,
+                                strcmp(work->rule, "load_failed") == 0
+                                    ? "the history that decides could not be read: try again"
+                                    : "the command needs more aggregates or rounds than there "
+                                      "may be, or memory is out");
+        return STEP_DONE;
     }
-    return work->missing > 0 || sl_writer_decide(writer, work);
+    return sl_writer_decide(writer, work) ? STEP_DONE : STEP_FULL;
 }
 
 void sl_writer_run_queue(struct sl_writer *writer)
@@ -216,15 +229,25 @@ void sl_writer_run_queue(struct sl_writer *writer)
     const int64_t until = sl_env_monotonic(writer->options.env) + SLICE_NS;
     unsigned done = 0;
 
-    while (writer->queue.first && !sl_batch_is_full(writer->open)) {
-        struct sl_work *work = sl_writer_list_pop(&writer->queue);
-        if (!advance(writer, work)) {
-            /* It will be decided again, first of all, for the next batch. */
-            work->next = writer->queue.first;
-            writer->queue.first = work;
+    writer->head_waits = false;
+    for (;;) {
+        while (writer->queue.first && writer->line.count < AHEAD) {
+            struct sl_work *work = sl_writer_list_pop(&writer->queue);
+            prepare(writer, work);
+            sl_writer_list_add(&writer->line, work);
+        }
+        if (!writer->line.first || sl_batch_is_full(writer->open))
+            return;
+        struct sl_work *work = sl_writer_list_pop(&writer->line);
+        const enum step step = step_head(writer, work);
+        if (step != STEP_DONE) {
+            /* It stays the first: nobody passes, so that commands are decided as they came. */
+            work->next = writer->line.first;
+            writer->line.first = work;
             if (!work->next)
-                writer->queue.end = &work->next;
-            writer->queue.count++;
+                writer->line.end = &work->next;
+            writer->line.count++;
+            writer->head_waits = true;
             return;
         }
         if (++done % 64 == 0 && sl_env_monotonic(writer->options.env) >= until)
@@ -255,29 +278,16 @@ static enum sl_err evolve_all(struct sl_writer *writer, struct sl_load *load)
     return sl_held_settle(&writer->aggregates, held);
 }
 
-/* All who waited for it go on, or fail with it. */
-static void wake_waiters(struct sl_writer *writer, struct sl_held *held, bool good)
+/* All who waited for it have one need less, or fail with it when it is their turn. */
+static void wake_waiters(struct sl_held *held, bool good)
 {
-    struct sl_need_slot *slot = held->waiters;
-
-    held->waiters = NULL;
-    while (slot) {
-        struct sl_need_slot *next = slot->next_waiter;
-        struct sl_work *work = slot->work;
-
+    for (struct sl_need_slot *slot = held->waiters; slot; slot = slot->next_waiter) {
         slot->waits = false;
-        work->missing--;
+        slot->work->missing--;
         if (!good)
-            work->rule = "load_failed";
-        if (work->missing == 0) {
-            if (work->rule)
-                sl_writer_answer_failed(writer, work, work->rule,
-                                        "the history that decides could not be read");
-            else
-                sl_writer_list_add(&writer->queue, work);
-        }
-        slot = next;
+            slot->work->rule = "load_failed";
     }
+    held->waiters = NULL;
 }
 
 static void end_load(struct sl_load *load)
@@ -304,7 +314,7 @@ void sl_writer_loaded(struct sl_load *load)
         memset(held->state, 0, held->aggregate->record->size);
         held->stage = SL_HELD_NEW;
         held->loaded = held->stream_count = 0;
-        wake_waiters(writer, held, false);
+        wake_waiters(held, false);
         end_load(load);
         return;
     }
@@ -318,7 +328,7 @@ void sl_writer_loaded(struct sl_load *load)
         writer->stale_loads = load;
     } else {
         held->stage = SL_HELD_READY;
-        wake_waiters(writer, held, true);
+        wake_waiters(held, true);
         end_load(load);
     }
 }

@@ -64,7 +64,9 @@ struct sl_writer {
     struct sl_outcome_call outcomes;
     char why[240];
 
-    struct sl_work_list queue; /* admitted, not decided; in order of arrival */
+    struct sl_work_list queue; /* admitted, in order of arrival */
+    struct sl_work_list line;  /* the same, their needs named: decided from its head */
+    bool head_waits;           /* the head of the line waits for a read or for the next batch */
     struct sl_work *free_works;
     size_t works_out;  /* all that were not answered yet */
     size_t loads_out;  /* reads under way */
