@@ -1,5 +1,5 @@
-/* A request's head. What is good keeps the rules that handlers rely on; no cut changes a verdict; what
- * is good has no other end for a parser that goes by line breaks alone. */
+/* A request's head. What is good keeps the rules that handlers rely on; no cut changes a verdict;
+ * what is good has no other end for a parser that goes by line breaks alone. */
 #include "fuzz.h"
 
 #include <stdlib.h>
@@ -38,7 +38,8 @@ static void check_good(const struct sl_http_head *head, const char *bytes, size_
     SL_ASSERT(memmem(bytes + 2, used - 2, "\r\n\r\n", 4) == bytes + used - 4, "no other end");
     SL_ASSERT(head->method >= SL_GET && head->method <= SL_PATCH, "a method we know");
     SL_ASSERT(!(head->chunked && head->has_length), "one way to know the length");
-    SL_ASSERT(!has_break(head->path) && !has_break(head->query) && !has_break(head->host), "one line");
+    SL_ASSERT(!has_break(head->path) && !has_break(head->query) && !has_break(head->host),
+              "one line");
     SL_ASSERT(head->path.len > 0 && (head->path.ptr[0] == '/' || head->path.ptr[0] == '*'), "path");
     SL_ASSERT(sl_http_decode(head->path, false, decoded) <= head->path.len, "decoded is shorter");
     for (uint32_t i = 0; i < head->header_count; i++) {

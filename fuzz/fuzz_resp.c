@@ -24,8 +24,7 @@ static void collect(const struct sl_resp_parser *parser, const uint8_t *bytes, s
     sl_buf_le64(out, parser->used);
 }
 
-static enum sl_resp_verdict parse(const uint8_t *bytes, size_t len, size_t step,
-                                  struct sl_buf *out)
+static enum sl_resp_verdict parse(const uint8_t *bytes, size_t len, size_t step, struct sl_buf *out)
 {
     struct sl_resp_parser parser = {0};
     enum sl_resp_verdict verdict = SL_RESP_MORE;

@@ -161,7 +161,17 @@ struct sl_buf *sl_conn_out(struct conn *conn)
 
 size_t sl_conn_backlog(const struct conn *conn)
 {
-    return conn->out.len + (conn->writing ? uv_stream_get_write_queue_size(&conn->uv.stream) : 0);
+    return conn->held_bytes + conn->out.len +
+           (conn->writing ? uv_stream_get_write_queue_size(&conn->uv.stream) : 0);
+}
+
+void sl_conn_hold(struct conn *conn, size_t bytes)
+{
+    conn->held_bytes += bytes;
+    if (conn->held_bytes > OUT_MAX) {
+        SL_MARK("net held too much");
+        conn->drop = true;
+    }
 }
 
 bool sl_conn_has_room(struct conn *conn)

@@ -7,7 +7,8 @@
  * those that were touched in the turn.
  *
  * Received bytes lie in blocks, which are counted by who refers to them: the connection that fills
- * one and the requests that lie in it. A connection without unparsed bytes and without work has none.
+ * one and the requests that lie in it. A connection without unparsed bytes and without work has
+ * none.
  */
 #ifndef SL_NET_CONN_H
 #define SL_NET_CONN_H
@@ -95,7 +96,7 @@ struct conn {
 
     struct conn *wait_next, *wait_previous;
     int64_t wait_since_ns;
-    size_t wait_queue; /* bytes that the peer had not taken when we last looked */
+    size_t wait_queue;         /* bytes that the peer had not taken when we last looked */
     int64_t arriving_since_ns; /* the first byte of an unfinished request; 0: none */
 
     struct block *in;
@@ -105,6 +106,8 @@ struct conn {
     struct sl_buf out;     /* not yet handed to the system */
     struct sl_buf sending; /* belongs to libuv until the write is done */
 
+    size_t held_bytes; /* of answers that wait for an earlier one */
+
     uint32_t in_work; /* handed out, unanswered; keeps the connection's memory alive */
     uint32_t pipeline_max;
     uint8_t wait; /* enum wait */
@@ -112,14 +115,14 @@ struct conn {
     bool touched;
     bool reading;
     bool writing;
-    bool receiving;  /* inside protocol->receive: no second one */
-    bool blocked;    /* the protocol takes no more for now */
-    bool deaf;       /* the protocol takes no more at all: what comes is thrown away */
-    bool eof;        /* the peer sends no more */
-    bool ending;     /* close when all has been written */
-    bool shut;       /* we have said that nothing more comes */
-    bool drop;       /* close at once */
-    bool tell;       /* call protocol->gone at the end of the turn */
+    bool receiving; /* inside protocol->receive: no second one */
+    bool blocked;   /* the protocol takes no more for now */
+    bool deaf;      /* the protocol takes no more at all: what comes is thrown away */
+    bool eof;       /* the peer sends no more */
+    bool ending;    /* close when all has been written */
+    bool shut;      /* we have said that nothing more comes */
+    bool drop;      /* close at once */
+    bool tell;      /* call protocol->gone at the end of the turn */
     bool closed;
     bool handle_closed;
 };
@@ -170,7 +173,7 @@ struct sl_net {
     struct sl_header *headers; /* of the head that is being parsed */
     int64_t date_second;
     int64_t date_turn_ns; /* the turn in which it was looked at */
-    char date[40]; /* "Date: Mon, 23 Nov 2026 04:31:00 GMT\r\n" */
+    char date[40];        /* "Date: Mon, 23 Nov 2026 04:31:00 GMT\r\n" */
 
     struct sl_net_numbers numbers;
 };
@@ -187,15 +190,18 @@ void sl_conn_expire(struct conn *conn, enum wait wait);
 void sl_conn_release(struct conn *conn);
 /* Its `out`, with memory. */
 struct sl_buf *sl_conn_out(struct conn *conn);
-/* Bytes that wait for the peer. */
+/* Bytes that wait for the peer, or for an earlier answer. */
 size_t sl_conn_backlog(const struct conn *conn);
+/* An answer of so many bytes waits for an earlier one. */
+void sl_conn_hold(struct conn *conn, size_t bytes);
 /* May the protocol take another request? Sets `blocked` if not. */
 bool sl_conn_has_room(struct conn *conn);
 
 /* blocks.c */
 struct block *sl_block_take(struct sl_net *net, size_t size);
 void sl_block_drop(struct sl_net *net, struct block *block);
-/* Makes room behind in_to: at least one byte, and in_want bytes from in_from on. False: no memory. */
+/* Makes room behind in_to: at least one byte, and in_want bytes from in_from on. False: no memory.
+ */
 bool sl_block_make_room(struct conn *conn);
 /* Drops the block of a connection that has no unparsed bytes. */
 void sl_block_release(struct conn *conn);

@@ -2,9 +2,9 @@
  * HTTP/1.1 on a connection: requests in, in order; answers out, in the same order.
  *
  * A request lies where it was received: its texts point into the block, which stays as long as the
- * request does. A body that does not fit behind its head gets a block of its own size; a chunked one
- * is decoded into a buffer. Requests in work form a line; only the first one's answer may leave, an
- * answer that comes early is held in its request.
+ * request does. A body that does not fit behind its head gets a block of its own size; a chunked
+ * one is decoded into a buffer. Requests in work form a line; only the first one's answer may
+ * leave, an answer that comes early is held in its request.
  *
  * After a request that closes the connection, or one that is refused, the connection is deaf: what
  * follows was sent without knowing the answer and means nothing.
@@ -143,6 +143,8 @@ static void release_held(struct http_conn *http, struct http_request *r)
         out->failed = true;
     if (!http->conn.closed && r->held.len > 0)
         sl_buf_append(sl_conn_out(&http->conn), r->held.ptr, r->held.len);
+    if (r->answered)
+        http->conn.held_bytes -= r->held.len;
     sl_buf_reset(&r->held);
 }
 
@@ -153,6 +155,7 @@ void sl_http_done(struct http_request *r)
     r->answered = true;
     sl_conn_touch(&http->conn);
     if (http->first != r) {
+        sl_conn_hold(&http->conn, r->held.len);
         sl_http_forget(r);
         return;
     }
@@ -334,8 +337,8 @@ static bool read_chunks(struct http_conn *http)
         const uint8_t *bytes = conn->in ? conn->in->bytes + conn->in_from : NULL;
         struct sl_slice data = {0};
         size_t used = 0;
-        const enum sl_chunked_verdict verdict = sl_chunked_next(
-            &http->chunked, bytes, conn->in_to - conn->in_from, &used, &data);
+        const enum sl_chunked_verdict verdict =
+            sl_chunked_next(&http->chunked, bytes, conn->in_to - conn->in_from, &used, &data);
         conn->in_from += used;
         if (verdict == SL_CHUNKED_MORE)
             return false;
@@ -349,8 +352,7 @@ static bool read_chunks(struct http_conn *http)
         }
         sl_buf_append(&r->body, data.ptr, data.len);
         if (r->body.failed) {
-            refuse(http,
-                   &(struct sl_http_fault){413, "body_too_large", "the body is too large"});
+            refuse(http, &(struct sl_http_fault){413, "body_too_large", "the body is too large"});
             return false;
         }
     }
@@ -423,7 +425,8 @@ static void http_gone(struct conn *conn)
             r = r->next;
             continue;
         }
-        r = http_of(conn)->first; /* being told, it may have been answered, and the line be another */
+        r = http_of(conn)
+                ->first; /* being told, it may have been answered, and the line be another */
     }
 }
 
@@ -457,7 +460,9 @@ static void http_stop(struct conn *conn)
     if (http->arriving)
         return;
     conn->deaf = true;
-    if (!http->first)
+    if (!http->first && sl_conn_backlog(conn) == 0)
+        conn->drop = true; /* nothing was said that a reset could take back */
+    else if (!http->first)
         conn->ending = true;
 }
 

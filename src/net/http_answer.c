@@ -5,13 +5,13 @@
 #include <string.h>
 #include <time.h>
 
-#define STATUS(number, title)                                                                      \
-    {                                                                                              \
-        number, SL_TEXT_INIT("HTTP/1.1 " #number " " title "\r\n"), title                          \
+#define STATUS(number, title)                                             \
+    {                                                                     \
+        number, SL_TEXT_INIT("HTTP/1.1 " #number " " title "\r\n"), title \
     }
-#define SL_TEXT_INIT(literal)                                                                      \
-    {                                                                                              \
-        "" literal, sizeof(literal) - 1                                                            \
+#define SL_TEXT_INIT(literal)           \
+    {                                   \
+        "" literal, sizeof(literal) - 1 \
     }
 
 static const struct status {
@@ -188,10 +188,10 @@ void sl_http_answer_fault(struct http_request *r, const struct sl_http_fault *fa
     char body[256];
 
     /* RFC 9457. All of it are literals of ours: nothing to escape. */
-    const int len = snprintf(
-        body, sizeof body,
-        "{\"type\":\"/errors/%s\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\"}", fault->rule,
-        status ? status->title : "Error", fault->status, fault->detail);
+    const int len =
+        snprintf(body, sizeof body,
+                 "{\"type\":\"/errors/%s\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\"}",
+                 fault->rule, status ? status->title : "Error", fault->status, fault->detail);
     answer(r, fault->status, "application/problem+json", (struct sl_text){NULL, 0},
            (struct sl_text){body, (size_t)len});
 }

@@ -13,18 +13,18 @@ enum { ASIDE_MAX = 8192, DIGITS_MAX = 8 };
 
 enum state {
     SIZE = 0,
-    EXT_NAME,      /* behind ";" */
+    EXT_NAME, /* behind ";" */
     EXT_NAME_MORE,
-    EXT_VALUE,     /* behind "=" */
+    EXT_VALUE, /* behind "=" */
     EXT_VALUE_MORE,
     EXT_QUOTED,
-    EXT_ESCAPED,   /* behind "\" */
-    EXT_END,       /* behind a quoted string */
+    EXT_ESCAPED, /* behind "\" */
+    EXT_END,     /* behind a quoted string */
     SIZE_LF,
     DATA,
     DATA_CR,
     DATA_LF,
-    TRAILER,       /* at the start of a line behind the last chunk */
+    TRAILER, /* at the start of a line behind the last chunk */
     TRAILER_NAME,
     TRAILER_VALUE,
     TRAILER_LF,

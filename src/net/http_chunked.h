@@ -16,14 +16,15 @@ enum sl_chunked_verdict {
 
 /* Zero-initialise it. */
 struct sl_chunked {
-    uint64_t left;       /* bytes of the current chunk still to come */
-    uint32_t aside;      /* bytes of extensions and trailers so far */
+    uint64_t left;  /* bytes of the current chunk still to come */
+    uint32_t aside; /* bytes of extensions and trailers so far */
     uint8_t state;
     uint8_t digits;
 };
 
-/* Extensions are checked and ignored, trailers likewise; both together at most 8 KiB a body. A chunk
- * has at most 8 digits of length. `*out_used` says how many bytes were consumed (not on BAD). */
+/* Extensions are checked and ignored, trailers likewise; both together at most 8 KiB a body. A
+ * chunk has at most 8 digits of length. `*out_used` says how many bytes were consumed (not on BAD).
+ */
 enum sl_chunked_verdict sl_chunked_next(struct sl_chunked *chunked, const uint8_t *bytes,
                                         size_t len, size_t *out_used, struct sl_slice *out_data);
 

@@ -15,8 +15,8 @@
  *  - the target is an absolute path, an http or https URI without user part (whose authority then
  *    counts instead of Host), or "*" for OPTIONS. %XX must be well-formed.
  *
- * One leniency, which cannot move the end of a request: the query may hold []{}|\^` as browsers send
- * them there (the URL standard does not escape them, RFC 3986 does).
+ * One leniency, which cannot move the end of a request: the query may hold []{}|\^` as browsers
+ * send them there (the URL standard does not escape them, RFC 3986 does).
  *
  * The parser restarts from the first byte each time; its caller calls it only when a new line break
  * has arrived, so that at most SL_HTTP_HEADERS_MAX + 2 passes are made.
@@ -27,14 +27,15 @@
 #include <strings.h>
 
 enum {
-    TOKEN = 1,  /* RFC 9110, 5.6.2 */
-    VALUE = 2,  /* of a header: HTAB, SP, visible, obs-text */
-    PATH = 4,   /* pchar, "/", "%" */
-    QUERY = 8,  /* pchar, "/", "?", "%", and what browsers send */
-    HOST = 16,  /* reg-name, IP literal, port */
+    TOKEN = 1, /* RFC 9110, 5.6.2 */
+    VALUE = 2, /* of a header: HTAB, SP, visible, obs-text */
+    PATH = 4,  /* pchar, "/", "%" */
+    QUERY = 8, /* pchar, "/", "?", "%", and what browsers send */
+    HOST = 16, /* reg-name, IP literal, port */
     HEX = 32,
 };
 
+/* clang-format off */
 static const uint8_t kinds[256] = {
     0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -53,6 +54,7 @@ static const uint8_t kinds[256] = {
     2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
     2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
 };
+/* clang-format on */
 
 struct scan {
     char *next;
@@ -67,8 +69,7 @@ static bool is(char c, unsigned kind)
     return kinds[(uint8_t)c] & kind;
 }
 
-static enum sl_head_verdict bad(struct scan *scan, int status, const char *rule,
-                                const char *detail)
+static enum sl_head_verdict bad(struct scan *scan, int status, const char *rule, const char *detail)
 {
     scan->head->fault = (struct sl_http_fault){status, rule, detail};
     return SL_HEAD_BAD;
@@ -104,8 +105,8 @@ static enum sl_head_verdict line_end(struct scan *scan)
 static bool escapes_good(struct sl_text text)
 {
     for (size_t i = 0; i < text.len; i++)
-        if (text.ptr[i] == '%' && (text.len - i < 3 || !is(text.ptr[i + 1], HEX) ||
-                                   !is(text.ptr[i + 2], HEX)))
+        if (text.ptr[i] == '%' &&
+            (text.len - i < 3 || !is(text.ptr[i + 1], HEX) || !is(text.ptr[i + 2], HEX)))
             return false;
     return true;
 }
@@ -118,8 +119,8 @@ static enum sl_method method_of(struct sl_text name)
         struct sl_text name;
         enum sl_method method;
     } methods[] = {
-        {{"GET", 3}, SL_GET},       {{"POST", 4}, SL_POST},       {{"HEAD", 4}, SL_HEAD},
-        {{"PUT", 3}, SL_PUT},       {{"DELETE", 6}, SL_DELETE},   {{"OPTIONS", 7}, SL_OPTIONS},
+        {{"GET", 3}, SL_GET},     {{"POST", 4}, SL_POST},     {{"HEAD", 4}, SL_HEAD},
+        {{"PUT", 3}, SL_PUT},     {{"DELETE", 6}, SL_DELETE}, {{"OPTIONS", 7}, SL_OPTIONS},
         {{"PATCH", 5}, SL_PATCH},
     };
 
@@ -390,8 +391,7 @@ static enum sl_head_verdict parse_header(struct scan *scan)
         value.ptr++;
         value.len--;
     }
-    while (value.len > 0 &&
-           (value.ptr[value.len - 1] == ' ' || value.ptr[value.len - 1] == '\t'))
+    while (value.len > 0 && (value.ptr[value.len - 1] == ' ' || value.ptr[value.len - 1] == '\t'))
         value.len--;
     if (scan->head->header_count == SL_HTTP_HEADERS_MAX)
         return bad(scan, 431, "too_many_headers", "more than 100 header lines");

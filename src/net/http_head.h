@@ -34,11 +34,11 @@ struct sl_http_head {
     struct sl_text query; /* ptr NULL: none */
     struct sl_text host;
     bool http_1_0;
-    bool keep_alive;      /* the peer wants the connection to stay */
+    bool keep_alive; /* the peer wants the connection to stay */
     bool chunked;
     bool has_length;
     bool expects_continue;
-    bool path_escaped;    /* has a % */
+    bool path_escaped; /* has a % */
     uint64_t content_length;
     struct sl_http_fault fault;
 };

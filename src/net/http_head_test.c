@@ -87,8 +87,8 @@ static const struct row rows[] = {
     /* Request smuggling: where two programs in a row would see different ends. */
     {"CL.TE", "POST / HTTP/1.1\r\n" H "Content-Length: 13\r\nTransfer-Encoding: chunked\r\n\r\n",
      400, "two_lengths"},
-    {"TE.CL", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n", 400,
-     "two_lengths"},
+    {"TE.CL", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n",
+     400, "two_lengths"},
     {"CL.CL differing", "POST / HTTP/1.1\r\n" H "Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
      400, "content_length_twice"},
     {"CL.CL the same", "POST / HTTP/1.1\r\n" H "Content-Length: 1\r\nContent-Length: 1\r\n\r\n",
@@ -114,16 +114,19 @@ static const struct row rows[] = {
      "bad_transfer_encoding"},
     {"TE quoted", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: \"chunked\"\r\n\r\n", 501,
      "bad_transfer_encoding"},
-    {"TE with a vertical tab", "POST / HTTP/1.1\r\n" H "Transfer-Encoding: \x0b" "chunked\r\n\r\n",
+    {"TE with a vertical tab",
+     "POST / HTTP/1.1\r\n" H "Transfer-Encoding: \x0b"
+     "chunked\r\n\r\n",
      400, "invalid_character"},
     {"TE with space before the colon",
      "POST / HTTP/1.1\r\n" H "Transfer-Encoding : chunked\r\n\r\n", 400, "bad_header_name"},
     {"TE folded", "POST / HTTP/1.1\r\n" H "Transfer-Encoding:\r\n chunked\r\n\r\n", 501,
      "bad_transfer_encoding"},
-    {"TE hidden behind a bare CR", "POST / HTTP/1.1\r\n" H "X: a\rTransfer-Encoding: chunked\r\n\r\n",
-     400, "bare_carriage_return"},
-    {"TE hidden behind a bare LF", "POST / HTTP/1.1\r\n" H "X: a\nTransfer-Encoding: chunked\r\n\r\n",
-     400, "bare_line_feed"},
+    {"TE hidden behind a bare CR",
+     "POST / HTTP/1.1\r\n" H "X: a\rTransfer-Encoding: chunked\r\n\r\n", 400,
+     "bare_carriage_return"},
+    {"TE hidden behind a bare LF",
+     "POST / HTTP/1.1\r\n" H "X: a\nTransfer-Encoding: chunked\r\n\r\n", 400, "bare_line_feed"},
     {"TE in HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400,
      "bad_transfer_encoding"},
 };
@@ -294,8 +297,8 @@ static void decodes_once(void)
         bool plus;
         const char *decoded;
     } cases[] = {
-        {"/a", false, "/a"},          {"/a%20b", false, "/a b"}, {"%2525", false, "%25"},
-        {"a+b", false, "a+b"},        {"a+b%2B", true, "a b+"},  {"%zz%4", false, "%zz%4"},
+        {"/a", false, "/a"},           {"/a%20b", false, "/a b"}, {"%2525", false, "%25"},
+        {"a+b", false, "a+b"},         {"a+b%2B", true, "a b+"},  {"%zz%4", false, "%zz%4"},
         {"%c3%A4", false, "\xc3\xa4"},
     };
     char out[32];
@@ -320,13 +323,11 @@ static void knows_good_paths(void)
 
 int main(void)
 {
-    return TAP_RUN({"good, unfinished and bad heads", judges},
-                   {"a verdict does not depend on where the bytes were cut",
-                    does_not_depend_on_cuts},
-                   {"the parts of a head", finds_the_parts},
-                   {"which connections stay", knows_who_stays},
-                   {"the target's authority counts", target_names_the_host},
-                   {"limits of bytes and lines", has_limits},
-                   {"percent signs are decoded once", decodes_once},
-                   {"paths do not climb", knows_good_paths});
+    return TAP_RUN(
+        {"good, unfinished and bad heads", judges},
+        {"a verdict does not depend on where the bytes were cut", does_not_depend_on_cuts},
+        {"the parts of a head", finds_the_parts}, {"which connections stay", knows_who_stays},
+        {"the target's authority counts", target_names_the_host},
+        {"limits of bytes and lines", has_limits}, {"percent signs are decoded once", decodes_once},
+        {"paths do not climb", knows_good_paths});
 }

@@ -12,8 +12,7 @@
 
 static struct http_request *request_of(struct sl_stream *stream)
 {
-    return (struct http_request *)(void *)((char *)stream -
-                                           offsetof(struct http_request, stream));
+    return (struct http_request *)(void *)((char *)stream - offsetof(struct http_request, stream));
 }
 
 struct sl_stream *sl_request_stream(struct sl_request *request, struct sl_text headers)

@@ -97,8 +97,8 @@ static struct rig rig_of(struct sl_net_options options)
     return (struct rig){.options = options, .handler = handle};
 }
 
-/* Waits until the net's thread has counted `count`; each turn of the loop is asked for by a call, so
- * nothing is slept. */
+/* Waits until the net's thread has counted `count`; each turn of the loop is asked for by a call,
+ * so nothing is slept. */
 static void nothing(struct rig *rig)
 {
     (void)rig;
@@ -172,7 +172,8 @@ static void answers_in_order(void)
     rig_close(&rig);
 }
 
-/* With so many in work, the connection is not read; the one that would free them comes on another. */
+/* With so many in work, the connection is not read; the one that would free them comes on another.
+ */
 static void stops_reading_when_full(void)
 {
     struct rig rig = rig_of((struct sl_net_options){.pipeline_max = 2});
@@ -251,9 +252,10 @@ static void reads_long_bodies(void)
 /* Every cut of two requests in two gives the same answers. */
 static void does_not_mind_cuts(void)
 {
-    static const char bytes[] = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
-                                "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-                                "2\r\nde\r\n0\r\n\r\n";
+    static const char bytes[] =
+        "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
+        "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "2\r\nde\r\n0\r\n\r\n";
     struct rig rig = rig_of((struct sl_net_options){0});
     const char *body;
     REQUIRE(rig_start(&rig));
@@ -383,8 +385,8 @@ static void refuses(void)
 
 static void limits_heads_and_chunked_bodies(void)
 {
-    struct rig rig = rig_of((struct sl_net_options){.body_bytes_max = 1000,
-                                                    .head_bytes_max = 20000});
+    struct rig rig =
+        rig_of((struct sl_net_options){.body_bytes_max = 1000, .head_bytes_max = 20000});
     struct sl_buf bytes = {0};
     const char *body;
     REQUIRE(rig_start(&rig));
@@ -479,7 +481,8 @@ static void sends_much(void)
     rig_close(&rig);
 }
 
-/* ---- Streams ---------------------------------------------------------------------------------- */
+/* ---- Streams ----------------------------------------------------------------------------------
+ */
 
 static void send_event(struct rig *rig)
 {
@@ -593,24 +596,23 @@ static void head_of_a_stream(void)
 
 int main(void)
 {
-    return TAP_RUN({"a connection is kept", keeps_the_connection},
-                   {"HTTP/1.0", speaks_http_1_0},
-                   {"answers leave in the order of the requests", answers_in_order},
-                   {"a full pipeline is not read", stops_reading_when_full},
-                   {"bodies by length and in chunks", reads_bodies},
-                   {"long bodies", reads_long_bodies},
-                   {"requests cut anywhere", does_not_mind_cuts},
-                   {"100 Continue, in its place", waits_for_continue},
-                   {"HEAD and 204 have no body", sends_no_body_to_head},
-                   {"queries, headers and escapes", looks_into_requests},
-                   {"refusals are problems as JSON and end the connection", refuses},
-                   {"limits of heads and chunked bodies", limits_heads_and_chunked_bodies},
-                   {"handlers are told that the peer has gone", tells_that_the_peer_has_gone},
-                   {"a half-closed connection gets its answer", answers_after_half_close},
-                   {"answers larger than the system's buffers", sends_much},
-                   {"server-sent events", streams_events},
-                   {"a stream waits for the answer before it", stream_behind_another_waits},
-                   {"a stream is told that the peer has gone", tells_a_stream_that_the_peer_has_gone},
-                   {"a slow reader is dropped at 1 MiB", drops_a_slow_reader},
-                   {"HEAD of a stream", head_of_a_stream});
+    return TAP_RUN(
+        {"a connection is kept", keeps_the_connection}, {"HTTP/1.0", speaks_http_1_0},
+        {"answers leave in the order of the requests", answers_in_order},
+        {"a full pipeline is not read", stops_reading_when_full},
+        {"bodies by length and in chunks", reads_bodies}, {"long bodies", reads_long_bodies},
+        {"requests cut anywhere", does_not_mind_cuts},
+        {"100 Continue, in its place", waits_for_continue},
+        {"HEAD and 204 have no body", sends_no_body_to_head},
+        {"queries, headers and escapes", looks_into_requests},
+        {"refusals are problems as JSON and end the connection", refuses},
+        {"limits of heads and chunked bodies", limits_heads_and_chunked_bodies},
+        {"handlers are told that the peer has gone", tells_that_the_peer_has_gone},
+        {"a half-closed connection gets its answer", answers_after_half_close},
+        {"answers larger than the system's buffers", sends_much},
+        {"server-sent events", streams_events},
+        {"a stream waits for the answer before it", stream_behind_another_waits},
+        {"a stream is told that the peer has gone", tells_a_stream_that_the_peer_has_gone},
+        {"a slow reader is dropped at 1 MiB", drops_a_slow_reader},
+        {"HEAD of a stream", head_of_a_stream});
 }

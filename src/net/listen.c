@@ -24,8 +24,8 @@ static void on_refused_closed(uv_handle_t *handle)
 /* Taken out of the system's queue and closed: left there, it would wake the loop for ever. */
 static void refuse(struct listener *listener)
 {
-    uv_tcp_t *stream = malloc(sizeof(uv_tcp_t) > sizeof(uv_pipe_t) ? sizeof(uv_tcp_t)
-                                                                   : sizeof(uv_pipe_t));
+    uv_tcp_t *stream =
+        malloc(sizeof(uv_tcp_t) > sizeof(uv_pipe_t) ? sizeof(uv_tcp_t) : sizeof(uv_pipe_t));
 
     listener->net->numbers.connections_refused++;
     if (!stream)
@@ -34,8 +34,7 @@ static void refuse(struct listener *listener)
         uv_pipe_init(&listener->net->loop, (uv_pipe_t *)(void *)stream, 0);
     else
         uv_tcp_init(&listener->net->loop, stream);
-    (void)!uv_accept(&listener->uv.stream,
-                     (uv_stream_t *)stream);
+    (void)!uv_accept(&listener->uv.stream, (uv_stream_t *)stream);
     uv_close((uv_handle_t *)stream, on_refused_closed);
 }
 
@@ -103,8 +102,7 @@ static void keep(struct listener *listener)
     listener->net->listeners = listener;
 }
 
-static enum sl_err fail_listen(struct sl_error *error, int status, const char *host,
-                               uint16_t port)
+static enum sl_err fail_listen(struct sl_error *error, int status, const char *host, uint16_t port)
 {
     switch (status) {
     case UV_EADDRINUSE:

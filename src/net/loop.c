@@ -2,14 +2,14 @@
  * The loop.
  *
  * A turn: libuv waits until something happens and calls back for each event (bytes, mail, a signal,
- * the timer); what the callbacks do is handled at once, what they lead to is only noted: connections
- * are touched, `awake` is set. Then, once, the end of the turn: mail is handled, the owner's `turn`
- * closes its batch, time limits are looked at, and every touched connection is settled, which writes
- * its answers. Where settling let a waiting request in, there is another round. At last the timer is
- * armed for the earliest deadline there is, or stopped.
+ * the timer); what the callbacks do is handled at once, what they lead to is only noted:
+ * connections are touched, `awake` is set. Then, once, the end of the turn: mail is handled, the
+ * owner's `turn` closes its batch, time limits are looked at, and every touched connection is
+ * settled, which writes its answers. Where settling let a waiting request in, there is another
+ * round. At last the timer is armed for the earliest deadline there is, or stopped.
  *
- * The end of the turn is made behind the events (check) and once more before sleeping (prepare), for
- * the timer, which libuv calls in between. Both do nothing when nothing happened.
+ * The end of the turn is made behind the events (check) and once more before sleeping (prepare),
+ * for the timer, which libuv calls in between. Both do nothing when nothing happened.
  */
 #include "net/conn.h"
 
@@ -92,10 +92,12 @@ static void arm(struct sl_net *net)
         uv_timer_stop(&net->timer);
         return;
     }
-    const int64_t left_ns = next_ns - sl_env_monotonic(net->options.env);
-    const uint64_t left_ms = left_ns > 0 ? (uint64_t)((left_ns + ms_ns - 1) / ms_ns) : 0;
+    /* libuv counts whole milliseconds: rounded so, the timer is never early, which would be a
+     * wake-up for nothing. */
+    const int64_t now_ms = sl_env_monotonic(net->options.env) / ms_ns;
+    const int64_t left_ms = next_ns / ms_ns + (next_ns % ms_ns > 0) - now_ms;
     uv_update_time(&net->loop);
-    uv_timer_start(&net->timer, on_timer, left_ms, 0);
+    uv_timer_start(&net->timer, on_timer, left_ms > 0 ? (uint64_t)left_ms : 0, 0);
 }
 
 static void end_stop(struct sl_net *net)

@@ -93,7 +93,8 @@ static bool hold(struct rig *rig, int fd)
     return false;
 }
 
-/* ---- Sleeping ----------------------------------------------------------------------------------- */
+/* ---- Sleeping -----------------------------------------------------------------------------------
+ */
 
 /* Connections with a second to live yet must not wake the loop before: each call of ours is one
  * wake-up (two where the mail was taken before its signal), and a tick would show as many more. */
@@ -146,7 +147,8 @@ static void meets_deadlines(void)
     sl_env_free(env);
 }
 
-/* ---- Time limits -------------------------------------------------------------------------------- */
+/* ---- Time limits --------------------------------------------------------------------------------
+ */
 
 static void closes_idle_connections(void)
 {
@@ -187,7 +189,8 @@ static void does_not_wait_for_slow_senders(void)
     rig_close(&rig);
 }
 
-/* A sender that drips a byte now and then is not saved by it: the limit is for the whole request. */
+/* A sender that drips a byte now and then is not saved by it: the limit is for the whole request.
+ */
 static void is_not_fooled_by_drips(void)
 {
     struct rig rig = rig_of((struct sl_net_options){.request_ms = 30});
@@ -219,7 +222,8 @@ static void drops_who_does_not_read(void)
     rig_close(&rig);
 }
 
-/* ---- Stopping ------------------------------------------------------------------------------------ */
+/* ---- Stopping
+ * ------------------------------------------------------------------------------------ */
 
 static void stops_gracefully(void)
 {
@@ -303,7 +307,8 @@ static void hears_signals(void)
     sl_env_free(env);
 }
 
-/* ---- Listeners ------------------------------------------------------------------------------------ */
+/* ---- Listeners
+ * ------------------------------------------------------------------------------------ */
 
 static void says_that_a_port_is_taken(void)
 {
@@ -383,8 +388,7 @@ int main(void)
                    {"slow senders get 408", does_not_wait_for_slow_senders},
                    {"drips do not save a slow sender", is_not_fooled_by_drips},
                    {"who does not read is dropped", drops_who_does_not_read},
-                   {"a graceful stop", stops_gracefully},
-                   {"a stop at once", stops_at_once},
+                   {"a graceful stop", stops_gracefully}, {"a stop at once", stops_at_once},
                    {"a stop ends streams", ends_streams},
                    {"signals are heard on the loop", hears_signals},
                    {"a taken port is named", says_that_a_port_is_taken},

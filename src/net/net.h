@@ -73,8 +73,8 @@ struct sl_net_numbers {
     uint64_t requests_total;      /* handed to handlers */
     uint64_t requests_bad;        /* answered here, with an error */
     uint64_t bytes_in, bytes_out;
-    uint64_t dropped_slow;        /* connections whose peer did not read */
-    uint64_t wakeups;             /* turns of the loop, those for nothing included */
+    uint64_t dropped_slow; /* connections whose peer did not read */
+    uint64_t wakeups;      /* turns of the loop, those for nothing included */
 };
 struct sl_net_numbers sl_net_numbers(const struct sl_net *net);
 
@@ -123,16 +123,15 @@ struct sl_text sl_request_decode(const struct sl_request *request, struct sl_tex
  * NULL. Errors: SL_BUSY the port is taken; SL_INVALID no such address; SL_IO; SL_NO_MEMORY. */
 enum sl_err sl_http_listen(struct sl_net *net, const char *host, uint16_t port,
                            void (*handler)(void *context, struct sl_request *request),
-                           void *context, uint16_t *out_port,
-                           struct sl_error *error) SL_USE_RESULT;
+                           void *context, uint16_t *out_port, struct sl_error *error) SL_USE_RESULT;
 /* The same on a Unix socket, at a path of at most 107 bytes (mode 0600; a file that a dead program
  * left is replaced, SL_BUSY: a living one has it). Removed when listening ends. */
 enum sl_err sl_http_listen_unix(struct sl_net *net, const char *path,
                                 void (*handler)(void *context, struct sl_request *request),
                                 void *context, struct sl_error *error) SL_USE_RESULT;
 
-/* Answers, and takes the request back. `status` 200 to 599. `headers` are further header lines, each
- * ended by "\r\n" (may be empty); Date, Content-Length and Connection are made here, and
+/* Answers, and takes the request back. `status` 200 to 599. `headers` are further header lines,
+ * each ended by "\r\n" (may be empty); Date, Content-Length and Connection are made here, and
  * Content-Type when `content_type` is not NULL. All is copied. To HEAD goes the head alone. */
 void sl_request_answer(struct sl_request *request, int status, const char *content_type,
                        struct sl_text headers, struct sl_text body);
@@ -171,8 +170,8 @@ struct sl_resp_command {
 
 enum sl_resp_result {
     SL_RESP_DONE = 1, /* the answer has been written to `out` */
-    SL_RESP_LATER,    /* nothing was written; the answer comes by sl_resp_finish; `words` are kept */
-    SL_RESP_CLOSE,    /* as DONE, and the connection is closed behind it */
+    SL_RESP_LATER, /* nothing was written; the answer comes by sl_resp_finish; `words` are kept */
+    SL_RESP_CLOSE, /* as DONE, and the connection is closed behind it */
 };
 
 struct sl_resp_handler {

@@ -1,9 +1,9 @@
 /*
  * RESP on a connection: commands in, answers out, in the same order.
  *
- * Most commands are answered at once: while no earlier one is open, the handler writes straight into
- * what the connection sends, and nothing is copied or kept. A LATER command keeps the block in which
- * its words lie; answers behind it are held in their commands.
+ * Most commands are answered at once: while no earlier one is open, the handler writes straight
+ * into what the connection sends, and nothing is copied or kept. A LATER command keeps the block in
+ * which its words lie; answers behind it are held in their commands.
  */
 #include "net/conn.h"
 #include "net/resp_parse.h"
@@ -96,7 +96,8 @@ void sl_resp_free_spares(struct sl_net *net)
     }
 }
 
-/* ---- The line --------------------------------------------------------------------------------- */
+/* ---- The line ---------------------------------------------------------------------------------
+ */
 
 static void line_up(struct sl_resp_session *session, struct resp_command *c)
 {
@@ -120,6 +121,7 @@ static void send_answered(struct sl_resp_session *session)
         if (!session->first)
             session->last = NULL;
         conn->in_work--;
+        conn->held_bytes -= c->held.len;
         if (!conn->closed) {
             struct sl_buf *out = sl_conn_out(conn);
             sl_buf_append(out, c->held.ptr, c->held.len);
@@ -140,11 +142,14 @@ void sl_resp_finish(struct sl_resp_command *command)
 
     SL_ASSERT(!c->answered);
     c->answered = true;
-    if (!c->calling)
-        send_answered(command->session);
+    if (c->calling)
+        return;
+    sl_conn_hold(&command->session->conn, c->held.len);
+    send_answered(command->session);
 }
 
-/* ---- Commands that arrive --------------------------------------------------------------------- */
+/* ---- Commands that arrive ---------------------------------------------------------------------
+ */
 
 static void call(struct sl_resp_session *session, struct resp_command *c)
 {
@@ -165,6 +170,8 @@ static void call(struct sl_resp_session *session, struct resp_command *c)
     if (!direct || !c->answered) {
         c->command.out = &c->held;
         line_up(session, c);
+        if (c->answered)
+            sl_conn_hold(&session->conn, c->held.len);
         if (session->first->answered)
             send_answered(session); /* the handler has answered all those before it */
         return;
@@ -190,6 +197,7 @@ static void refuse(struct sl_resp_session *session, struct resp_command *c)
         return;
     }
     c->answered = c->close = true;
+    sl_conn_hold(&session->conn, c->held.len);
     line_up(session, c);
 }
 
@@ -243,7 +251,8 @@ static void resp_receive(struct conn *conn)
     }
 }
 
-/* ---- Sessions --------------------------------------------------------------------------------- */
+/* ---- Sessions ---------------------------------------------------------------------------------
+ */
 
 bool sl_resp_push(struct sl_resp_session *session, struct sl_text bytes)
 {
@@ -308,7 +317,9 @@ static void resp_stop(struct conn *conn)
     if (session->arriving)
         return;
     conn->deaf = true;
-    if (!session->first)
+    if (!session->first && sl_conn_backlog(conn) == 0)
+        conn->drop = true; /* nothing was said that a reset could take back */
+    else if (!session->first)
         conn->ending = true;
 }
 

@@ -2,8 +2,8 @@
  *     *3\r\n $3\r\nSET\r\n $1\r\nk\r\n $1\r\nv\r\n     an array of bulk strings
  *     SET k "a value"\r\n                              an inline command; \n alone will do
  *
- * Inline words are separated by blanks; in double quotes \n \r \t \b \a \xHH and an escaped character
- * are understood, in single quotes \' alone, as redis-cli does.
+ * Inline words are separated by blanks; in double quotes \n \r \t \b \a \xHH and an escaped
+ * character are understood, in single quotes \' alone, as redis-cli does.
  */
 #include "net/resp_parse.h"
 
@@ -211,8 +211,7 @@ static bool is_http(const struct sl_resp_parser *parser)
             (first->len == 5 && strncasecmp(first->ptr, "host:", 5) == 0));
 }
 
-static enum sl_resp_verdict parse_inline(struct sl_resp_parser *parser, uint8_t *bytes,
-                                         size_t len)
+static enum sl_resp_verdict parse_inline(struct sl_resp_parser *parser, uint8_t *bytes, size_t len)
 {
     const size_t most = len < SL_RESP_INLINE_MAX ? len : SL_RESP_INLINE_MAX;
     const uint8_t *line_feed =

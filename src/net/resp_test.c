@@ -101,7 +101,8 @@ static bool wait_closed(struct rig *rig, int count)
     return atomic_load(&closed_count) == count;
 }
 
-/* ---- Cases ------------------------------------------------------------------------------------ */
+/* ---- Cases ------------------------------------------------------------------------------------
+ */
 
 static void speaks(void)
 {

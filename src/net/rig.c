@@ -57,15 +57,15 @@ bool rig_start(struct rig *rig)
     rig->options.context = rig;
     if (sl_net_new(&rig->options, &rig->net, &error) != SL_OK)
         goto fail;
-    if (rig->handler && sl_http_listen(rig->net, "127.0.0.1", 0, rig->handler, rig, &rig->http,
-                                       &error) != SL_OK)
+    if (rig->handler &&
+        sl_http_listen(rig->net, "127.0.0.1", 0, rig->handler, rig, &rig->http, &error) != SL_OK)
         goto fail;
-    if (rig->unix_path && sl_http_listen_unix(rig->net, rig->unix_path, rig->handler, rig,
-                                              &error) != SL_OK)
+    if (rig->unix_path &&
+        sl_http_listen_unix(rig->net, rig->unix_path, rig->handler, rig, &error) != SL_OK)
         goto fail;
     rig->resp_handler.context = rig;
-    if (rig->resp_handler.command && sl_resp_listen(rig->net, "127.0.0.1", 0, &rig->resp_handler,
-                                                    &rig->resp, &error) != SL_OK)
+    if (rig->resp_handler.command &&
+        sl_resp_listen(rig->net, "127.0.0.1", 0, &rig->resp_handler, &rig->resp, &error) != SL_OK)
         goto fail;
     rig->running = pthread_create(&rig->thread, NULL, run, rig) == 0;
     return CHECK(rig->running);

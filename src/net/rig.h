@@ -43,10 +43,11 @@ bool client_send(int fd, const char *text);
 bool client_send_bytes(int fd, const void *bytes, size_t len);
 /* Reads exactly what `want` says; false, with a note, if something else or nothing comes. */
 bool client_expect(int fd, const char *want);
-/* Reads until `mark` has come; returns all in a static buffer, terminated. NULL: end or time-out. */
+/* Reads until `mark` has come; returns all in a static buffer, terminated. NULL: end or time-out.
+ */
 const char *client_until(int fd, const char *mark);
-/* Reads one HTTP answer with a Content-Length; its body in a static buffer. Returns the status, 0 at
- * the end of the connection. The head is in client_head(). */
+/* Reads one HTTP answer with a Content-Length; its body in a static buffer. Returns the status, 0
+ * at the end of the connection. The head is in client_head(). */
 int client_answer(int fd, const char **out_body);
 const char *client_head(void);
 /* The peer has closed: nothing more comes. */

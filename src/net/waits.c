@@ -1,7 +1,7 @@
 /*
- * Time limits of connections. A limit is the same for all that wait for the same thing, so a list per
- * kind, in the order in which the waiting began, has the earliest in front: no heap, and beginning
- * to wait costs the same with one connection and with ten thousand.
+ * Time limits of connections. A limit is the same for all that wait for the same thing, so a list
+ * per kind, in the order in which the waiting began, has the earliest in front: no heap, and
+ * beginning to wait costs the same with one connection and with ten thousand.
  */
 #include "net/conn.h"
 
