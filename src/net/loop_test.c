@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -250,9 +251,7 @@ static void stops_gracefully(void)
     close(fd);
     close(idle);
     close(half);
-    pthread_join(rig.thread, NULL);
-    rig.running = false;
-    CHECK(rig.result == SL_OK);
+    rig_join(&rig);
     rig_close(&rig);
 }
 
@@ -281,8 +280,7 @@ static void ends_streams(void)
     rig_call(&rig, stop_kindly);
     CHECK(client_ended(fd));
     close(fd);
-    pthread_join(rig.thread, NULL);
-    rig.running = false;
+    rig_join(&rig);
     CHECK_U64(atomic_load(&gone_count), 1);
     rig_close(&rig);
 }

@@ -1,5 +1,4 @@
 #include "net/rig.h"
-#include "tap/tap.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -36,13 +35,13 @@ void rig_call(struct rig *rig, void (*what)(struct rig *rig))
     sl_mailbox_wait(rig->done, INT64_MAX);
 }
 
-static void *run(void *context)
+static void run(void *self, struct sl_message *message)
 {
-    struct rig *rig = context;
+    struct rig *rig = self;
     struct sl_error error = {0};
 
+    (void)message;
     rig->result = sl_net_run(rig->net, &error);
-    return NULL;
 }
 
 bool rig_start(struct rig *rig)
@@ -67,12 +66,15 @@ bool rig_start(struct rig *rig)
     if (rig->resp_handler.command &&
         sl_resp_listen(rig->net, "127.0.0.1", 0, &rig->resp_handler, &rig->resp, &error) != SL_OK)
         goto fail;
-    rig->running = pthread_create(&rig->thread, NULL, run, rig) == 0;
-    return CHECK(rig->running);
+    const struct sl_actor actor = {.name = "net", .self = rig, .step = run};
+    if (sl_env_start(rig->env, &actor, &rig->runner, &error) != SL_OK)
+        goto fail;
+    sl_mailbox_post(rig->runner, &rig->run);
+    rig->running = true;
+    return true;
 fail:
-    tap_note("%s", error.message);
-    const bool rig_started = false;
-    return CHECK(rig_started);
+    printf("# the rig does not start: %s\n", error.message);
+    return false;
 }
 
 /* Written before the call that reads it is posted. */
@@ -89,9 +91,14 @@ void rig_stop(struct rig *rig, int64_t grace_ms)
         return;
     stop_grace_ms = grace_ms;
     rig_call(rig, stop);
-    pthread_join(rig->thread, NULL);
+    rig_join(rig);
+}
+
+void rig_join(struct rig *rig)
+{
+    sl_env_stop(rig->env, rig->runner);
     rig->running = false;
-    CHECK(rig->result == SL_OK);
+    SL_ASSERT(rig->result == SL_OK);
 }
 
 void rig_close(struct rig *rig)
@@ -188,7 +195,7 @@ bool client_expect(int fd, const char *want)
     got[have] = '\0';
     if (have == len && memcmp(got, want, len) == 0)
         return true;
-    tap_note("got \"%s\" instead of \"%s\"", got, want);
+    printf("# got \"%s\" instead of \"%s\"\n", got, want);
     return false;
 }
 

@@ -9,13 +9,12 @@
 
 #include "net/net.h"
 
-#include <pthread.h>
-
 struct rig {
     struct sl_env *env;
     struct sl_net *net;
-    struct sl_mailbox *done; /* of calls; freed when the net's thread has ended */
-    pthread_t thread;
+    struct sl_mailbox *done;   /* of calls; freed when the net's thread has ended */
+    struct sl_mailbox *runner; /* of the actor whose one step is sl_net_run */
+    struct sl_message run;
     uint16_t http, resp;
     bool running;
     enum sl_err result; /* of sl_net_run */
@@ -26,12 +25,14 @@ struct rig {
     const char *unix_path;
 };
 
-/* The handler's context, and the options', is the rig. */
+/* The handler's context, and the options', is the rig. False: it says why on stdout. */
 bool rig_start(struct rig *rig);
 /* Runs `what` on the net's thread and waits for it. */
 void rig_call(struct rig *rig, void (*what)(struct rig *rig));
-/* Stops with this grace, joins the thread; rig->net is still there. */
+/* Stops with this grace, and joins; rig->net is still there. */
 void rig_stop(struct rig *rig, int64_t grace_ms);
+/* Waits until the net, told to stop, has stopped. */
+void rig_join(struct rig *rig);
 void rig_close(struct rig *rig);
 
 /* Clients: a connected socket, or -1. */
