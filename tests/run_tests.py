@@ -9,6 +9,7 @@ import fnmatch
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -89,10 +90,10 @@ def how_it_ended(result):
     return f'ended with {result["result"]}, code {code}'
 
 
-def quietly(command, log_name):
-    """Runs a command with its output in a file; shows the end of it only on failure."""
-    log_path = os.path.join(TOP, log_name)
-    with open(log_path, 'ab') as log:
+def quietly(command, folder):
+    """Runs a command with its output in a file of the build; shows of it only what failed."""
+    log_path = os.path.join(TOP, folder, 'test-build.log')
+    with open(log_path, 'wb') as log:
         code = subprocess.call(command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     if code:
         with open(log_path, encoding='utf-8', errors='replace') as log:
@@ -114,9 +115,10 @@ def set_up(folder, options):
         with open(stamp, encoding='utf-8') as file:
             if file.read() == wanted:
                 return 0
-    subprocess.call(['rm', '-rf', folder], cwd=TOP)
+    shutil.rmtree(os.path.join(TOP, folder), ignore_errors=True)
+    os.makedirs(os.path.join(TOP, folder))
     code = quietly(['meson', 'setup', folder, '-Dbuildtype=debugoptimized', '-Dwerror=true',
-                    *options], f'{folder}.log')
+                    *options], folder)
     if code == 0:
         with open(stamp, 'w', encoding='utf-8') as file:
             file.write(wanted)
@@ -148,7 +150,7 @@ def build(folder, tests, is_whole):
         wanted = {target for _, _, depends in tests for target in depends}
         command += [os.path.relpath(target['filename'][0], os.path.join(TOP, folder))
                     for target in introspect(folder, 'targets') if target['id'] in wanted]
-    return quietly(command, f'{folder}.log')
+    return quietly(command, folder)
 
 
 def run_build(spec, names, is_long, count):
@@ -156,12 +158,11 @@ def run_build(spec, names, is_long, count):
     label = folder.split('-')[1]
     started = time.monotonic()
     print(f'── {label}: {what}: building …', flush=True)
-    open(os.path.join(TOP, f'{folder}.log'), 'wb').close()
     if set_up(folder, options):
         count.failed.append(f'{label}: meson setup')
         return
     # A change of a meson.build is seen by ninja, so ask it before asking for the tests.
-    if quietly(['ninja', '-C', folder, 'build.ninja'], f'{folder}.log'):
+    if quietly(['ninja', '-C', folder, 'build.ninja'], folder):
         count.failed.append(f'{label}: meson setup')
         return
     tests = tests_of(folder, is_outside, names)

@@ -22,6 +22,10 @@ import tap
 QUIET = ['-Wno-unknown-warning-option', '-Wno-unused-command-line-argument']
 WITH_VALUE = {'-o', '-MF', '-MQ', '-MT'}
 DROPPED = {'-c', '-MD', '-MMD'}
+# The analyzer follows so many steps of a function and no more: a sixth of the time, nearly all of the
+# findings. The long form follows them all.
+SHALLOW = ['-Xclang', '-analyzer-config', '-Xclang', 'max-nodes=30000']
+HINTS = os.path.join(house.HERE, 'analyzer.h')
 TIDY_FOLDERS = ('src/', 'domains/', 'examples/')
 
 
@@ -63,8 +67,10 @@ def clang(entry):
 def tidy(entry):
     path, _, arguments = entry
     config = '--config-file=' + os.path.join(house.TOP, '.clang-tidy')
-    return said(['clang-tidy', '--quiet', config, path, '--', *absolute(entry, arguments), *QUIET],
-                house.TOP)
+    depth = [] if os.environ.get('SLUICE_LONG') else SHALLOW
+    hints = [] if path.endswith('/error.c') else ['-I', 'src', '-I', 'include', '-include', HINTS]
+    return said(['clang-tidy', '--quiet', config, path, '--', *absolute(entry, arguments),
+                 *QUIET, *depth, *hints], house.TOP)
 
 
 def absolute(entry, arguments):
