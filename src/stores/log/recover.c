@@ -257,7 +257,7 @@ static enum sl_err enter(struct scan *scan, uint64_t number)
     const bool last = number == scan->recovery->last;
     struct sl_log_segment_head head;
     const enum sl_err err = sl_log_segment_open(scan->recovery->folder, number,
-                                                last ? SL_OPEN_WRITE | SL_OPEN_DIRECT : 0, &head,
+                                                last ? SL_OPEN_WRITE : SL_OPEN_READ, &head,
                                                 &scan->file, scan->error);
 
     if (err != SL_OK)
