@@ -72,7 +72,7 @@ install_packages() {
     done
     if [ "$may_install" != yes ]; then
         if [ ! -t 0 ] || [ ! -t 1 ]; then
-            echo "There is no terminal to ask at. --yes has them installed by apt-get; or do it:" >&2
+            echo "No terminal to ask at. --yes has apt-get install them; or do it:" >&2
             # shellcheck disable=SC2086
             echo "  apt-get install --no-install-recommends" $missing >&2
             return 3

@@ -1,4 +1,4 @@
-"""What a compiler other than the build's says: every C file of the project, as the build compiles it.
+"""What a compiler other than the build's says of every C file, compiled as the build does it.
 
     compile.py clang BUILD       clang accepts every file, its warnings being errors
     compile.py tidy BUILD        clang-tidy finds nothing, by the rules of .clang-tidy
@@ -22,8 +22,8 @@ import tap
 QUIET = ['-Wno-unknown-warning-option', '-Wno-unused-command-line-argument']
 WITH_VALUE = {'-o', '-MF', '-MQ', '-MT'}
 DROPPED = {'-c', '-MD', '-MMD'}
-# The analyzer follows so many steps of a function and no more: a sixth of the time, nearly all of the
-# findings. The long form follows them all.
+# The analyzer follows so many steps of a function and no more: a sixth of the time, nearly all of
+# the findings. The long form follows them all.
 SHALLOW = ['-Xclang', '-analyzer-config', '-Xclang', 'max-nodes=30000']
 HINTS = os.path.join(house.HERE, 'analyzer.h')
 TIDY_FOLDERS = ('src/', 'domains/', 'examples/')

@@ -8,7 +8,7 @@ temporary folder in which the project's files stand as in a fresh clone, and und
 variables and `cd` last. A line that ends in "\\" goes on in the next, with or without a "> ".
 
 What comes back is compared line by line. "…" stands for anything in a line, and alone in a line for
-any number of lines. Nothing expected means nothing said: `curl -o /dev/null` is the reader's way too.
+any number of lines. Nothing expected means nothing said.
 
 Three things differ from a reader's terminal, and none of them shows:
 
@@ -118,7 +118,8 @@ class Tour:
         os.makedirs(binaries)
         os.symlink(self.program, os.path.join(binaries, 'sluice'))
         with open(self.state, 'w', encoding='utf-8') as file:
-            file.write(f'cd {shlex.quote(self.place)}\nexport PATH={shlex.quote(binaries)}:"$PATH"\n')
+            file.write(f'cd {shlex.quote(self.place)}\n'
+                       f'export PATH={shlex.quote(binaries)}:"$PATH"\n')
 
     def close(self):
         if self.server and self.server.is_running():
@@ -181,8 +182,9 @@ class Tour:
         assert matches(wanted, self._server_lines()), complaint(wanted, self._server_lines())
 
     def _script(self, command):
-        return (f'set -a; . {shlex.quote(self.state)}\n'
-                f'trap \'{{ export -p; printf "cd %q\\n" "$PWD"; }} >{shlex.quote(self.state)}\' EXIT\n'
+        state = shlex.quote(self.state)
+        return (f'set -a; . {state}\n'
+                f'trap \'{{ export -p; printf "cd %q\\n" "$PWD"; }} >{state}\' EXIT\n'
                 f'{self.there(command)}\n')
 
     def _start(self, command):
