@@ -291,4 +291,15 @@ struct sl_spec {
     const char *refused;
 };
 
+struct sl_spec_list {
+    const struct sl_spec *items;
+    size_t count;
+};
+
+/* A domain built as a shared object exports its specifications, too: `sluice check FILE.so` runs them. */
+#define SL_EXPORT_SPECS(specs)                                                                     \
+    extern const struct sl_spec_list sl_exported_specs;                                            \
+    __attribute__((visibility("default"))) const struct sl_spec_list sl_exported_specs = {         \
+        (specs), sizeof(specs) / sizeof((specs)[0])}
+
 #endif

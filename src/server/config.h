@@ -1,0 +1,94 @@
+/*
+ * sluice.conf: INI, read by a table of known keys. What is not known is refused, with file, line
+ * and what there is, so that a misspelt key is never ignored in silence.
+ *
+ *     [server]      host port resp_port data connections_max readers queue_max id_window_s
+ *                   aggregate_memory_bytes timeout_ms
+ *     [auth]        anonymous hosts origins
+ *     [token NAME]  secret roles
+ *     [domain NAME] enabled module store segment_bytes
+ *     [views]       store vfs cache_kib
+ *
+ * Filled at start, constant afterwards.
+ */
+#ifndef SL_SERVER_CONFIG_H
+#define SL_SERVER_CONFIG_H
+
+#include "base/arena.h"
+#include "base/env.h"
+
+enum { SL_CONFIG_SECTIONS_MAX = 64, SL_CONFIG_SETTINGS_MAX = 8 };
+
+struct sl_config_setting {
+    const char *key;
+    const char *value;
+};
+
+struct sl_config_token {
+    const char *name;
+    const char *secret;
+    const char *roles;
+};
+
+struct sl_config_domain {
+    const char *name;
+    const char *store;  /* "log" or NULL */
+    const char *module; /* path of a shared object, or NULL */
+    bool disabled;
+    struct sl_config_setting settings[SL_CONFIG_SETTINGS_MAX]; /* for the store */
+    size_t setting_count;
+};
+
+struct sl_config {
+    struct sl_arena arena; /* of all texts */
+
+    const char *host; /* never NULL */
+    uint16_t port;
+    uint16_t resp_port;
+    bool no_resp; /* resp_port = none */
+    const char *data;
+    uint32_t connections_max;
+    uint32_t readers;
+    uint32_t queue_max;
+    int64_t id_window_s;
+    uint64_t aggregate_memory_bytes;
+    int64_t timeout_ms;
+
+    const char *anonymous; /* "user", "none" or NULL: by host */
+    const char *hosts;     /* words, or NULL */
+    const char *origins;
+
+    struct sl_config_token tokens[SL_CONFIG_SECTIONS_MAX];
+    size_t token_count;
+    struct sl_config_domain domains[SL_CONFIG_SECTIONS_MAX];
+    size_t domain_count;
+
+    const char *view_store;
+    struct sl_config_setting view_settings[SL_CONFIG_SETTINGS_MAX];
+    size_t view_setting_count;
+};
+
+/* What holds where no file says anything. */
+void sl_config_init(struct sl_config *config);
+void sl_config_close(struct sl_config *config);
+
+/* Adds what a text says; `name` stands in messages. With `tokens_only`, there may be nothing but
+ * [token NAME]. SL_INVALID: "sluice.conf:12: …". */
+enum sl_err sl_config_parse(struct sl_config *config, const char *name, struct sl_text text,
+                            bool tokens_only, struct sl_error *error) SL_USE_RESULT;
+
+/* Adds what a file says. SL_NOT_FOUND; SL_IO; SL_LIMIT over 1 MiB; else as above. */
+enum sl_err sl_config_read(struct sl_config *config, struct sl_env *env, const char *path,
+                           bool tokens_only, struct sl_error *error) SL_USE_RESULT;
+
+/* The section of a domain; NULL where there is none. */
+const struct sl_config_domain *sl_config_domain(const struct sl_config *config, const char *name);
+
+/* As adapters ask for their settings; the contexts are a sl_config_domain, and a sl_config. */
+const char *sl_config_domain_setting(void *context, const char *key);
+const char *sl_config_view_setting(void *context, const char *key);
+
+/* Is the host one that only this machine reaches? */
+bool sl_config_is_loopback(const char *host);
+
+#endif

@@ -1,0 +1,49 @@
+/* The program: verbs, domains and pages, put together. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "api/asset.h"
+#include "cli/cli.h"
+#include "cli/exit_codes.h"
+#include "server/server.h"
+
+#ifdef SL_WITH_WEB
+#include "web/assets.h"
+#else
+static const struct sl_asset sl_assets[1];
+static const size_t sl_asset_count = 0;
+#endif
+
+static int serve(int argc, char **argv)
+{
+    return sl_serve(argc, argv, sl_assets, sl_asset_count);
+}
+
+/* Once per process; what it opens lives until the end. */
+static int domains(const char *path, const struct sl_domain *const **out, size_t *out_count)
+{
+    static struct sl_config config;
+    static struct sl_registry registry;
+    struct sl_env *env = NULL;
+    struct sl_error error = {0};
+
+    if (sl_env_posix_new(&env, &error) != SL_OK)
+        return SL_EXIT_FAILED;
+    sl_config_init(&config);
+    int code = sl_server_config(env, path, &config);
+    if (code == SL_EXIT_OK && sl_registry_open(&registry, &config, &error) != SL_OK) {
+        fprintf(stderr, "sluice: %s\n", error.message);
+        code = SL_EXIT_CONFIG;
+    }
+    sl_env_free(env);
+    *out = registry.domains;
+    *out_count = registry.count;
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct sl_cli cli = {.serve = serve, .domains = domains, .check = sl_registry_check};
+
+    return sl_cli_run(&cli, argc, argv);
+}
