@@ -42,6 +42,7 @@ enum sl_err sl_json_parser_begin(struct sl_json_parser *parser, struct sl_text j
     *scan = (struct sl_json_scan){.json = json.ptr, .len = json.len};
     switch (sl_json_index_make(parser->index, json.ptr, json.len, &scan->starts, &scan->count)) {
     case SL_INDEX_OK:
+        scan->plain = !memchr(json.ptr, '\\', json.len);
         return SL_OK;
     case SL_INDEX_NO_MEMORY:
         return SL_NO_MEMORY;

@@ -58,7 +58,8 @@ static bool read_value(struct sl_reader *r, const struct sl_field *field, void *
         return read_object(r, field->record, value, spot, depth);
     default:
         return sl_reader_scalar(r, field, value, spot) &&
-               sl_rules_kept(field, value, may_be_missing, spot, r->broken);
+               (!sl_rules_any(field) ||
+                sl_rules_kept(field, value, may_be_missing, spot, r->broken));
     }
 }
 
@@ -147,10 +148,10 @@ static bool nothing_is_missing(struct sl_reader *r, const struct sl_record *reco
 {
     for (uint32_t i = 0; i < record->field_count; i++) {
         const struct sl_field *field = &record->fields[i];
+        if (!field->required || (seen[i / 64] >> i % 64 & 1))
+            continue;
         const struct sl_spot spot = {outer, field->name, 0};
-
-        if (field->required && !(seen[i / 64] >> i % 64 & 1))
-            return sl_break_rule(r->broken, &spot, "required", "%s must be given", field->name);
+        return sl_break_rule(r->broken, &spot, "required", "%s must be given", field->name);
     }
     return true;
 }

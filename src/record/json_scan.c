@@ -1,62 +1,8 @@
 #include "record/json_scan.h"
 
-#include <string.h>
-
 #include "record/value.h"
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
-bool sl_scan_gap_is_blank(const struct sl_json_scan *scan, size_t end)
-{
-    const size_t next = sl_scan_at(scan);
-
-    while (end < next && is_blank(scan->json[end]))
-        end++;
-    return end == next;
-}
-
 /* ---- Strings --------------------------------------------------------------------------------- */
-
-/* The first quote or backslash at `p` or behind. */
-static const char *find_special(const char *p, const char *end)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-
-    while (end - p >= 8) {
-        uint64_t word;
-        memcpy(&word, p, sizeof word);
-        const uint64_t quote = word ^ ones * '"';
-        const uint64_t backslash = word ^ ones * '\\';
-        if ((((quote - ones) & ~quote) | ((backslash - ones) & ~backslash)) & ones * 0x80)
-            break;
-        p += 8;
-    }
-    while (p < end && *p != '"' && *p != '\\')
-        p++;
-    return p;
-}
-
-bool sl_scan_string(struct sl_json_scan *scan, struct sl_text *out, bool *out_escaped)
-{
-    if (sl_scan_peek(scan) != '"')
-        return false;
-    const char *start = scan->json + scan->starts[scan->next++] + 1;
-    const char *end = scan->json + scan->len;
-    const char *p = find_special(start, end);
-
-    *out_escaped = false;
-    while (p < end && *p == '\\') {
-        *out_escaped = true;
-        p = find_special(end - p > 2 ? p + 2 : end, end);
-    }
-    if (p >= end)
-        return false;
-    *out = (struct sl_text){start, (size_t)(p - start)};
-    return sl_scan_gap_is_blank(scan, (size_t)(p - scan->json) + 1);
-}
 
 /* Four hex digits at raw.ptr[at]; -1 where they are not there. */
 static int32_t hex_at(struct sl_text raw, size_t at)
@@ -185,7 +131,7 @@ enum sl_scan_flaw sl_scan_text(struct sl_json_scan *scan, struct sl_arena *arena
 
 static bool ends_word(char c)
 {
-    return is_blank(c) || c == ',' || c == '}' || c == ']' || c == ':' || c == '{' || c == '[';
+    return sl_scan_is_blank(c) || c == ',' || c == '}' || c == ']' || c == ':' || c == '{' || c == '[';
 }
 
 struct sl_text sl_scan_word(struct sl_json_scan *scan)

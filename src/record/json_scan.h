@@ -3,12 +3,15 @@
  *
  * The index says where tokens begin (cxx_seam.h): a bracket, colon or comma outside of strings, a
  * quote that opens a string, or the first byte of a number or word. It also promises that the whole is
- * UTF-8 and that no string holds a control character or stays open. All other grammar is checked
- * here, token by token: what stands between a token's end and the next one's start must be white
- * space, so that nothing goes unseen.
+ * UTF-8 and that no string holds a control character or stays open; and that what stands between a
+ * string's closing quote and the next token is white space, for anything else would begin a token. So
+ * a string's end is found from the next token backwards, without a look at its bytes. All other
+ * grammar is checked here, token by token (and compared with simdjson's own by a fuzzer).
  */
 #ifndef SL_RECORD_JSON_SCAN_H
 #define SL_RECORD_JSON_SCAN_H
+
+#include <string.h>
 
 #include "base/arena.h"
 #include "record/cxx_seam.h"
@@ -21,6 +24,7 @@ struct sl_json_scan {
     const uint32_t *starts;
     size_t count;
     size_t next; /* the token that comes next; count: none */
+    bool plain;  /* there is no backslash in the whole text */
 };
 
 /* Why a walk ended. Names what sl_broken_rule calls syntax, utf8, depth, format. */
@@ -54,12 +58,27 @@ static inline bool sl_scan_take(struct sl_json_scan *scan, char c)
     return true;
 }
 
-/* Does only white space stand between `end` and the next token? */
-bool sl_scan_gap_is_blank(const struct sl_json_scan *scan, size_t end);
+static inline bool sl_scan_is_blank(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
 
 /* The string that comes next, as it stands between its quotes, and whether it has escapes. Moves
  * behind it. Escapes are not looked at. */
-bool sl_scan_string(struct sl_json_scan *scan, struct sl_text *out, bool *out_escaped);
+static inline bool sl_scan_string(struct sl_json_scan *scan, struct sl_text *out, bool *out_escaped)
+{
+    if (sl_scan_peek(scan) != '"')
+        return false;
+    const size_t start = scan->starts[scan->next++] + (size_t)1;
+    size_t end = sl_scan_at(scan);
+    while (end > start && sl_scan_is_blank(scan->json[end - 1]))
+        end--;
+    if (end <= start || scan->json[end - 1] != '"')
+        return false;
+    *out = (struct sl_text){scan->json + start, end - 1 - start};
+    *out_escaped = !scan->plain && memchr(out->ptr, '\\', out->len);
+    return true;
+}
 
 /* Bytes that the text between quotes stands for, into `out`, which has room for raw.len. */
 enum sl_scan_flaw sl_scan_unescape(struct sl_text raw, char *out, size_t *out_len);

@@ -3,39 +3,34 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
 #include "record/kinds.h"
 #include "record/value.h"
 
 /* ---- Text ------------------------------------------------------------------------------------ */
-
-/* Eight bytes at once: is one of them a quote, a backslash or below 0x20? */
-static bool word_is_plain(const char *p)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    const uint64_t tops = ones * 0x80;
-    uint64_t word;
-
-    memcpy(&word, p, sizeof word);
-    const uint64_t quote = word ^ ones * '"';
-    const uint64_t backslash = word ^ ones * '\\';
-    /* x - 1 & ~x has its top bit set where x is zero; word - 0x20 likewise where below 0x20. A borrow
-     * may mark a byte too many, which costs a closer look and nothing else. */
-    const uint64_t special = ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) |
-                             ((word - ones * 0x20) & ~word);
-    return (special & tops) == 0;
-}
 
 static bool is_plain(char c)
 {
     return (unsigned char)c >= 0x20 && c != '"' && c != '\\';
 }
 
-static size_t plain_length(const char *p, const char *end)
+/* Bytes before the first quote, backslash or control character, found eight at once. */
+static size_t plain_length(const char *start, const char *end)
 {
-    const char *start = p;
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    const char *p = start;
 
-    while (end - p >= 8 && word_is_plain(p))
-        p += 8;
+    for (; end - p >= 8; p += 8) {
+        const uint64_t word = sl_le64((const uint8_t *)p);
+        const uint64_t quote = word ^ ones * '"';
+        const uint64_t backslash = word ^ ones * '\\';
+        /* x - 1 & ~x has its top bit set where x is zero, word - 0x20 likewise where below 0x20, and
+         * by a borrow perhaps in bytes above: the lowest is exact. */
+        const uint64_t found = (((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) |
+                                ((word - ones * 0x20) & ~word)) & ones * 0x80;
+        if (found)
+            return (size_t)(p - start) + (size_t)__builtin_ctzll(found) / 8;
+    }
     while (p < end && is_plain(*p))
         p++;
     return (size_t)(p - start);
@@ -60,14 +55,20 @@ void sl_json_write_text(struct sl_buf *buf, struct sl_text text)
 {
     const char *p = text.ptr;
     const char *end = text.len > 0 ? p + text.len : p;
+    size_t len = text.len > 0 ? plain_length(p, end) : 0;
+    uint8_t *room = sl_buf_reserve(buf, len + 2);
 
-    sl_buf_byte(buf, '"');
-    while (p < end) {
-        const size_t len = plain_length(p, end);
-        sl_buf_append(buf, p, len);
-        p += len;
-        if (p < end)
-            write_escape(buf, *p++);
+    if (!room)
+        return;
+    room[0] = '"';
+    if (len > 0)
+        memcpy(room + 1, p, len);
+    buf->len += len + 1;
+    while (len < text.len) {
+        write_escape(buf, p[len++]);
+        const size_t more = plain_length(p + len, end);
+        sl_buf_append(buf, p + len, more);
+        len += more;
     }
     sl_buf_byte(buf, '"');
 }

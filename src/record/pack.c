@@ -212,10 +212,12 @@ static void take_bool(struct sl_cursor *cursor, bool *out)
 
 static void take_bytes(struct sl_cursor *cursor, void *out, size_t len)
 {
-    const struct sl_slice bytes = sl_cursor_take(cursor, len);
-
-    if (bytes.ptr)
-        memcpy(out, bytes.ptr, len);
+    if (sl_cursor_left(cursor) < len) {
+        cursor->failed = true;
+        return;
+    }
+    memcpy(out, cursor->next, len);
+    cursor->next += len;
 }
 
 static void take_text(struct sl_cursor *cursor, struct sl_text *out)
@@ -226,8 +228,8 @@ static void take_text(struct sl_cursor *cursor, struct sl_text *out)
         cursor->failed = true;
         return;
     }
-    const struct sl_slice bytes = sl_cursor_take(cursor, (size_t)len);
-    *out = (struct sl_text){(const char *)bytes.ptr, bytes.len};
+    *out = (struct sl_text){(const char *)cursor->next, (size_t)len};
+    cursor->next += len;
 }
 
 static void take_chars(struct sl_cursor *cursor, const struct sl_field *field, char *out)

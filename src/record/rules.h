@@ -24,4 +24,18 @@ bool sl_break_rule(struct sl_broken_rule *broken, const struct sl_spot *spot, co
 bool sl_rules_kept(const struct sl_field *field, const void *value, bool may_be_missing,
                    const struct sl_spot *spot, struct sl_broken_rule *broken);
 
+/* May a value of the field that was read well still break a rule? Most kinds have none. */
+static inline bool sl_rules_any(const struct sl_field *field)
+{
+    switch (field->kind) {
+    case SL_TEXT_KIND:
+    case SL_CHARS:
+    case SL_LIST_KIND:
+    case SL_MONEY:
+        return true;
+    default:
+        return field->ranged;
+    }
+}
+
 #endif

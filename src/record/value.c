@@ -23,29 +23,40 @@ void sl_value_write_uuid(struct sl_buf *buf, struct sl_uuid value)
     sl_buf_append(buf, text, sizeof text);
 }
 
-/* 0 to 15, or 255. */
-static uint8_t hex_value(char c)
+/* A digit's value plus one, so that what is none is the table's zero. */
+static const uint8_t hex_plus_one[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
+
+/* `count` bytes from twice as many digits; more than 15 where another character stands there. */
+static inline unsigned read_hex(const char *digits, uint8_t *out, int count)
 {
-    if (c >= '0' && c <= '9')
-        return (uint8_t)(c - '0');
-    const char lower = (char)(c | 0x20);
-    return lower >= 'a' && lower <= 'f' ? (uint8_t)(lower - 'a' + 10) : 255;
+    const uint8_t *in = (const uint8_t *)digits;
+    unsigned bad = 0;
+
+    for (int i = 0; i < count; i++) {
+        const unsigned high = hex_plus_one[in[2 * i]] - 1u;
+        const unsigned low = hex_plus_one[in[2 * i + 1]] - 1u;
+        bad |= high | low;
+        out[i] = (uint8_t)(high << 4 | low);
+    }
+    return bad;
 }
 
 bool sl_value_read_uuid(struct sl_text text, struct sl_uuid *out)
 {
     struct sl_uuid value;
-    unsigned bad = 0;
 
     if (text.len != 36 || text.ptr[8] != '-' || text.ptr[13] != '-' || text.ptr[18] != '-' ||
         text.ptr[23] != '-')
         return false;
-    for (int i = 0; i < 16; i++) {
-        const unsigned high = hex_value(text.ptr[uuid_at[i]]);
-        const unsigned low = hex_value(text.ptr[uuid_at[i] + 1]);
-        bad |= high | low;
-        value.bytes[i] = (uint8_t)(high << 4 | (low & 15));
-    }
+    const unsigned bad = read_hex(text.ptr, value.bytes, 4) |
+                         read_hex(text.ptr + 9, value.bytes + 4, 2) |
+                         read_hex(text.ptr + 14, value.bytes + 6, 2) |
+                         read_hex(text.ptr + 19, value.bytes + 8, 2) |
+                         read_hex(text.ptr + 24, value.bytes + 10, 6);
     if (bad > 15)
         return false;
     *out = value;
@@ -74,11 +85,25 @@ static size_t utf8_length(const uint8_t *p, size_t left)
     return len;
 }
 
+/* Eight bytes at once: all ASCII, and none zero? */
+static bool is_plain_word(const uint8_t *p)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t word;
+
+    memcpy(&word, p, sizeof word);
+    return (((word - ones) | word) & ones * 0x80) == 0;
+}
+
 bool sl_value_is_text(struct sl_text text)
 {
     const uint8_t *p = (const uint8_t *)text.ptr;
 
     for (size_t i = 0; i < text.len;) {
+        if (text.len - i >= 8 && is_plain_word(p + i)) {
+            i += 8;
+            continue;
+        }
         if (p[i] != 0 && p[i] < 0x80) {
             i++;
             continue;

@@ -55,8 +55,15 @@ bool sl_value_read_i64(struct sl_text text, int64_t *out)
 bool sl_value_read_u128(struct sl_text text, sl_u128 *out)
 {
     sl_u128 value = 0;
+    uint64_t small;
 
-    if (text.len == 0 || text.len > 39 || (text.ptr[0] == '0' && text.len > 1))
+    if (text.len < 20) { /* mostly: 64 bits are several times as quick */
+        if (!read_digits(text.ptr, text.len, &small))
+            return false;
+        *out = small;
+        return true;
+    }
+    if (text.len > 39 || text.ptr[0] == '0')
         return false;
     for (size_t i = 0; i < text.len; i++) {
         if (!is_digit(text.ptr[i]))
