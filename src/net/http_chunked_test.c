@@ -34,6 +34,7 @@ static const struct {
     {"bare LF behind the size", "1\nx\r\n", NULL, false},
     {"bare LF in an extension", "1;a\nx\r\n", NULL, false},
     {"bare CR behind the size", "1\rx\r\n", NULL, false},
+    {"CR and no LF behind the data", "1\r\nx\r0\r\n\r\n", NULL, false},
     {"bare LF behind the data", "1\r\nx\n", NULL, false},
     {"data longer than the size", "1\r\nxy\r\n", NULL, false},
     {"nine digits", "000000001\r\nx\r\n", NULL, false},
