@@ -1,7 +1,7 @@
 /*
- * Any bytes as a segment of the event log, opened, recovered and read to its end. An even first byte:
- * what follows is the file itself. An odd one: it is the frames of a whole batch in a good segment, so
- * that the checksum does not stand between the fuzzer and what lies behind it.
+ * Any bytes as a segment of the event log, opened, recovered and read to its end. An even first
+ * byte: what follows is the file itself. An odd one: it is the frames of a whole batch in a good
+ * segment, so that the checksum does not stand between the fuzzer and what lies behind it.
  */
 #include "fuzz.h"
 
@@ -54,8 +54,8 @@ static void make_file(struct sl_env *env, const uint8_t *bytes, size_t len)
         seal(file + SL_LOG_BLOCK, len - 1, head.salt);
     }
     SL_ASSERT(sl_disk_make_folder(env, "log", &error) == SL_OK);
-    SL_ASSERT(sl_disk_open(env, "log/00000000000000000000.seg", SL_OPEN_WRITE | SL_OPEN_CREATE, &out,
-                           &error) == SL_OK);
+    SL_ASSERT(sl_disk_open(env, "log/00000000000000000000.seg", SL_OPEN_WRITE | SL_OPEN_CREATE,
+                           &out, &error) == SL_OK);
     SL_ASSERT(sl_file_write_durable(out, 0, file, FILE_BYTES, &error) == SL_OK);
     sl_file_close(out);
     free(file);

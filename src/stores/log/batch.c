@@ -122,9 +122,12 @@ static enum sl_err add_events(struct sl_log_batch *batch, const struct sl_log_ca
             !is_pending(batch, event->schema->id))
             return sl_fail(error, SL_INVALID, "an event with schema %u, which the log lacks",
                            event->schema->id);
-        if (!sl_log_keys_add(&batch->keys, event->stream, event->tags, event->tag_count))
-            return sl_fail(error, SL_NO_MEMORY, "no memory for a batch of the log");
+        const uint8_t *start = end;
         end = sl_log_event_write(end, event);
+        if (!sl_log_keys_add(&batch->keys, (uint64_t)(start - batch->bytes),
+                             (struct sl_slice){start, (size_t)(end - start)}, event->stream,
+                             event->tags, event->tag_count))
+            return sl_fail(error, SL_NO_MEMORY, "no memory for a batch of the log");
     }
     batch->len = (size_t)(end - batch->bytes);
     batch->event_count += (uint32_t)append->event_count;

@@ -190,13 +190,14 @@ bool sl_log_batch_is_whole(const struct sl_log_batch_head *head, const uint8_t *
 enum sl_err sl_log_frame_next(struct sl_cursor *cursor, struct sl_log_frame *out)
 {
     while (sl_cursor_left(cursor) > 0) {
-        struct sl_log_frame frame;
+        struct sl_log_frame frame = {.whole = {cursor->next, 0}};
         frame.kind = sl_cursor_u8(cursor);
         frame.flags = sl_cursor_u8(cursor);
         const uint64_t length = sl_cursor_varint(cursor);
         if (cursor->failed || length > sl_cursor_left(cursor))
             return SL_CORRUPT;
         frame.payload = sl_cursor_take(cursor, (size_t)length);
+        frame.whole.len = (size_t)(cursor->next - frame.whole.ptr);
         if (frame.kind >= SL_LOG_EVENT && frame.kind <= SL_LOG_EPOCH) {
             *out = frame;
             return SL_OK;

@@ -97,7 +97,8 @@ enum sl_log_frame_flags {
 struct sl_log_frame {
     uint8_t kind;
     uint8_t flags;
-    struct sl_slice payload; /* in the batch */
+    struct sl_slice whole; /* with its header; in the batch */
+    struct sl_slice payload;
 };
 
 /* The next frame; SL_NOT_FOUND at the end, SL_CORRUPT where lengths do not fit, SL_UNSUPPORTED for

@@ -8,6 +8,8 @@
 enum {
     STREAM_SEED = 1,
     TAG_SEED = 2,
+    FRAME_SEED = 3,
+    LARGE_BLOCKS = 16, /* smaller batches are read whole */
 };
 
 uint64_t sl_log_stream_hash(struct sl_text stream)
@@ -46,12 +48,27 @@ static bool grow(void *items, size_t *capacity, size_t count, size_t size)
 
 /* ---- Keys ------------------------------------------------------------------------------------ */
 
-bool sl_log_keys_add(struct sl_log_keys *keys, struct sl_text stream, const struct sl_text *tags,
-                     uint32_t tag_count)
+static uint64_t frame_check(struct sl_slice frame)
+{
+    return sl_hash64(frame.ptr, frame.len, FRAME_SEED) >> (8 + SL_LOG_MARK_OFFSET_BITS);
+}
+
+uint64_t sl_log_mark(uint64_t offset, struct sl_slice frame, uint32_t key_count)
+{
+    return frame_check(frame) << (8 + SL_LOG_MARK_OFFSET_BITS) | offset << 8 | key_count;
+}
+
+bool sl_log_mark_fits(uint64_t mark, struct sl_slice frame)
+{
+    return mark >> (8 + SL_LOG_MARK_OFFSET_BITS) == frame_check(frame);
+}
+
+bool sl_log_keys_add(struct sl_log_keys *keys, uint64_t offset, struct sl_slice frame,
+                     struct sl_text stream, const struct sl_text *tags, uint32_t tag_count)
 {
     if (!grow(&keys->items, &keys->capacity, keys->count + 2 + tag_count, sizeof *keys->items))
         return false;
-    keys->items[keys->count++] = 1 + (uint64_t)tag_count;
+    keys->items[keys->count++] = sl_log_mark(offset, frame, 1 + tag_count);
     keys->items[keys->count++] = sl_log_stream_hash(stream);
     for (uint32_t i = 0; i < tag_count; i++)
         keys->items[keys->count++] = sl_log_tag_hash(tags[i]);
@@ -154,22 +171,32 @@ enum sl_err sl_log_index_add(struct sl_log_index *index, const struct sl_log_ent
                              const uint64_t *keys, size_t key_count)
 {
     const uint64_t *end = keys + key_count;
+    uint64_t *marks = NULL;
 
     SL_ASSERT(entry->first_position == index->next_position, "L1");
     SL_ASSERT(entry->first_outcome == index->next_outcome, "L4");
     if (!grow(&index->entries, &index->entry_capacity, index->entry_count + 1,
               sizeof *index->entries))
         return SL_NO_MEMORY;
+    if (entry->block_count > LARGE_BLOCKS && entry->event_count > 1) {
+        marks = sl_arena_take(&index->arena, entry->event_count * sizeof *marks);
+        if (!marks)
+            return SL_NO_MEMORY;
+        index->bytes += entry->event_count * sizeof *marks;
+    }
     for (uint32_t i = 0; i < entry->event_count; i++) {
-        SL_ASSERT(keys < end && *keys < (uint64_t)(end - keys), "L4");
-        for (uint64_t left = *keys++; left > 0; left--) {
+        SL_ASSERT(keys < end && sl_log_mark_keys(*keys) < (uint64_t)(end - keys), "L4");
+        if (marks)
+            marks[i] = *keys;
+        for (uint32_t left = sl_log_mark_keys(*keys++); left > 0; left--) {
             const enum sl_err err = add_posting(index, *keys++, entry->first_position + i);
             if (err != SL_OK)
                 return err;
         }
     }
     SL_ASSERT(keys == end, "L4");
-    index->entries[index->entry_count++] = *entry;
+    index->entries[index->entry_count] = *entry;
+    index->entries[index->entry_count++].marks = marks;
     index->next_position = entry->first_position + entry->event_count;
     index->next_outcome = entry->first_outcome + entry->outcome_count;
     index->bytes += sizeof *entry;

@@ -24,18 +24,38 @@ struct sl_log_entry {
     uint32_t block; /* in the segment; the header's is 0 */
     uint32_t block_count;
     uint32_t frame_count;
+    const uint64_t *marks; /* of its events, when the batch is large; set by the index */
 };
 
-/* Keys of events: for each event, in order, a count and so many hashes. */
+/* Where an event's frame lies in its batch, and a checksum of it: so that one event of a large
+ * batch can be read without the others. The lowest 8 bits hold the number of the event's keys. */
+#define SL_LOG_MARK_OFFSET_BITS 25 /* SL_LOG_BATCH_BYTES_MAX */
+uint64_t sl_log_mark(uint64_t offset, struct sl_slice frame, uint32_t key_count);
+
+static inline uint32_t sl_log_mark_keys(uint64_t mark)
+{
+    return (uint32_t)(mark & 0xff);
+}
+
+static inline uint32_t sl_log_mark_offset(uint64_t mark)
+{
+    return (uint32_t)(mark >> 8) & ((UINT32_C(1) << SL_LOG_MARK_OFFSET_BITS) - 1);
+}
+
+/* Is this the frame that was marked? */
+bool sl_log_mark_fits(uint64_t mark, struct sl_slice frame);
+
+/* Keys of events: for each event, in order, its mark and so many hashes. */
 struct sl_log_keys {
     uint64_t *items;
     size_t count;
     size_t capacity;
 };
 
-/* Adds the keys of one event: its stream and its tags. False: no memory, nothing was added. */
-bool sl_log_keys_add(struct sl_log_keys *keys, struct sl_text stream, const struct sl_text *tags,
-                     uint32_t tag_count);
+/* Adds the keys of one event, its stream and its tags, whose frame lies at `offset` of its batch.
+ * False: no memory, nothing was added. */
+bool sl_log_keys_add(struct sl_log_keys *keys, uint64_t offset, struct sl_slice frame,
+                     struct sl_text stream, const struct sl_text *tags, uint32_t tag_count);
 bool sl_log_keys_append(struct sl_log_keys *keys, const uint64_t *items, size_t count);
 void sl_log_keys_close(struct sl_log_keys *keys);
 

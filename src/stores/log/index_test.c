@@ -2,6 +2,7 @@
 
 #include "tap/tap.h"
 
+static const struct sl_slice frame = {(const uint8_t *)"frame", 5};
 static const struct sl_text tags[] = {{"a:1", 3}, {"b:2", 3}, {"a:1", 3}};
 
 /* One batch of events, each in the stream "s" and with so many of the tags. */
@@ -15,7 +16,7 @@ static enum sl_err add_batch(struct sl_log_index *index, const uint32_t *tag_cou
     struct sl_log_keys keys = {0};
 
     for (uint32_t i = 0; i < count; i++)
-        CHECK(sl_log_keys_add(&keys, SL_TEXT("s"), tags, tag_counts[i]));
+        CHECK(sl_log_keys_add(&keys, i, frame, SL_TEXT("s"), tags, tag_counts[i]));
     const enum sl_err err = sl_log_index_add(index, &entry, keys.items, keys.count);
     sl_log_keys_close(&keys);
     return err;
@@ -86,9 +87,24 @@ static void many_keys_find_their_own(void)
     sl_log_index_close(&index);
 }
 
+static void a_mark_finds_and_knows_its_frame(void)
+{
+    static const struct sl_slice other = {(const uint8_t *)"frane", 5};
+    static const uint32_t offsets[] = {0, 104, (32u << 20) - 1};
+
+    for (size_t i = 0; i < 3; i++) {
+        const uint64_t mark = sl_log_mark(offsets[i], frame, 17);
+        CHECK_U64(sl_log_mark_offset(mark), offsets[i]);
+        CHECK_U64(sl_log_mark_keys(mark), 17);
+        CHECK(sl_log_mark_fits(mark, frame));
+        CHECK(!sl_log_mark_fits(mark, other));
+    }
+}
+
 int main(void)
 {
     return TAP_RUN({"positions lead to batches", positions_lead_to_batches},
                    {"keys lead to positions", keys_lead_to_positions},
+                   {"a mark finds and knows its frame", a_mark_finds_and_knows_its_frame},
                    {"many keys find their own", many_keys_find_their_own});
 }

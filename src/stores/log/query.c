@@ -322,16 +322,22 @@ static enum sl_err find_event(struct query *query, struct place *place, uint64_t
                               struct sl_slice *out)
 {
     const size_t at = sl_log_index_at_position(&query->known->index, position);
+    const struct sl_log_entry *entry = &query->known->index.entries[at];
+    struct sl_log_windows *windows = &query->known->windows;
+    struct sl_error *error = &query->read->error;
     struct sl_log_frame frame;
     struct sl_slice frames;
 
-    const enum sl_err err =
-        sl_log_windows_frames(&query->known->windows, at, false, &frames, &query->read->error);
+    if (entry->marks) {
+        place->valid = false;
+        return sl_log_windows_event(windows, at, (uint32_t)(position - entry->first_position), out,
+                                    error);
+    }
+    const enum sl_err err = sl_log_windows_frames(windows, at, false, &frames, error);
     if (err != SL_OK)
         return err;
     if (!place->valid || place->at != at || place->next > position)
-        *place = (struct place){at, query->known->index.entries[at].first_position,
-                                sl_cursor_of(frames), true};
+        *place = (struct place){at, entry->first_position, sl_cursor_of(frames), true};
     do {
         if (!next_event(&place->cursor, &frame))
             return damaged(query, position);

@@ -54,7 +54,7 @@ static size_t keys_of(const uint64_t *keys, uint32_t event_count)
     size_t count = 0;
 
     for (uint32_t i = 0; i < event_count; i++)
-        count += 1 + keys[count];
+        count += 1 + sl_log_mark_keys(keys[count]);
     return count;
 }
 

@@ -89,16 +89,18 @@ fail:
 
 /* ---- Learning what a batch holds ------------------------------------------------------------- */
 
-static enum sl_err learn_event(struct scan *scan, struct sl_slice payload)
+static enum sl_err learn_event(struct scan *scan, const uint8_t *batch,
+                               const struct sl_log_frame *frame)
 {
     struct sl_text tags[SL_LOG_TAGS_MAX];
     struct sl_log_event event;
 
-    if (!sl_log_event_read(payload, &event))
+    if (!sl_log_event_read(frame->payload, &event))
         return damaged(scan, "an event");
     for (uint32_t i = 0; i < event.tag_count; i++)
         tags[i] = sl_log_tag_next(&event.tags);
-    if (!sl_log_keys_add(&scan->keys, event.stream, tags, event.tag_count))
+    if (!sl_log_keys_add(&scan->keys, (uint64_t)(frame->whole.ptr - batch), frame->whole,
+                         event.stream, tags, event.tag_count))
         return sl_fail(scan->error, SL_NO_MEMORY, "no memory for the log's index");
     if (sl_log_catalog_schema(scan->recovery->catalog, event.schema))
         return SL_OK;
@@ -139,15 +141,15 @@ static enum sl_err learn_epoch(struct scan *scan, struct sl_slice payload)
     return SL_OK;
 }
 
-static enum sl_err learn_frame(struct scan *scan, const struct sl_log_frame *frame,
-                               struct sl_log_entry *entry)
+static enum sl_err learn_frame(struct scan *scan, const uint8_t *batch,
+                               const struct sl_log_frame *frame, struct sl_log_entry *entry)
 {
     struct sl_stored_outcome outcome;
 
     switch ((enum sl_log_frame_kind)frame->kind) {
     case SL_LOG_EVENT:
         entry->event_count++;
-        return learn_event(scan, frame->payload);
+        return learn_event(scan, batch, frame);
     case SL_LOG_OUTCOME:
         if (!sl_log_outcome_read(frame->payload, &outcome))
             return damaged(scan, "an outcome");
@@ -189,7 +191,7 @@ static enum sl_err learn_batch(struct scan *scan, const struct sl_log_batch_head
             return sl_fail(scan->error, err, "%s: the batch at offset %llu has a frame of a kind "
                            "that this program does not know: use a newer one", scan->path,
                            (unsigned long long)end->offset);
-        err = learn_frame(scan, &frame, &learned.entry);
+        err = learn_frame(scan, bytes, &frame, &learned.entry);
     }
     if (err != SL_NOT_FOUND)
         return err;

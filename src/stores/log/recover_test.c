@@ -527,10 +527,38 @@ static void a_read_meets_damage(void)
     strike_scene(&scene);
 }
 
+/* Of a large batch, events are read alone: only who asks for the damaged one is refused. */
+static void a_read_meets_damage_in_a_large_batch(void)
+{
+    struct scene scene;
+    unsigned refused = 0;
+
+    if (!set_scene(&scene, 5, 0))
+        return;
+    CHECK_U64(bench_append(&scene.bench, 1500), SL_APPEND_DURABLE);
+    flip(&scene, 1, 200000); /* the batch is too large for the first segment */
+    for (int i = 0; i < BENCH_STREAMS; i++) {
+        struct sl_read read = {.by = SL_READ_STREAM, .until = UINT64_MAX, .count_max = 1500,
+                               .bytes_max = SIZE_MAX};
+        char key[] = "account/0";
+        key[8] = (char)('0' + i);
+        read.key = (struct sl_text){key, 9};
+        bench_read(&scene.bench, &read);
+        if (read.err == SL_OK)
+            CHECK(read.event_count >= 214 && bench_same(&scene.bench, &read.events[213]));
+        else
+            refused += read.err == SL_CORRUPT;
+        sl_arena_close(&read.arena);
+    }
+    CHECK_U64(refused, 1);
+    strike_scene(&scene);
+}
+
 int main(void)
 {
     return TAP_RUN({"opening says what is wrong", opening_says_what_is_wrong},
                    {"beginning a segment may fail anywhere", beginning_a_segment_may_fail_anywhere},
                    {"a claim may fail anywhere", a_claim_may_fail_anywhere},
-                   {"a read meets damage", a_read_meets_damage});
+                   {"a read meets damage", a_read_meets_damage},
+                   {"a read meets damage in a large batch", a_read_meets_damage_in_a_large_batch});
 }

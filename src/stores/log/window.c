@@ -4,6 +4,7 @@
 
 enum {
     AHEAD_BYTES = 1 << 20,
+    FRAME_GUESS = 1024, /* most frames are smaller */
 };
 
 static const struct sl_log_entry *entry_at(const struct sl_log_windows *windows, size_t at)
@@ -165,8 +166,73 @@ enum sl_err sl_log_windows_frames(struct sl_log_windows *windows, size_t at, boo
     return SL_OK;
 }
 
+/* ---- Single events --------------------------------------------------------------------------- */
+
+static enum sl_err read_frame(struct sl_log_windows *windows, struct sl_file *file,
+                              uint64_t offset, size_t len, struct sl_slice *out,
+                              struct sl_error *error)
+{
+    size_t got;
+
+    if (windows->frame_capacity < len) {
+        uint8_t *frame = realloc(windows->frame, len);
+        if (!frame)
+            return sl_fail(error, SL_NO_MEMORY, "no memory to read the log");
+        windows->frame = frame;
+        windows->frame_capacity = len;
+    }
+    const enum sl_err err = sl_file_read(file, offset, windows->frame, len, &got, error);
+    *out = (struct sl_slice){windows->frame, err == SL_OK ? got : 0};
+    return err;
+}
+
+/* Bytes of the frame that begins here, as its header says; 0 when that is nonsense. */
+static size_t frame_len(struct sl_slice bytes, size_t max)
+{
+    struct sl_cursor cursor = sl_cursor_of(bytes);
+
+    (void)sl_cursor_le16(&cursor);
+    const uint64_t payload = sl_cursor_varint(&cursor);
+    const size_t head = (size_t)(cursor.next - bytes.ptr);
+    return cursor.failed || payload > max - head ? 0 : head + (size_t)payload;
+}
+
+enum sl_err sl_log_windows_event(struct sl_log_windows *windows, size_t at, uint32_t event,
+                                 struct sl_slice *out, struct sl_error *error)
+{
+    const struct sl_log_entry *entry = entry_at(windows, at);
+    const uint64_t mark = entry->marks[event];
+    const struct sl_log_window *window = find(windows, at);
+    const size_t max = (size_t)entry->block_count * SL_LOG_BLOCK - sl_log_mark_offset(mark);
+    struct sl_log_open_segment *segment;
+    struct sl_log_frame frame;
+    struct sl_slice bytes;
+
+    if (window) {
+        bytes = (struct sl_slice){bytes_of(windows, window, at) + sl_log_mark_offset(mark), max};
+    } else {
+        enum sl_err err = open_segment(windows, entry->segment, &segment, error);
+        if (err != SL_OK)
+            return err;
+        const uint64_t offset = (uint64_t)entry->block * SL_LOG_BLOCK + sl_log_mark_offset(mark);
+        err = read_frame(windows, segment->file, offset, max < FRAME_GUESS ? max : FRAME_GUESS,
+                         &bytes, error);
+        if (err == SL_OK && frame_len(bytes, max) > bytes.len)
+            err = read_frame(windows, segment->file, offset, frame_len(bytes, max), &bytes, error);
+        if (err != SL_OK)
+            return err;
+    }
+    struct sl_cursor cursor = sl_cursor_of(bytes);
+    if (sl_log_frame_next(&cursor, &frame) != SL_OK || frame.kind != SL_LOG_EVENT ||
+        frame.whole.ptr != bytes.ptr || !sl_log_mark_fits(mark, frame.whole))
+        return damaged(windows, at, error);
+    *out = frame.payload;
+    return SL_OK;
+}
+
 void sl_log_windows_close(struct sl_log_windows *windows)
 {
+    free(windows->frame);
     for (size_t i = 0; i < SL_LOG_WINDOWS; i++)
         free(windows->windows[i].bytes);
     for (size_t i = 0; i < SL_LOG_FILES_OPEN_MAX; i++)

@@ -34,6 +34,8 @@ struct sl_log_windows {
     struct sl_log_window windows[SL_LOG_WINDOWS];
     struct sl_log_open_segment segments[SL_LOG_FILES_OPEN_MAX];
     uint64_t clock;
+    uint8_t *frame; /* the last one that was read alone */
+    size_t frame_capacity;
 };
 
 /* The frames of the index's entry `at`, whose checksum was verified; valid until the next call.
@@ -41,6 +43,11 @@ struct sl_log_windows {
  * SL_NO_MEMORY. */
 enum sl_err sl_log_windows_frames(struct sl_log_windows *windows, size_t at, bool ahead,
                                   struct sl_slice *out, struct sl_error *error) SL_USE_RESULT;
+
+/* The payload of one event of an entry with marks, read alone and compared with its mark, or out of
+ * a window that is there; valid until the next call. Errors as above. */
+enum sl_err sl_log_windows_event(struct sl_log_windows *windows, size_t at, uint32_t event,
+                                 struct sl_slice *out, struct sl_error *error) SL_USE_RESULT;
 
 void sl_log_windows_close(struct sl_log_windows *windows);
 
