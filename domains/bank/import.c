@@ -37,6 +37,7 @@ struct import {
     char *opened; /* JSON of external accounts to be opened first */
     size_t opened_len, opened_size;
     size_t opened_items;
+    uint64_t open_arrays;
     char (*known)[ID_BYTES + 1];
     size_t known_count;
     uint64_t done, refused, differences;
@@ -246,6 +247,24 @@ static void compare(struct import *import, struct sl_text body)
         compare_balances(import, positions);
 }
 
+/* Is every outcome an acceptance? The first that is not is said on stderr. */
+static bool all_accepted(struct sl_text body, size_t count)
+{
+    const char *end = body.ptr + body.len;
+    const char *p = memchr(body.ptr, '[', body.len);
+    struct sl_text item;
+    size_t i = 0;
+
+    for (p = p ? p + 1 : end; next_element(&p, end, &item); i++) {
+        int64_t status = 0;
+        if (!number_of(item, "status", &status) || status != 201) {
+            fprintf(stderr, "import: not accepted: %.*s\n", (int)item.len, item.ptr);
+            return false;
+        }
+    }
+    return i == count;
+}
+
 /* ---- Accounts -------------------------------------------------------------------------------------------- */
 
 static bool flush_opened(struct import *import)
@@ -257,9 +276,11 @@ static bool flush_opened(struct import *import)
         return true;
     if (!append(&import->opened, &import->opened_len, &import->opened_size, "]"))
         return false;
-    snprintf(id, sizeof id, "paysim-open-%zu-%zu", import->known_count, import->opened_items);
+    snprintf(id, sizeof id, "paysim-open-%" PRIu64 "-%zu", import->open_arrays++,
+             import->opened_items);
     const bool good =
-        post(import, "/bank/OpenAccount", import->opened, import->opened_len, id, &answer);
+        post(import, "/bank/OpenAccount", import->opened, import->opened_len, id, &answer) &&
+        all_accepted(answer.body, import->opened_items);
     import->opened_len = import->opened_items = 0;
     return good;
 }
@@ -313,6 +334,8 @@ static bool flush_rows(struct import *import, const char *what)
         return false;
     if (strcmp(what, "row") == 0)
         compare(import, answer.body);
+    else if (!all_accepted(answer.body, import->items))
+        return false;
     import->done += import->items;
     import->body_len = import->items = 0;
     sl_client_progress(import->client, what, import->done, import->total);
