@@ -8,6 +8,7 @@
 #ifdef __cplusplus
 extern "C"
 #endif
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
+    int
+    LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
 #endif

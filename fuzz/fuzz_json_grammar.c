@@ -1,7 +1,7 @@
 /*
- * Our grammar of JSON against simdjson's own: what one takes as a document, the other takes, and the
- * texts in it are the same. They differ where it is meant: depth, numbers beyond 64 bits, and halves
- * of surrogate pairs.
+ * Our grammar of JSON against simdjson's own: what one takes as a document, the other takes, and
+ * the texts in it are the same. They differ where it is meant: depth, numbers beyond 64 bits, and
+ * halves of surrogate pairs.
  */
 #include "fuzz.h"
 

@@ -1,5 +1,5 @@
-/* Any bytes as JSON of a record that has every kind. What is taken keeps the record's rules and comes back
- * equal from its own JSON and from its packed form; what is refused says why. */
+/* Any bytes as JSON of a record that has every kind. What is taken keeps the record's rules and
+ * comes back equal from its own JSON and from its packed form; what is refused says why. */
 #include "fuzz.h"
 
 #include <string.h>
@@ -21,7 +21,8 @@ static void check_good(const struct specimen *item)
     sl_buf_reset(&written);
     sl_json_write(&written, &specimen_record, item);
     SL_ASSERT(sl_json_read(parser, &specimen_record, sl_buf_as_text(&written), &arena, &back,
-                           &broken) == SL_OK, "written, so readable");
+                           &broken) == SL_OK,
+              "written, so readable");
     SL_ASSERT(sl_record_equals(&specimen_record, item, &back), "JSON loses nothing");
 
     sl_buf_reset(&written);
@@ -44,8 +45,9 @@ static void check_array(struct sl_text json)
     for (size_t i = 0; i < count; i++) {
         const struct specimen_part *part = (const struct specimen_part *)items + i;
         struct sl_broken_rule rule = {0};
-        SL_ASSERT(broken[i].rule[0] ? part->sku.len == 0
-                                    : sl_record_validate(&specimen_part_record, part, &rule) == SL_OK,
+        SL_ASSERT(broken[i].rule[0]
+                      ? part->sku.len == 0
+                      : sl_record_validate(&specimen_part_record, part, &rule) == SL_OK,
                   "each is good, or zero and named");
     }
 }
@@ -60,12 +62,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     if (!parser && sl_json_parser_new(&parser) != SL_OK)
         return 0;
     sl_arena_reset(&arena);
-    const enum sl_err err =
-        sl_json_read(parser, &specimen_record, json, &arena, &item, &broken);
+    const enum sl_err err = sl_json_read(parser, &specimen_record, json, &arena, &item, &broken);
     if (err == SL_OK)
         check_good(&item);
     else
-        SL_ASSERT(err != SL_INVALID || (broken.rule[0] && broken.message[0]), "refused with reason");
+        SL_ASSERT(err != SL_INVALID || (broken.rule[0] && broken.message[0]),
+                  "refused with reason");
     if (sl_json_is_array(json))
         check_array(json);
     if (sl_record_from_description(json, &arena, &stranger, NULL) == SL_OK) {

@@ -1,5 +1,5 @@
-/* The first line as a list of fields or tags, the rest as a key. A key that is taken is written again
- * and read again to the same values. */
+/* The first line as a list of fields or tags, the rest as a key. A key that is taken is written
+ * again and read again to the same values. */
 #include "fuzz.h"
 
 #include <string.h>

@@ -15,8 +15,9 @@ enum json_dom_answer {
 #ifdef __cplusplus
 extern "C"
 #endif
-/* `*out_texts` is json_text_sum over all of its keys and texts, in their order. */
-enum json_dom_answer json_dom_parse(const uint8_t *bytes, size_t len, uint64_t *out_texts);
+    /* `*out_texts` is json_text_sum over all of its keys and texts, in their order. */
+    enum json_dom_answer
+    json_dom_parse(const uint8_t *bytes, size_t len, uint64_t *out_texts);
 
 /* One text more, and where it ends. */
 static inline uint64_t json_text_sum(uint64_t sum, const char *ptr, size_t len)

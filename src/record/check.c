@@ -228,8 +228,8 @@ static enum sl_err check_layout(const struct checker *c)
     for (uint32_t i = 0; i < record->field_count; i++) {
         const struct sl_field *field = &record->fields[i];
         const uint32_t align = (uint32_t)sl_field_align(field);
-        count = add_span(spans, count, (struct span){field->offset, field->offset + field->size,
-                                                     align, field});
+        count = add_span(spans, count,
+                         (struct span){field->offset, field->offset + field->size, align, field});
         if (field->optional)
             count = add_span(spans, count, (struct span){field->has, field->has + 1, 1, field});
     }

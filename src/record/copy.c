@@ -1,7 +1,7 @@
 /*
  * Copies that stand alone. In memory: the struct, and behind it, in the order of the fields, every
- * text, and every list at the next multiple of 16. Counting and copying walk the same way, so that the
- * sizes agree; copying checks nothing.
+ * text, and every list at the next multiple of 16. Counting and copying walk the same way, so that
+ * the sizes agree; copying checks nothing.
  */
 #include "record/pack.h"
 

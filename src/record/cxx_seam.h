@@ -28,17 +28,18 @@ struct sl_json_index;
 struct sl_json_index *sl_json_index_new(void);
 void sl_json_index_free(struct sl_json_index *index);
 
-/* Finds where the tokens of a JSON text begin: every bracket, colon and comma outside of strings, and the
- * first byte of every string, number and word. Checks UTF-8 and control characters of the whole;
- * the grammar is the caller's. Nothing is read past `len`, which is below 2^32. `*out_starts` lives
- * until the next call. Memory grows with the largest text seen. */
+/* Finds where the tokens of a JSON text begin: every bracket, colon and comma outside of strings,
+ * and the first byte of every string, number and word. Checks UTF-8 and control characters of the
+ * whole; the grammar is the caller's. Nothing is read past `len`, which is below 2^32.
+ * `*out_starts` lives until the next call. Memory grows with the largest text seen. */
 enum sl_index_result sl_json_index_make(struct sl_json_index *index, const char *json, size_t len,
                                         const uint32_t **out_starts, size_t *out_count);
 
 /* Gives back memory that a large text took. */
 void sl_json_index_trim(struct sl_json_index *index);
 
-/* Writes the shortest digits that read back equal, at most 32 bytes; returns how many. Finite only. */
+/* Writes the shortest digits that read back equal, at most 32 bytes; returns how many. Finite only.
+ */
 size_t sl_double_digits(double value, char out[32]);
 
 /* Reads a JSON number, of which the caller knows that it is one. False: too large or too small. */

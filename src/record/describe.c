@@ -10,10 +10,10 @@
  *     {"name":"lines","kind":"list","record":"line","fields":[…]},
  *     {"name":"address","kind":"record","record":"address","fields":[…]}]}
  *
- * Members stand in this order and only where they say something: optional, size, names, item, record,
- * fields. There is no white space. What does not change the bytes (ranges, lengths, help) is not in
- * it, so that tightening a rule rebuilds nothing. It is read back by the record below that describes
- * descriptions; the struct that the bytes are read into is laid out anew.
+ * Members stand in this order and only where they say something: optional, size, names, item,
+ * record, fields. There is no white space. What does not change the bytes (ranges, lengths, help)
+ * is not in it, so that tightening a rule rebuilds nothing. It is read back by the record below
+ * that describes descriptions; the struct that the bytes are read into is laid out anew.
  */
 #include "record/pack.h"
 
@@ -101,8 +101,8 @@ uint64_t sl_record_digest(const struct sl_record *record)
 enum { TEXT_MAX = 128 };
 
 /* Kinds in the order of enum sl_kind, less one: the number of a name is the kind before it. */
-#define KIND_NAMES                                                                                 \
-    SL_NAMES("bool", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "u128", "double",       \
+#define KIND_NAMES                                                                           \
+    SL_NAMES("bool", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "u128", "double", \
              "text", "chars", "uuid", "date", "time", "money", "decimal", "list", "record")
 
 struct described_field {

@@ -7,8 +7,8 @@
  *
  * A field that is absent or null is zero, or, where it is optional, not there. What is neither
  * required nor optional may be absent, and absent is zero: so its zero value passes, whatever
- * its range, length or format, and what was written reads back. Text with \u0000 is refused, because
- * SQL stores cannot keep it.
+ * its range, length or format, and what was written reads back. Text with \u0000 is refused,
+ * because SQL stores cannot keep it.
  */
 #ifndef SL_RECORD_JSON_H
 #define SL_RECORD_JSON_H
@@ -26,7 +26,8 @@ struct sl_broken_rule {
     char message[200]; /* "quantity must lie between 1 and 1000" */
 };
 
-/* A parser keeps the memory of its token index, at most 4 MiB between uses; reuse one per thread. */
+/* A parser keeps the memory of its token index, at most 4 MiB between uses; reuse one per thread.
+ */
 struct sl_json_parser;
 enum sl_err sl_json_parser_new(struct sl_json_parser **out) SL_USE_RESULT;
 /* NULL is allowed. */
@@ -40,10 +41,10 @@ enum sl_err sl_json_read(struct sl_json_parser *parser, const struct sl_record *
                          struct sl_broken_rule *broken) SL_USE_RESULT;
 
 /* Reads an array of objects into `*out_items`, `*out_count` structs one after the other. Each
- * element is checked alone: broken[i].rule is empty where element i is good, else its struct is zero
- * and the place in broken[i] is inside of the element (`*out_broken` has `*out_count` entries, of
- * which good ones have empty texts and nothing else). SL_INVALID only where the whole is no array of
- * objects or is no JSON; SL_LIMIT over `count_max`; SL_NO_MEMORY. */
+ * element is checked alone: broken[i].rule is empty where element i is good, else its struct is
+ * zero and the place in broken[i] is inside of the element (`*out_broken` has `*out_count` entries,
+ * of which good ones have empty texts and nothing else). SL_INVALID only where the whole is no
+ * array of objects or is no JSON; SL_LIMIT over `count_max`; SL_NO_MEMORY. */
 enum sl_err sl_json_read_array(struct sl_json_parser *parser, const struct sl_record *record,
                                struct sl_text json, size_t count_max, struct sl_arena *arena,
                                void **out_items, struct sl_broken_rule **out_broken,
@@ -73,12 +74,13 @@ void sl_json_write_text(struct sl_buf *buf, struct sl_text text);
  * describes what sl_json_write writes, and what clients should send. */
 void sl_json_write_schema(struct sl_buf *buf, const struct sl_record *record);
 
-/* ---- Reading JSON that no record describes (small documents: configuration, tests, clients) ---- */
+/* ---- Reading JSON that no record describes (small documents: configuration, tests, clients) ----
+ */
 
-/* Finds the value at a path of member names and array places ("events.0.type"; "" is the whole) in a
- * document, of which the first member of a name counts. The result lives in `arena`: text unescaped;
- * numbers, true, false, null, objects and arrays as they are written. SL_NOT_FOUND; SL_INVALID where
- * the document is not well-formed or deeper than 32; SL_NO_MEMORY, SL_LIMIT. */
+/* Finds the value at a path of member names and array places ("events.0.type"; "" is the whole) in
+ * a document, of which the first member of a name counts. The result lives in `arena`: text
+ * unescaped; numbers, true, false, null, objects and arrays as they are written. SL_NOT_FOUND;
+ * SL_INVALID where the document is not well-formed or deeper than 32; SL_NO_MEMORY, SL_LIMIT. */
 enum sl_err sl_json_find(struct sl_json_parser *parser, struct sl_text json, const char *path,
                          struct sl_arena *arena, struct sl_text *out) SL_USE_RESULT;
 

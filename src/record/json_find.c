@@ -71,8 +71,8 @@ bool sl_json_is_array(struct sl_text json)
 {
     size_t at = 0;
 
-    while (at < json.len && (json.ptr[at] == ' ' || json.ptr[at] == '\n' ||
-                             json.ptr[at] == '\r' || json.ptr[at] == '\t'))
+    while (at < json.len && (json.ptr[at] == ' ' || json.ptr[at] == '\n' || json.ptr[at] == '\r' ||
+                             json.ptr[at] == '\t'))
         at++;
     return at < json.len && json.ptr[at] == '[';
 }

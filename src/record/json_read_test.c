@@ -64,7 +64,8 @@ static void reads_an_order(void)
 {
     static const char json[] =
         "{ \"id\" : \"550e8400-e29b-41d4-a716-446655440000\",\n"
-        "  \"lines\": [ {\"sku\":\"A\\u0034\", \"quantity\": 3 }, {\"quantity\":\"1000\",\"sku\":\"B\"}],"
+        "  \"lines\": [ {\"sku\":\"A\\u0034\", \"quantity\": 3 }, "
+        "{\"quantity\":\"1000\",\"sku\":\"B\"}],"
         "\"code\":\"x\\ty\", \"total\": {\"currency\":\"EUR\",\"minor\":-0},\"state\":\"paid\","
         "\"note\":\"\\ud834\\udd1e \\\"quoted\\\" \\/ \\\\ ä\",\"small\":9,"
         "\"large\":18446744073709551615,\"wide\":340282366920938463463374607431768211455,"
@@ -79,9 +80,8 @@ static void reads_an_order(void)
 
     REQUIRE(sl_json_parser_new(&parser) == SL_OK);
     memcpy(copy, json, sizeof json);
-    const enum sl_err err =
-        sl_json_read(parser, &order_record, (struct sl_text){copy, sizeof json - 1}, &arena, &order,
-                     &broken);
+    const enum sl_err err = sl_json_read(
+        parser, &order_record, (struct sl_text){copy, sizeof json - 1}, &arena, &order, &broken);
     free(copy); /* the text may go */
     if (!CHECK(err == SL_OK))
         tap_note("%s: %s: %s", broken.field, broken.rule, broken.message);
@@ -124,11 +124,12 @@ static void check_bad(const struct bad_case *cases, size_t count)
         struct order order;
         memset(&order, 0, sizeof order);
         sl_arena_reset(&arena);
-        const bool good =
-            CHECK(sl_json_read(parser, &order_record, text_of(cases[i].json), &arena, &order,
-                               &broken) == SL_INVALID) &&
-            CHECK_STRING(broken.field, cases[i].field) && CHECK_STRING(broken.rule, cases[i].rule) &&
-            CHECK(broken.message[0] != '\0') && CHECK(memcmp(&order, zeros, sizeof order) == 0);
+        const bool good = CHECK(sl_json_read(parser, &order_record, text_of(cases[i].json), &arena,
+                                             &order, &broken) == SL_INVALID) &&
+                          CHECK_STRING(broken.field, cases[i].field) &&
+                          CHECK_STRING(broken.rule, cases[i].rule) &&
+                          CHECK(broken.message[0] != '\0') &&
+                          CHECK(memcmp(&order, zeros, sizeof order) == 0);
         if (!good)
             tap_note("%s: %s", cases[i].json, broken.message);
     }
@@ -374,8 +375,8 @@ static void long_places_are_cut_whole(void)
         for (size_t i = 0; i < len; i++)
             SL_BUF_LITERAL(&json, "ä");
         SL_BUF_LITERAL(&json, "\":1}]}");
-        CHECK(sl_json_read(parser, &order_record, sl_buf_as_text(&json), &arena, &order,
-                           &broken) == SL_INVALID);
+        CHECK(sl_json_read(parser, &order_record, sl_buf_as_text(&json), &arena, &order, &broken) ==
+              SL_INVALID);
         CHECK_STRING(broken.rule, "unknown_field");
         CHECK(strncmp(broken.field, "lines[0].ä", strlen("lines[0].ä")) == 0);
         CHECK(strlen(broken.field) % 2 == 1); /* nine bytes and whole characters of two */
@@ -403,8 +404,8 @@ static void random_structs_come_back(void)
         specimen_fill(&item, &seed, &arena);
         failures += sl_record_validate(&specimen_record, &item, &broken) != SL_OK;
         sl_json_write(&json, &specimen_record, &item);
-        const enum sl_err err = sl_json_read(parser, &specimen_record, sl_buf_as_text(&json),
-                                             &arena, &back, &broken);
+        const enum sl_err err =
+            sl_json_read(parser, &specimen_record, sl_buf_as_text(&json), &arena, &back, &broken);
         if (err)
             tap_note("%s: %s: %.*s", broken.field, broken.message, (int)json.len,
                      (const char *)json.ptr);
@@ -443,8 +444,8 @@ static void damage_is_survived(void)
         for (uint64_t i = 0; i <= specimen_random(&seed) % 2; i++)
             damaged[specimen_random(&seed) % len] =
                 bytes[specimen_random(&seed) % (sizeof bytes - 1)];
-        const enum sl_err err = sl_json_read(parser, &specimen_record,
-                                             (struct sl_text){damaged, len}, &arena, &back, &broken);
+        const enum sl_err err = sl_json_read(
+            parser, &specimen_record, (struct sl_text){damaged, len}, &arena, &back, &broken);
         free(damaged);
         taken += err == SL_OK;
         refused += err == SL_INVALID && broken.rule[0] != '\0';
@@ -510,8 +511,7 @@ static void deep_texts_are_refused(void)
         memset(json, '[', (size_t)depth);
         memset(json + depth, ']', (size_t)depth);
         const struct sl_text text = {json, 2 * (size_t)depth};
-        CHECK(sl_json_find(parser, text, "", &arena, &found) ==
-              (depth <= 32 ? SL_OK : SL_INVALID));
+        CHECK(sl_json_find(parser, text, "", &arena, &found) == (depth <= 32 ? SL_OK : SL_INVALID));
     }
     sl_json_parser_free(parser);
     sl_arena_close(&arena);
@@ -669,9 +669,21 @@ static void finds(void)
         {"a.b", SL_OK, "[1, \"t\\u0077o\" , {\"c\":-1.50e+2}, [ ] ]"},
     };
     static const char *const bad[] = {
-        "", "{", "{\"a\":1", "{\"a\":1}}", "{\"a\":01}", "{\"a\":1,}", "{\"a\":1 \"b\":2}",
-        "{\"a\":1,\"b\":\"\\x\"}", "{\"a\":1,\"b\":tru}", "[1", "[1,]", "{\"a\":1}x", "{1:2}",
-        "{\"a\":1]", "{\"a\":[1}}",
+        "",
+        "{",
+        "{\"a\":1",
+        "{\"a\":1}}",
+        "{\"a\":01}",
+        "{\"a\":1,}",
+        "{\"a\":1 \"b\":2}",
+        "{\"a\":1,\"b\":\"\\x\"}",
+        "{\"a\":1,\"b\":tru}",
+        "[1",
+        "[1,]",
+        "{\"a\":1}x",
+        "{1:2}",
+        "{\"a\":1]",
+        "{\"a\":[1}}",
     };
     struct sl_json_parser *parser;
     struct sl_arena arena = {0};

@@ -60,8 +60,7 @@ static enum sl_scan_flaw unescape_unicode(struct sl_text raw, size_t *at, char *
         return SL_SCAN_NUL;
     *at += 4;
     if (first >= 0xd800 && first <= 0xdfff) {
-        if (first >= 0xdc00 || raw.len - *at < 6 || raw.ptr[*at] != '\\' ||
-            raw.ptr[*at + 1] != 'u')
+        if (first >= 0xdc00 || raw.len - *at < 6 || raw.ptr[*at] != '\\' || raw.ptr[*at + 1] != 'u')
             return SL_SCAN_SURROGATE;
         const int32_t second = hex_at(raw, *at + 2);
         if (second < 0)
@@ -131,7 +130,8 @@ enum sl_scan_flaw sl_scan_text(struct sl_json_scan *scan, struct sl_arena *arena
 
 static bool ends_word(char c)
 {
-    return sl_scan_is_blank(c) || c == ',' || c == '}' || c == ']' || c == ':' || c == '{' || c == '[';
+    return sl_scan_is_blank(c) || c == ',' || c == '}' || c == ']' || c == ':' || c == '{' ||
+           c == '[';
 }
 
 struct sl_text sl_scan_word(struct sl_json_scan *scan)
@@ -156,7 +156,8 @@ static size_t escape_length(const char *p, size_t left)
     return len < left ? len : left;
 }
 
-/* Half a surrogate pair and NUL are allowed by the grammar; only who keeps the text refuses them. */
+/* Half a surrogate pair and NUL are allowed by the grammar; only who keeps the text refuses them.
+ */
 static enum sl_scan_flaw skip_string(struct sl_json_scan *scan)
 {
     struct sl_text raw;
@@ -165,7 +166,7 @@ static enum sl_scan_flaw skip_string(struct sl_json_scan *scan)
     if (!sl_scan_string(scan, &raw, &escaped))
         return SL_SCAN_SYNTAX;
     const char *end = raw.ptr + raw.len;
-    for (const char *p = raw.ptr; escaped; ) {
+    for (const char *p = raw.ptr; escaped;) {
         char out[16];
         size_t len;
         p = memchr(p, '\\', (size_t)(end - p));

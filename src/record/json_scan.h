@@ -2,11 +2,11 @@
  * A walk over the tokens of a JSON text.
  *
  * The index says where tokens begin (cxx_seam.h): a bracket, colon or comma outside of strings, a
- * quote that opens a string, or the first byte of a number or word. It also promises that the whole is
- * UTF-8 and that no string holds a control character or stays open; and that what stands between a
- * string's closing quote and the next token is white space, for anything else would begin a token. So
- * a string's end is found from the next token backwards, without a look at its bytes. All other
- * grammar is checked here, token by token (and compared with simdjson's own by a fuzzer).
+ * quote that opens a string, or the first byte of a number or word. It also promises that the whole
+ * is UTF-8 and that no string holds a control character or stays open; and that what stands between
+ * a string's closing quote and the next token is white space, for anything else would begin a
+ * token. So a string's end is found from the next token backwards, without a look at its bytes. All
+ * other grammar is checked here, token by token (and compared with simdjson's own by a fuzzer).
  */
 #ifndef SL_RECORD_JSON_SCAN_H
 #define SL_RECORD_JSON_SCAN_H

@@ -18,8 +18,7 @@ bool sl_reader_flaw(struct sl_reader *r, const struct sl_spot *spot, enum sl_sca
     case SL_SCAN_SYNTAX:
         return sl_break_rule(r->broken, spot, "syntax", "this is not JSON near byte %zu", at);
     case SL_SCAN_SURROGATE:
-        return sl_break_rule(r->broken, spot, "utf8", "half of a surrogate pair near byte %zu",
-                             at);
+        return sl_break_rule(r->broken, spot, "utf8", "half of a surrogate pair near byte %zu", at);
     case SL_SCAN_NUL:
         return sl_break_rule(r->broken, spot, "format",
                              "text must not hold \\u0000, as near byte %zu", at);
@@ -196,7 +195,8 @@ static bool break_integer(struct sl_reader *r, const struct sl_field *field, str
         return sl_break_rule(r->broken, spot, "range", "%s must lie between %lld and %lld",
                              field->name, (long long)field->min, (long long)field->max);
     return sl_break_rule(r->broken, spot, "range", "%s must be a whole number of %zu bits%s",
-                         field->name, bits, sl_kind_is_signed(field->kind) ? "" : " without a sign");
+                         field->name, bits,
+                         sl_kind_is_signed(field->kind) ? "" : " without a sign");
 }
 
 /* From a number, or from a string of digits. */

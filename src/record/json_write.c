@@ -24,10 +24,11 @@ static size_t plain_length(const char *start, const char *end)
         const uint64_t word = sl_le64((const uint8_t *)p);
         const uint64_t quote = word ^ ones * '"';
         const uint64_t backslash = word ^ ones * '\\';
-        /* x - 1 & ~x has its top bit set where x is zero, word - 0x20 likewise where below 0x20, and
-         * by a borrow perhaps in bytes above: the lowest is exact. */
+        /* x - 1 & ~x has its top bit set where x is zero, word - 0x20 likewise where below 0x20,
+         * and by a borrow perhaps in bytes above: the lowest is exact. */
         const uint64_t found = (((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) |
-                                ((word - ones * 0x20) & ~word)) & ones * 0x80;
+                                ((word - ones * 0x20) & ~word)) &
+                               ones * 0x80;
         if (found)
             return (size_t)(p - start) + (size_t)__builtin_ctzll(found) / 8;
     }
@@ -39,8 +40,8 @@ static size_t plain_length(const char *start, const char *end)
 static void write_escape(struct sl_buf *buf, char c)
 {
     static const char hex[] = "0123456789abcdef";
-    static const char shorts[] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f',
-                                  ['\r'] = 'r'};
+    static const char shorts[] = {
+        ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
     const unsigned char byte = (unsigned char)c;
 
     if (byte >= 0x20)
@@ -91,13 +92,11 @@ static void write_money(struct sl_buf *buf, const struct sl_money *money)
     SL_BUF_LITERAL(buf, "{\"minor\":");
     sl_buf_i64(buf, money->minor);
     SL_BUF_LITERAL(buf, ",\"currency\":");
-    sl_json_write_text(buf,
-                       (struct sl_text){money->currency, strnlen(money->currency, 3)});
+    sl_json_write_text(buf, (struct sl_text){money->currency, strnlen(money->currency, 3)});
     sl_buf_byte(buf, '}');
 }
 
-static void write_list(struct sl_buf *buf, const struct sl_field *field,
-                       const struct sl_list *list)
+static void write_list(struct sl_buf *buf, const struct sl_field *field, const struct sl_list *list)
 {
     const struct sl_field item = sl_item_field(field);
 

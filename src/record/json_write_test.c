@@ -49,12 +49,13 @@ static void writes_records(void)
     struct sl_buf buf = {0};
 
     sl_json_write(&buf, &person_record, &full);
-    CHECK_TEXT(sl_buf_as_text(&buf),
-               "{\"name\":\"A\\nd\\\"a\",\"age\":36,\"state\":\"b\\\"usy\","
-               "\"balance\":{\"minor\":-1050,\"currency\":\"EUR\"},"
-               "\"account\":\"18446744073709551616\",\"score\":0.1,\"tags\":[\"a\",\"\"],"
-               "\"part\":{\"sku\":\"s\",\"quantity\":1,\"price\":{\"minor\":5,\"currency\":\"USD\"},"
-               "\"marks\":[]},\"point\":{\"latitude\":1.5,\"longitude\":-2}}");
+    CHECK_TEXT(
+        sl_buf_as_text(&buf),
+        "{\"name\":\"A\\nd\\\"a\",\"age\":36,\"state\":\"b\\\"usy\","
+        "\"balance\":{\"minor\":-1050,\"currency\":\"EUR\"},"
+        "\"account\":\"18446744073709551616\",\"score\":0.1,\"tags\":[\"a\",\"\"],"
+        "\"part\":{\"sku\":\"s\",\"quantity\":1,\"price\":{\"minor\":5,\"currency\":\"USD\"},"
+        "\"marks\":[]},\"point\":{\"latitude\":1.5,\"longitude\":-2}}");
     sl_buf_reset(&buf);
     sl_json_write(&buf, &person_record, &none);
     CHECK_TEXT(sl_buf_as_text(&buf),
@@ -146,9 +147,11 @@ static void validates_structs(void)
         {{.sku = {"123456789012345678901234567890123", 33}, .quantity = 1}, "sku", "length"},
         {{.sku = {"a", 1}, .quantity = 1, .has_price = true}, "price", "format"},
         {{.sku = {"a", 1}, .quantity = 1, .has_point = true, .point = {91, 0}},
-         "point.latitude", "range"},
+         "point.latitude",
+         "range"},
         {{.sku = {"a", 1}, .quantity = 1, .has_point = true, .point = {0, (double)NAN}},
-         "point.longitude", "range"},
+         "point.longitude",
+         "range"},
         {{.sku = {"a", 1}, .quantity = 1, .marks = {bad_marks, 2}}, "marks[1]", "utf8"},
         {{.sku = {"a", 1}, .quantity = 1, .marks = {NULL, 5}}, "marks", "length"},
     };
@@ -263,10 +266,8 @@ int main(void)
 {
     return TAP_RUN({"writes records", writes_records},
                    {"leaves out what is absent", leaves_out_what_is_absent},
-                   {"writes texts", writes_texts},
-                   {"a full buffer fails", a_full_buffer_fails},
+                   {"writes texts", writes_texts}, {"a full buffer fails", a_full_buffer_fails},
                    {"validates structs", validates_structs},
                    {"validates every kind", validates_every_kind},
-                   {"writes schemas", writes_schemas},
-                   {"schemas are JSON", schemas_are_json});
+                   {"writes schemas", writes_schemas}, {"schemas are JSON", schemas_are_json});
 }

@@ -76,12 +76,12 @@ size_t sl_record_align(const struct sl_record *record)
 const char *sl_kind_name(enum sl_kind kind)
 {
     static const char *const names[] = {
-        [SL_BOOL] = "bool",      [SL_I8] = "i8",           [SL_I16] = "i16",
-        [SL_I32] = "i32",        [SL_I64] = "i64",         [SL_U8] = "u8",
-        [SL_U16] = "u16",        [SL_U32] = "u32",         [SL_U64] = "u64",
-        [SL_U128] = "u128",      [SL_DOUBLE] = "double",   [SL_TEXT_KIND] = "text",
-        [SL_CHARS] = "chars",    [SL_UUID] = "uuid",       [SL_DATE] = "date",
-        [SL_TIME] = "time",      [SL_MONEY] = "money",     [SL_DECIMAL] = "decimal",
+        [SL_BOOL] = "bool",      [SL_I8] = "i8",         [SL_I16] = "i16",
+        [SL_I32] = "i32",        [SL_I64] = "i64",       [SL_U8] = "u8",
+        [SL_U16] = "u16",        [SL_U32] = "u32",       [SL_U64] = "u64",
+        [SL_U128] = "u128",      [SL_DOUBLE] = "double", [SL_TEXT_KIND] = "text",
+        [SL_CHARS] = "chars",    [SL_UUID] = "uuid",     [SL_DATE] = "date",
+        [SL_TIME] = "time",      [SL_MONEY] = "money",   [SL_DECIMAL] = "decimal",
         [SL_LIST_KIND] = "list", [SL_NESTED] = "record",
     };
 

@@ -27,7 +27,8 @@ size_t sl_record_align(const struct sl_record *record);
 /* "i64", "text", …; NULL for what is no kind. Names are part of the log's format. */
 const char *sl_kind_name(enum sl_kind kind);
 
-/* A list's items as a field of their own: its kind, size, names and range, its name for messages. */
+/* A list's items as a field of their own: its kind, size, names and range, its name for messages.
+ */
 static inline struct sl_field sl_item_field(const struct sl_field *list)
 {
     struct sl_field item = {

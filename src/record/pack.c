@@ -19,7 +19,8 @@
  *
  * There is no version, length or checksum inside: the frame around it has them, and names the
  * description. An enumeration is its number, also one that has no name. Every value takes a byte at
- * least, so that a list's count never exceeds the bytes left: damage cannot ask for memory without end.
+ * least, so that a list's count never exceeds the bytes left: damage cannot ask for memory without
+ * end.
  */
 #include "record/pack.h"
 
@@ -133,8 +134,8 @@ void sl_pack(struct sl_buf *buf, const struct sl_record *record, const void *ite
         const void *value = sl_member(field, item);
         struct sl_text text;
 
-        if (buf->failed || (buf->capacity - buf->len < SCALAR_BYTES_MAX &&
-                            !sl_buf_reserve(buf, SCALAR_BYTES_MAX)))
+        if (buf->failed ||
+            (buf->capacity - buf->len < SCALAR_BYTES_MAX && !sl_buf_reserve(buf, SCALAR_BYTES_MAX)))
             return;
         if (field->optional) {
             const bool there = sl_field_is_there(field, item);
@@ -350,8 +351,8 @@ static void unpack_fields(struct unpacker *u, const struct sl_record *record, vo
     }
 }
 
-enum sl_err sl_unpack(const struct sl_record *record, struct sl_slice bytes,
-                      struct sl_arena *arena, void *out, struct sl_error *error)
+enum sl_err sl_unpack(const struct sl_record *record, struct sl_slice bytes, struct sl_arena *arena,
+                      void *out, struct sl_error *error)
 {
     struct unpacker u = {.cursor = sl_cursor_of(bytes), .arena = arena};
 

@@ -18,10 +18,11 @@
 void sl_pack(struct sl_buf *buf, const struct sl_record *record, const void *item);
 
 /* Reads a packed struct into the zeroed `out`. Texts point into `bytes`; lists are taken from
- * `arena`. SL_CORRUPT where the bytes are not exactly one packed struct, SL_NO_MEMORY where the arena
- * is full; nothing is read past the bytes. On failure `out` is in part filled and worthless. */
-enum sl_err sl_unpack(const struct sl_record *record, struct sl_slice bytes,
-                      struct sl_arena *arena, void *out, struct sl_error *error) SL_USE_RESULT;
+ * `arena`. SL_CORRUPT where the bytes are not exactly one packed struct, SL_NO_MEMORY where the
+ * arena is full; nothing is read past the bytes. On failure `out` is in part filled and worthless.
+ */
+enum sl_err sl_unpack(const struct sl_record *record, struct sl_slice bytes, struct sl_arena *arena,
+                      void *out, struct sl_error *error) SL_USE_RESULT;
 
 /* Bytes that a copy which stands alone needs: the struct and all that it points at. */
 size_t sl_record_copy_size(const struct sl_record *record, const void *item);
@@ -33,8 +34,8 @@ void *sl_record_copy(const struct sl_record *record, const void *item, void *mem
 /* Has the record any text or list, at any depth? If not, a copy is a memcpy of record->size. */
 bool sl_record_is_flat(const struct sl_record *record);
 
-/* Equal field by field: texts and lists by content, doubles by their bits, decimals by scale too; what
- * an absent optional field holds does not matter. */
+/* Equal field by field: texts and lists by content, doubles by their bits, decimals by scale too;
+ * what an absent optional field holds does not matter. */
 bool sl_record_equals(const struct sl_record *record, const void *a, const void *b);
 
 /* Appends a JSON description of the packed form: {"name": …, "fields": [{"name", "kind", …}]}.

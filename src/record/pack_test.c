@@ -44,13 +44,13 @@ static void bytes_are_as_documented(void)
         .wide = (sl_u128)1 << 127,
     };
     static const uint8_t want[] = {
-        3,                                /* zigzag of -2 */
-        1,   3,    'A',  'd',  'a',       /* there, three bytes */
-        1,   'x',                         /* one byte */
-        2,   1,    0xac, 2,               /* two items: 1, 300 */
-        2,   1,    0,    0,    0, 0, 0, 0, /* 258 */
-        0xac, 2,   'E',  'U',  'R',       /* zigzag of 150 is 300 */
-        1,   2,                           /* zigzag of -1, scale 2 */
+        3,                                           /* zigzag of -2 */
+        1,    3,    'A',  'd',  'a',                 /* there, three bytes */
+        1,    'x',                                   /* one byte */
+        2,    1,    0xac, 2,                         /* two items: 1, 300 */
+        2,    1,    0,    0,    0,    0,    0,    0, /* 258 */
+        0xac, 2,    'E',  'U',  'R',                 /* zigzag of 150 is 300 */
+        1,    2,                                     /* zigzag of -1, scale 2 */
         0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80,
         0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 2, /* bit 127 = 126 + 1 */
     };
@@ -92,7 +92,8 @@ static void random_structs_come_back(void)
     sl_arena_close(&arena);
 }
 
-/* Every beginning of a packed struct is refused, and so is every struct with something behind it. */
+/* Every beginning of a packed struct is refused, and so is every struct with something behind it.
+ */
 static void parts_are_refused(void)
 {
     struct sl_arena arena = {0};
@@ -186,12 +187,21 @@ static void refuses_what_no_writer_makes(void)
         {&byte, {0xff, 1}, 2, SL_OK},
         {&byte, {0x80, 2}, 2, SL_CORRUPT},
         {&byte, {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2}, 10, SL_CORRUPT},
-        {&wide, {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-                 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 3}, 19, SL_OK},
-        {&wide, {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-                 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 4}, 19, SL_CORRUPT},
-        {&wide, {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-                 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x83, 0}, 20, SL_CORRUPT},
+        {&wide,
+         {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+          0xff, 0xff, 0xff, 3},
+         19,
+         SL_OK},
+        {&wide,
+         {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+          0xff, 0xff, 0xff, 4},
+         19,
+         SL_CORRUPT},
+        {&wide,
+         {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+          0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x83, 0},
+         20,
+         SL_CORRUPT},
         {&chars, {3, 'a', 'b', 'c'}, 4, SL_OK},
         {&chars, {4, 'a', 'b', 'c', 'd'}, 5, SL_CORRUPT}, /* no room for its zero */
         {&chars, {2, 'a', 0}, 3, SL_CORRUPT},
@@ -200,9 +210,8 @@ static void refuses_what_no_writer_makes(void)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         _Alignas(16) uint8_t out[32] = {0};
         struct sl_arena arena = {0};
-        if (!CHECK(sl_unpack(cases[i].record,
-                             (struct sl_slice){cases[i].bytes, cases[i].len}, &arena, out,
-                             NULL) == cases[i].err))
+        if (!CHECK(sl_unpack(cases[i].record, (struct sl_slice){cases[i].bytes, cases[i].len},
+                             &arena, out, NULL) == cases[i].err))
             tap_note("case %zu", i);
         sl_arena_close(&arena);
     }
@@ -261,7 +270,8 @@ static void copies_stand_alone(void)
         failures += sl_record_copy_size(&specimen_record, copy) != size;
         /* Nothing of the original is used any more. */
         for (size_t i = 0; i < item.parts.count; i++)
-            memset((struct specimen_part *)item.parts.items + i, 0xee, sizeof(struct specimen_part));
+            memset((struct specimen_part *)item.parts.items + i, 0xee,
+                   sizeof(struct specimen_part));
         sl_arena_reset(&arena);
         sl_pack(&after, &specimen_record, copy);
         failures += !sl_text_equals(sl_buf_as_text(&before), sl_buf_as_text(&after));
@@ -330,15 +340,13 @@ static void knows_what_is_flat(void)
 
 int main(void)
 {
-    return TAP_RUN({"bytes are as documented", bytes_are_as_documented},
-                   {"random structs come back", random_structs_come_back},
-                   {"parts are refused", parts_are_refused},
-                   {"damage is survived", damage_is_survived},
-                   {"refuses what no writer makes", refuses_what_no_writer_makes},
-                   {"lists stay below the ceiling", lists_stay_below_the_ceiling},
-                   {"a full buffer fails", a_full_buffer_fails},
-                   {"copies stand alone", copies_stand_alone},
-                   {"copies leave no stray pointer", copies_leave_no_stray_pointer},
-                   {"sees differences", sees_differences},
-                   {"knows what is flat", knows_what_is_flat});
+    return TAP_RUN(
+        {"bytes are as documented", bytes_are_as_documented},
+        {"random structs come back", random_structs_come_back},
+        {"parts are refused", parts_are_refused}, {"damage is survived", damage_is_survived},
+        {"refuses what no writer makes", refuses_what_no_writer_makes},
+        {"lists stay below the ceiling", lists_stay_below_the_ceiling},
+        {"a full buffer fails", a_full_buffer_fails}, {"copies stand alone", copies_stand_alone},
+        {"copies leave no stray pointer", copies_leave_no_stray_pointer},
+        {"sees differences", sees_differences}, {"knows what is flat", knows_what_is_flat});
 }

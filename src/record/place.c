@@ -9,8 +9,8 @@
 
 static bool is_word(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
 }
 
 static const char *skip_spaces(const char *p)
@@ -116,8 +116,8 @@ static enum sl_err parse_tag(const struct sl_record *record, const char **p,
     return SL_OK;
 }
 
-enum sl_err sl_tags_parse(const struct sl_record *record, const char *text,
-                          struct sl_tag_rule *out, size_t *out_count, struct sl_error *error)
+enum sl_err sl_tags_parse(const struct sl_record *record, const char *text, struct sl_tag_rule *out,
+                          size_t *out_count, struct sl_error *error)
 {
     struct sl_tag_rule rules[SL_TAGS_MAX] = {0};
     const char *p = skip_spaces(text ? text : "");
@@ -182,7 +182,8 @@ static void write_value(struct sl_buf *buf, const struct sl_field *field, const 
         text = (struct sl_text){name, strlen(name)};
     } else if (field->kind == SL_TIME) {
         /* The one scalar with a character of its own to escape. It fits: no memory is taken. */
-        struct sl_buf small = {.ptr = memory, .capacity = sizeof memory, .bytes_max = sizeof memory};
+        struct sl_buf small = {
+            .ptr = memory, .capacity = sizeof memory, .bytes_max = sizeof memory};
         sl_value_write(&small, field, value);
         text = sl_buf_as_text(&small);
     } else {
@@ -272,8 +273,8 @@ static bool unescape(struct sl_text text, char *out, size_t *out_len)
     return true;
 }
 
-static bool read_value(const struct sl_field *field, struct sl_text escaped,
-                       struct sl_arena *arena, void *item)
+static bool read_value(const struct sl_field *field, struct sl_text escaped, struct sl_arena *arena,
+                       void *item)
 {
     char plain[SL_PLACE_BYTES_MAX];
     struct sl_text text = {plain, 0};
@@ -288,8 +289,8 @@ static bool read_value(const struct sl_field *field, struct sl_text escaped,
     return true;
 }
 
-enum sl_err sl_place_read(const struct sl_place *place, struct sl_text text,
-                          struct sl_arena *arena, void *item, struct sl_error *error)
+enum sl_err sl_place_read(const struct sl_place *place, struct sl_text text, struct sl_arena *arena,
+                          void *item, struct sl_error *error)
 {
     size_t at = 0;
 

@@ -37,8 +37,7 @@ static void parses(void)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct sl_place place = {.count = 77};
         struct sl_error error = {0};
-        if (!CHECK(sl_place_parse(&specimen_record, cases[i].text, &place, &error) ==
-                   cases[i].err))
+        if (!CHECK(sl_place_parse(&specimen_record, cases[i].text, &place, &error) == cases[i].err))
             tap_note("\"%s\": %s", cases[i].text, error.message);
         CHECK_U64(place.count, cases[i].err ? 77 : cases[i].count);
         CHECK((error.message[0] != '\0') == (cases[i].err != SL_OK));
@@ -139,9 +138,8 @@ static void refuses_to_read(void)
         struct desk back = {0};
         struct sl_error error = {0};
         REQUIRE(sl_place_parse(&desk_record, cases[i].place, &place, NULL) == SL_OK);
-        if (!CHECK(sl_place_read(&place,
-                                 (struct sl_text){cases[i].text, strlen(cases[i].text)}, &arena,
-                                 &back, &error) == SL_INVALID))
+        if (!CHECK(sl_place_read(&place, (struct sl_text){cases[i].text, strlen(cases[i].text)},
+                                 &arena, &back, &error) == SL_INVALID))
             tap_note("\"%s\"", cases[i].text);
         CHECK(error.message[0] != '\0');
         sl_arena_close(&arena);
@@ -248,11 +246,16 @@ static void refuses_tags(void)
         const char *text;
         enum sl_err err;
     } cases[] = {
-        {"desk,", SL_INVALID},        {",desk", SL_INVALID},
-        {"desk day", SL_INVALID},     {"desk=", SL_INVALID},
-        {"=desk", SL_INVALID},        {"a=(desk", SL_INVALID},
-        {"a=()", SL_INVALID},         {"a=(desk, day)", SL_INVALID},
-        {"a=(desk desk)", SL_INVALID}, {"table", SL_NOT_FOUND},
+        {"desk,", SL_INVALID},
+        {",desk", SL_INVALID},
+        {"desk day", SL_INVALID},
+        {"desk=", SL_INVALID},
+        {"=desk", SL_INVALID},
+        {"a=(desk", SL_INVALID},
+        {"a=()", SL_INVALID},
+        {"a=(desk, day)", SL_INVALID},
+        {"a=(desk desk)", SL_INVALID},
+        {"table", SL_NOT_FOUND},
         {"a=table", SL_NOT_FOUND},
         {"a=lit,b=lit,c=lit,d=lit,e=lit,f=lit,g=lit,h=lit,i=lit,j=lit,k=lit,l=lit,m=lit,n=lit,"
          "o=lit,p=lit,q=lit",

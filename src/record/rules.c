@@ -103,8 +103,7 @@ static bool in_range(const struct sl_field *field, const void *value)
 }
 
 static bool length_kept(const struct sl_field *field, size_t length, size_t max_without,
-                        const char *unit, const struct sl_spot *spot,
-                        struct sl_broken_rule *broken)
+                        const char *unit, const struct sl_spot *spot, struct sl_broken_rule *broken)
 {
     const size_t max = field->length_max > 0 ? field->length_max : max_without;
     const size_t min = field->length_min;
@@ -116,8 +115,8 @@ static bool length_kept(const struct sl_field *field, size_t length, size_t max_
     if (min == 0)
         return sl_break_rule(broken, spot, "length", "%s must have at most %zu %s, not %zu",
                              field->name, max, unit, length);
-    return sl_break_rule(broken, spot, "length", "%s must have %zu to %zu %s, not %zu",
-                         field->name, min, max, unit, length);
+    return sl_break_rule(broken, spot, "length", "%s must have %zu to %zu %s, not %zu", field->name,
+                         min, max, unit, length);
 }
 
 static bool is_currency(const char *currency)
@@ -132,8 +131,7 @@ static bool integer_kept(const struct sl_field *field, const void *value,
                          const struct sl_spot *spot, struct sl_broken_rule *broken)
 {
     if (field->names && !sl_enum_name(field, value))
-        return sl_break_rule(broken, spot, "enum", "%s has a number without a name",
-                             field->name);
+        return sl_break_rule(broken, spot, "enum", "%s has a number without a name", field->name);
     return true;
 }
 
@@ -143,8 +141,8 @@ static bool kept(const struct sl_field *field, const void *value, const struct s
     if (field->kind == SL_DOUBLE && !isfinite(*(const double *)value))
         return sl_break_rule(broken, spot, "range", "%s must be a finite number", field->name);
     if (field->kind == SL_MONEY && !is_currency(((const struct sl_money *)value)->currency))
-        return sl_break_rule(broken, spot, "format",
-                             "%s needs a currency of three capital letters", field->name);
+        return sl_break_rule(broken, spot, "format", "%s needs a currency of three capital letters",
+                             field->name);
     if (field->kind == SL_DECIMAL && ((const struct sl_decimal *)value)->scale > 18)
         return sl_break_rule(broken, spot, "format", "%s must have at most 18 decimals",
                              field->name);
@@ -190,8 +188,8 @@ static bool form_kept(const struct sl_field *field, const void *value, const str
     if (field->kind == SL_DATE) {
         const int32_t days = ((const struct sl_date *)value)->days;
         if (days < first_day || days > last_day)
-            return sl_break_rule(broken, spot, "format",
-                                 "%s must lie in the years 0001 to 9999", field->name);
+            return sl_break_rule(broken, spot, "format", "%s must lie in the years 0001 to 9999",
+                                 field->name);
     }
     if (field->kind == SL_TEXT_KIND)
         text = *(const struct sl_text *)value;

@@ -19,8 +19,9 @@ bool sl_break_rule(struct sl_broken_rule *broken, const struct sl_spot *spot, co
 /* Does a value keep its field's own rules: range, length, names, format; a list its count? Not
  * asked: the fields of a nested record, the items of a list, whether text is UTF-8.
  *
- * `may_be_missing`: a field that is neither required nor optional may be left out, and what was left
- * out is zero; so its zero value passes, given or not. Else a struct could not tell what is good. */
+ * `may_be_missing`: a field that is neither required nor optional may be left out, and what was
+ * left out is zero; so its zero value passes, given or not. Else a struct could not tell what is
+ * good. */
 bool sl_rules_kept(const struct sl_field *field, const void *value, bool may_be_missing,
                    const struct sl_spot *spot, struct sl_broken_rule *broken);
 

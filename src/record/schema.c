@@ -36,7 +36,8 @@ static void write_names(struct sl_buf *buf, const struct sl_field *field)
     sl_buf_byte(buf, ']');
 }
 
-/* 64-bit numbers may also come as strings of digits, for JavaScript; what is written is a number. */
+/* 64-bit numbers may also come as strings of digits, for JavaScript; what is written is a number.
+ */
 static void write_integer(struct sl_buf *buf, const struct sl_field *field)
 {
     const size_t bits = 8 * sl_kind_size(field->kind);
@@ -59,9 +60,11 @@ static void write_length(struct sl_buf *buf, const struct sl_field *field, uint3
 {
     const uint32_t max = field->length_max > 0 ? field->length_max : max_without;
 
-    /* A character has at most four bytes; so many must be there. What is not required may be empty. */
+    /* A character has at most four bytes; so many must be there. What is not required may be empty.
+     */
     if (field->required)
-        write_number(buf, ",\"minLength\":", field->length_min > 4 ? (field->length_min + 3) / 4 : 1);
+        write_number(buf,
+                     ",\"minLength\":", field->length_min > 4 ? (field->length_min + 3) / 4 : 1);
     write_number(buf, ",\"maxLength\":", max);
 }
 

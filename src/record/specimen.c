@@ -95,8 +95,9 @@ static double any_double(uint64_t *seed)
 
 static struct sl_text any_text(uint64_t *seed, struct sl_arena *arena, size_t least, size_t most)
 {
-    static const char *const pieces[] = {"a", "B7", " ", "\"", "\\", "/", "\n", "\x01", "\x7f", "%",
-                                         ",", ":", "ä", "€", "𝄞", "lang und lang", "\t", "'"};
+    static const char *const pieces[] = {"a",    "B7", " ", "\"", "\\", "/", "\n", "\x01",
+                                         "\x7f", "%",  ",", ":",  "ä",  "€", "𝄞",  "lang und lang",
+                                         "\t",   "'"};
     char bytes[256];
     size_t len = 0;
     const size_t wanted = least + below(seed, most - least + 1);

@@ -62,7 +62,8 @@ extern const struct sl_record specimen_record;
 /* A repeatable row of numbers. */
 uint64_t specimen_random(uint64_t *seed);
 
-/* A struct that keeps all rules, extremes more often than chance has them; texts and lists in `arena`. */
+/* A struct that keeps all rules, extremes more often than chance has them; texts and lists in
+ * `arena`. */
 void specimen_fill(struct specimen *out, uint64_t *seed, struct sl_arena *arena);
 
 #endif

@@ -52,11 +52,10 @@ bool sl_value_read_uuid(struct sl_text text, struct sl_uuid *out)
     if (text.len != 36 || text.ptr[8] != '-' || text.ptr[13] != '-' || text.ptr[18] != '-' ||
         text.ptr[23] != '-')
         return false;
-    const unsigned bad = read_hex(text.ptr, value.bytes, 4) |
-                         read_hex(text.ptr + 9, value.bytes + 4, 2) |
-                         read_hex(text.ptr + 14, value.bytes + 6, 2) |
-                         read_hex(text.ptr + 19, value.bytes + 8, 2) |
-                         read_hex(text.ptr + 24, value.bytes + 10, 6);
+    const unsigned bad =
+        read_hex(text.ptr, value.bytes, 4) | read_hex(text.ptr + 9, value.bytes + 4, 2) |
+        read_hex(text.ptr + 14, value.bytes + 6, 2) | read_hex(text.ptr + 19, value.bytes + 8, 2) |
+        read_hex(text.ptr + 24, value.bytes + 10, 6);
     if (bad > 15)
         return false;
     *out = value;

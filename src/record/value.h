@@ -35,9 +35,10 @@ bool sl_value_is_number(struct sl_text text);
 /* Well-formed UTF-8 without NUL: what every store can keep. */
 bool sl_value_is_text(struct sl_text text);
 
-/* A scalar field's value (any kind but list, nested, money) as text, and back into `value`. Chars are
- * zero-filled; texts are copied into `arena`. Neither looks at ranges and lengths, nor at whether an
- * optional value is there. An enumeration's number that has no name is written as digits. */
+/* A scalar field's value (any kind but list, nested, money) as text, and back into `value`. Chars
+ * are zero-filled; texts are copied into `arena`. Neither looks at ranges and lengths, nor at
+ * whether an optional value is there. An enumeration's number that has no name is written as
+ * digits. */
 void sl_value_write(struct sl_buf *buf, const struct sl_field *field, const void *value);
 bool sl_value_read(const struct sl_field *field, struct sl_text text, struct sl_arena *arena,
                    void *value);

@@ -97,7 +97,8 @@ void sl_value_write_u128(struct sl_buf *buf, sl_u128 value)
 
 void sl_value_write_decimal(struct sl_buf *buf, struct sl_decimal value)
 {
-    char text[20 + 256 + 3]; /* any scale that a byte can hold, although 18 is the greatest allowed */
+    char text[20 + 256 +
+              3]; /* any scale that a byte can hold, although 18 is the greatest allowed */
     char *first = text + sizeof text;
     uint64_t rest = value.unscaled < 0 ? 0 - (uint64_t)value.unscaled : (uint64_t)value.unscaled;
 
@@ -124,8 +125,7 @@ bool sl_value_read_decimal(struct sl_text text, struct sl_decimal *out)
             point = i;
             continue;
         }
-        if (!is_digit(text.ptr[i]) ||
-            __builtin_mul_overflow(size, UINT64_C(10), &size) ||
+        if (!is_digit(text.ptr[i]) || __builtin_mul_overflow(size, UINT64_C(10), &size) ||
             __builtin_add_overflow(size, (uint64_t)(text.ptr[i] - '0'), &size))
             return false;
     }

@@ -17,10 +17,10 @@ static void writes_and_reads_dates(void)
         int32_t days;
         const char *text;
     } cases[] = {
-        {0, "1970-01-01"},      {-1, "1969-12-31"},      {58, "1970-02-28"},
-        {59, "1970-03-01"},     {-719162, "0001-01-01"}, {2932896, "9999-12-31"},
-        {11016, "2000-02-29"},  {11017, "2000-03-01"},   {47540, "2100-02-28"},
-        {47541, "2100-03-01"},  {20777, "2026-11-20"},   {-135081, "1600-02-29"},
+        {0, "1970-01-01"},     {-1, "1969-12-31"},      {58, "1970-02-28"},
+        {59, "1970-03-01"},    {-719162, "0001-01-01"}, {2932896, "9999-12-31"},
+        {11016, "2000-02-29"}, {11017, "2000-03-01"},   {47540, "2100-02-28"},
+        {47541, "2100-03-01"}, {20777, "2026-11-20"},   {-135081, "1600-02-29"},
     };
     struct sl_buf buf = {0};
 
@@ -233,8 +233,24 @@ static void writes_and_reads_decimals(void)
         {{INT64_MIN, 1}, "-922337203685477580.8"},
     };
     static const char *const bad[] = {
-        "", "-", ".", ".5", "5.", "1.2.3", "01.5", "00", "+1", "1e2", "1,5", " 1", "1 ", "--1",
-        "0.0000000000000000001", "9223372036854775808", "-9223372036854775809", "9.2233720368547758080",
+        "",
+        "-",
+        ".",
+        ".5",
+        "5.",
+        "1.2.3",
+        "01.5",
+        "00",
+        "+1",
+        "1e2",
+        "1,5",
+        " 1",
+        "1 ",
+        "--1",
+        "0.0000000000000000001",
+        "9223372036854775808",
+        "-9223372036854775809",
+        "9.2233720368547758080",
     };
     struct sl_buf buf = {0};
 
@@ -265,15 +281,26 @@ static void writes_and_reads_doubles(void)
         double value;
         const char *text;
     } cases[] = {
-        {0.0, "0"},      {-0.0, "-0"},     {1.0, "1"},      {-3.0, "-3"},      {0.1, "0.1"},
-        {12.34, "12.34"}, {1e5, "100000"}, {1e15, "1e+15"}, {1e22, "1e+22"},   {0.3, "0.3"},
-        {5e-324, "5e-324"}, {1.7976931348623157e308, "1.7976931348623157e+308"},
-        {0.1 + 0.2, "0.30000000000000004"}, {1.0 / 3, "0.3333333333333333"},
-        {123456789.125, "123456789.125"}, {-1e-7, "-1e-07"},
+        {0.0, "0"},
+        {-0.0, "-0"},
+        {1.0, "1"},
+        {-3.0, "-3"},
+        {0.1, "0.1"},
+        {12.34, "12.34"},
+        {1e5, "100000"},
+        {1e15, "1e+15"},
+        {1e22, "1e+22"},
+        {0.3, "0.3"},
+        {5e-324, "5e-324"},
+        {1.7976931348623157e308, "1.7976931348623157e+308"},
+        {0.1 + 0.2, "0.30000000000000004"},
+        {1.0 / 3, "0.3333333333333333"},
+        {123456789.125, "123456789.125"},
+        {-1e-7, "-1e-07"},
     };
     static const char *const bad[] = {
-        "", "-", "+1", ".5", "5.", "01", "1e", "1e+", "0x10", "inf", "nan", "Infinity", "1e999",
-        "-1e999", "1 ", " 1", "1_000", "1.5f", "--1",
+        "",    "-",        "+1",    ".5",     "5.", "01", "1e",    "1e+",  "0x10", "inf",
+        "nan", "Infinity", "1e999", "-1e999", "1 ", " 1", "1_000", "1.5f", "--1",
     };
     struct sl_buf buf = {0};
 
@@ -354,7 +381,8 @@ static void every_scalar_comes_back(void)
         }
         failures += !sl_text_equals(before.text, after.text);
         failures += memcmp(before.code, after.code, sizeof before.code) != 0;
-        failures += before.u128 != after.u128 || before.i8 != after.i8 || before.at.ns != after.at.ns;
+        failures +=
+            before.u128 != after.u128 || before.i8 != after.i8 || before.at.ns != after.at.ns;
         failures += before.state != after.state || before.flag != after.flag;
     }
     CHECK(failures == 0);
@@ -383,16 +411,13 @@ static void enumerations_have_names(void)
 
 int main(void)
 {
-    return TAP_RUN({"writes and reads dates", writes_and_reads_dates},
-                   {"every day comes back", every_day_comes_back},
-                   {"refuses dates", refuses_dates},
-                   {"writes and reads times", writes_and_reads_times},
-                   {"refuses times", refuses_times},
-                   {"writes and reads UUIDs", writes_and_reads_uuids},
-                   {"reads integers", reads_integers},
-                   {"writes and reads decimals", writes_and_reads_decimals},
-                   {"writes and reads doubles", writes_and_reads_doubles},
-                   {"knows UTF-8", knows_utf8},
-                   {"every scalar comes back", every_scalar_comes_back},
-                   {"enumerations have names", enumerations_have_names});
+    return TAP_RUN(
+        {"writes and reads dates", writes_and_reads_dates},
+        {"every day comes back", every_day_comes_back}, {"refuses dates", refuses_dates},
+        {"writes and reads times", writes_and_reads_times}, {"refuses times", refuses_times},
+        {"writes and reads UUIDs", writes_and_reads_uuids}, {"reads integers", reads_integers},
+        {"writes and reads decimals", writes_and_reads_decimals},
+        {"writes and reads doubles", writes_and_reads_doubles}, {"knows UTF-8", knows_utf8},
+        {"every scalar comes back", every_scalar_comes_back},
+        {"enumerations have names", enumerations_have_names});
 }

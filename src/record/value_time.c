@@ -4,10 +4,10 @@
 #include <string.h>
 
 enum {
-    DAYS_PER_ERA = 146097,  /* 400 years */
-    EPOCH_DAYS = 719468,    /* from 0000-03-01 to 1970-01-01 */
-    FIRST_DAY = -719162,    /* 0001-01-01 */
-    LAST_DAY = 2932896,     /* 9999-12-31 */
+    DAYS_PER_ERA = 146097, /* 400 years */
+    EPOCH_DAYS = 719468,   /* from 0000-03-01 to 1970-01-01 */
+    FIRST_DAY = -719162,   /* 0001-01-01 */
+    LAST_DAY = 2932896,    /* 9999-12-31 */
     SECONDS_PER_DAY = 86400,
 };
 
