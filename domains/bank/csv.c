@@ -62,6 +62,8 @@ bool bank_csv_close(struct bank_csv *csv, const char *path)
     const bool broken = ferror(csv->file) != 0;
     const int status = csv->piped ? pclose(csv->file) : fclose(csv->file);
 
+    if (!path)
+        return !broken && status == 0;
     if (status != 0 && csv->piped)
         fprintf(stderr, "%s: zstd could not read it (is the package zstd installed?)\n", path);
     else if (broken || status != 0)

@@ -176,7 +176,8 @@ static void compare_balances(struct import *import, const uint64_t *positions)
             snprintf(path, sizeof path, "/bank/events?limit=1000");
         else
             snprintf(path, sizeof path, "/bank/events?limit=1000&after=%" PRIu64, positions[i] - 1);
-        if (sl_client_get(import->client, path, (struct sl_text){0}, &answer, &error) != SL_OK ||
+        if (sl_client_get(import->client, path, (struct sl_text){0}, DEADLINE_S, &answer,
+                          &error) != SL_OK ||
             answer.status != 200) {
             fprintf(stderr, "import: events cannot be read: %s\n", error.message);
             import->failed = true;
@@ -430,9 +431,9 @@ static bool import_rows(struct import *import, const char *path, uint64_t limit)
             good = flush_rows(import, "row");
     }
     /* A limit leaves the rest unread, which is no failure of the file. */
-    const bool closed = rows == limit ? (bank_csv_close(&csv, path), true)
-                                      : bank_csv_close(&csv, path);
-    return closed && good && flush_rows(import, "row");
+    const bool whole = good && rows < limit;
+    const bool closed = bank_csv_close(&csv, whole ? path : NULL);
+    return (closed || !whole) && good && flush_rows(import, "row");
 }
 
 int bank_import(struct sl_client *client, int argc, char **argv)

@@ -22,9 +22,9 @@ enum sl_err sl_client_post(struct sl_client *client, const char *path, struct sl
                            struct sl_text id, int deadline_s, struct sl_answer *out,
                            struct sl_error *error) __attribute__((warn_unused_result));
 
-/* GETs a path with its query; `position` is a token to wait for, or empty. */
+/* GETs a path with its query; `position` is a token to wait for, or empty. Tries again likewise. */
 enum sl_err sl_client_get(struct sl_client *client, const char *path, struct sl_text position,
-                          struct sl_answer *out, struct sl_error *error)
+                          int deadline_s, struct sl_answer *out, struct sl_error *error)
     __attribute__((warn_unused_result));
 
 /* Shows progress on stderr: a line that renews itself on a terminal, one line every few seconds

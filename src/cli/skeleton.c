@@ -8,7 +8,7 @@ const struct cli_skeleton_file cli_skeleton[] = {
      "/*\n"
      " * The domain @name@: notes that people write and close.\n"
      " *\n"
-     " * Rules are functions of their arguments: no I/O, no clock, no globals. See <sluice/domain.h>.\n"
+     " * Rules are functions of their arguments: no I/O, no clock, no globals.\n"
      " */\n"
      "#include <sluice/domain.h>\n"
      "\n"

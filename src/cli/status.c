@@ -119,7 +119,7 @@ int cli_status(struct sl_cli *cli, int argc, char **argv)
     int code = cli_connect(cli, &client);
     if (code != SL_EXIT_OK)
         return code;
-    const enum sl_err err = sl_client_get(client, "/admin/status", SL_TEXT(""), &answer, &error);
+    const enum sl_err err = sl_client_get(client, "/admin/status", SL_TEXT(""), 0, &answer, &error);
     if (err != SL_OK || answer.status != 200)
         code = cli_failed(err, &answer, &error);
     else if (json)

@@ -189,7 +189,7 @@ enum sl_err sl_client_post(struct sl_client *client, const char *path, struct sl
 }
 
 enum sl_err sl_client_get(struct sl_client *client, const char *path, struct sl_text position,
-                          struct sl_answer *out, struct sl_error *error)
+                          int deadline_s, struct sl_answer *out, struct sl_error *error)
 {
     struct sl_buf *request = &client->request;
 
@@ -202,7 +202,7 @@ enum sl_err sl_client_get(struct sl_client *client, const char *path, struct sl_
         SL_BUF_LITERAL(request, "\r\n");
     }
     SL_BUF_LITERAL(request, "Accept: application/json\r\n\r\n");
-    return ask(client, 0, out, error);
+    return ask(client, deadline_s, out, error);
 }
 
 /* ---- Progress

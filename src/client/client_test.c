@@ -89,9 +89,9 @@ static void nobody_answers(void)
           SL_INVALID);
     REQUIRE(sl_client_new(&(struct sl_client_options){.socket = "/nonexistent/sluice.sock"},
                           &client, &error) == SL_OK);
-    CHECK(sl_client_get(client, "/x", SL_TEXT(""), &answer, &error) == SL_IO);
+    CHECK(sl_client_get(client, "/x", SL_TEXT(""), 0, &answer, &error) == SL_IO);
     CHECK(strstr(error.message, "sluice serve") != NULL);
-    CHECK(sl_client_get(client, "/x y", SL_TEXT(""), &answer, &error) == SL_INVALID);
+    CHECK(sl_client_get(client, "/x y", SL_TEXT(""), 0, &answer, &error) == SL_INVALID);
     CHECK(sl_client_post(client, "/x", SL_TEXT("{}"), SL_TEXT("a\r\nb"), 0, &answer, &error) ==
           SL_INVALID);
     CHECK_U64(answer.status, 0);
