@@ -29,6 +29,9 @@ tests  redis-tools          a stranger that speaks RESP to the server
 tests  sqlite3              a stranger that opens a view
 '
 
+# What packages ask before they start a service while they are set up; 101 means no.
+POLICY_RC_D=/usr/sbin/policy-rc.d
+
 # packages_of SECTION…: the names, one a line. Node.js may come from elsewhere than Debian.
 packages_of() {
     local section
@@ -98,18 +101,17 @@ install_packages() {
     apt_quietly "${as_root[@]}" -- $missing
 }
 
-# apt_quietly [SUDO…] -- PACKAGE…: installs without questions and without starting a service: a
-# policy-rc.d that answers 101 stands in the way while packages are set up.
+# apt_quietly [SUDO…] -- PACKAGE…: installs without questions and without starting a service.
 apt_quietly() {
-    local as_root=() policy=/usr/sbin/policy-rc.d own_policy='' log code=0
+    local as_root=() own_policy='' log code=0
     while [ "$1" != -- ]; do
         as_root+=("$1")
         shift
     done
     shift
-    if [ ! -e "$policy" ]; then
-        printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null &&
-            "${as_root[@]}" chmod 755 "$policy" && own_policy=yes
+    if [ ! -e "$POLICY_RC_D" ]; then
+        printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$POLICY_RC_D" >/dev/null &&
+            "${as_root[@]}" chmod 755 "$POLICY_RC_D" && own_policy=yes
     fi
     log=$(mktemp)
     echo "Installing $# packages …"
@@ -117,7 +119,7 @@ apt_quietly() {
         "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
             --no-install-recommends -o Dpkg::Options::=--force-confold install "$@"; } \
         >"$log" 2>&1 </dev/null || code=4
-    [ -z "$own_policy" ] || "${as_root[@]}" rm -f "$policy"
+    [ -z "$own_policy" ] || "${as_root[@]}" rm -f "$POLICY_RC_D"
     if [ "$code" != 0 ]; then
         tail -n 30 "$log" >&2
         echo "apt-get could not install what is missing; its whole output: $log" >&2

@@ -21,8 +21,10 @@ UNFINISHED = [''.join(word) for word in (
     ('left as an', ' exercise'), ('in a real', ' system'))]
 UNFINISHED_RE = re.compile('|'.join(
     rf'\b{word}\b' if word.isupper() else rf'(?i:\b{word}(?!\w))' for word in UNFINISHED))
-# HTML has an attribute, CSS a selector and SQL a thing of that name: as a name it is no remark.
-NAME_RE = re.compile(r'(?:->|[*.:"\'])place(?:holder)\b|\bplace(?:holder)\b(?=\s*[=;,()\]"\'])')
+# As a name it is no remark: HTML has an attribute, CSS a selector, SQL a thing so called; and the
+# three X in quotes are ISO 4217's code for no currency.
+NAME_RE = re.compile(r'"XX(?:X)\\?"|(?:->|[*.:"\'])place(?:holder)\b'
+                     r'|\bplace(?:holder)\b(?=\s*[=;,()\]"\'])')
 MACHINE_RE = re.compile(r'/(?:work)/(?:main|shared|steering|\.library)|/tmp/(?:bash_)jobs'
                         r'|/(?:root)/\.|/(?:home)/[a-z]')
 LOCK_RE = re.compile(r'"(?:resolved)"\s*:\s*"http')
