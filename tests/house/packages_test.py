@@ -53,7 +53,8 @@ def run(folder, environment, typed):
     """Runs install_packages; returns (what it said, what was done)."""
     log = os.path.join(folder, 'log')
     environment = {'MAY': '', 'SECTIONS': 'build', 'LOG': log,
-                   'PATH': f'{folder}:{os.environ["PATH"]}', 'POLICY': os.path.join(folder, 'policy'), 'TMPDIR': folder, **environment}
+                   'PATH': f'{folder}:{os.environ["PATH"]}',
+                   'POLICY': os.path.join(folder, 'policy'), 'TMPDIR': folder, **environment}
     command = ['bash', '-c', SCRIPT]
     if typed is None:
         result = subprocess.run(command, cwd=house.TOP, env=environment, stdin=subprocess.DEVNULL,

@@ -5,7 +5,7 @@
 A Markdown file's ```console blocks are what a reader sees in a terminal: lines that begin with "$ "
 are typed, the others are what comes back. All blocks of a file are one session, run in order, in a
 temporary folder in which the project's files stand as in a fresh clone, and under bash, so that
-variables and `cd` last. A line that ends in "\\" goes on in the next, with or without a "> ".
+variables, aliases and `cd` last. A line that ends in "\\" goes on in the next, with or without "> ".
 
 What comes back is compared line by line. "…" stands for anything in a line, and alone in a line for
 any number of lines. Nothing expected means nothing said.
@@ -183,8 +183,9 @@ class Tour:
 
     def _script(self, command):
         state = shlex.quote(self.state)
-        return (f'set -a; . {state}\n'
-                f'trap \'{{ export -p; printf "cd %q\\n" "$PWD"; }} >{state}\' EXIT\n'
+        return (f'shopt -s expand_aliases; set -a; . {state}\n'
+                'trap \'{ export -p; alias -p; declare -f; printf "cd %q\\n" "$PWD"; } '
+                f'>{state}\' EXIT\n'
                 f'{self.there(command)}\n')
 
     def _start(self, command):

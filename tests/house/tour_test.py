@@ -38,7 +38,7 @@ with tap.case('a sample that is right passes'):
     guide = tour.Tour(SERVER, house.TOP)
     try:
         right = steps('tour.md')
-        assert len(right) == 10, [step.command for step in right]
+        assert len(right) == 12, [step.command for step in right]
         for step in right:
             guide.take(step)
     finally:
