@@ -217,9 +217,11 @@ static void list_done(struct sl_view_listing *listing)
 {
     struct list_query *query = (struct list_query *)listing;
     struct api_call *call = query->call;
+    /* Answering takes back the request's memory, and with it the listing. */
+    struct sl_buf json = listing->json;
 
     if (listing->err == SL_OK) {
-        const struct sl_text body = sl_buf_as_text(&listing->json);
+        const struct sl_text body = sl_buf_as_text(&json);
         api_headers(call);
         api_header_position(call, listing->position);
         if (api_etag_matches(call, body))
@@ -232,7 +234,7 @@ static void list_done(struct sl_view_listing *listing)
     } else {
         api_refuse(call, "view_failed", NULL, "%s", listing->error.message);
     }
-    sl_buf_close(&listing->json);
+    sl_buf_close(&json);
 }
 
 static void ask(struct list_query *query)

@@ -129,10 +129,12 @@ static bool read_query(struct log_query *query)
 /* ---- Answering
  * ----------------------------------------------------------------------------------------- */
 
+/* Answering takes back the request's memory, and with it the read: that is closed before. */
 static void send_page(struct log_query *query)
 {
     struct api_call *call = query->call;
     const struct sl_read *read = &query->read.read;
+    const uint64_t durable = read->durable;
     struct sl_buf *out = &call->api->out;
     uint64_t next = read->next;
 
@@ -144,12 +146,13 @@ static void send_page(struct log_query *query)
     SL_BUF_LITERAL(out, "],\"next\":\"");
     sl_core_token(call->domain, next, out);
     sl_buf_printf(out, "\",\"end\":%s}", read->end ? "true" : "false");
+    sl_core_read_close(&query->read);
     if (out->failed) {
         api_no_memory(call);
         return;
     }
     api_headers(call);
-    api_header_position(call, read->durable);
+    api_header_position(call, durable);
     api_send(call, 200, API_JSON, sl_buf_as_text(out));
 }
 
@@ -158,14 +161,17 @@ static void page_read(struct sl_core_read *core_read)
     struct log_query *query = core_read->user;
     struct api_call *call = query->call;
     const struct sl_read *read = &core_read->read;
+    const struct sl_error error = read->error;
 
-    if (read->err != SL_OK || core_read->json.failed)
-        api_refuse(call, "store_failed", NULL, "%s", read->error.message);
-    else if (query->must_exist && read->event_count == 0 && query->after.len == 0)
+    if (read->err != SL_OK || core_read->json.failed) {
+        sl_core_read_close(core_read);
+        api_refuse(call, "store_failed", NULL, "%s", error.message);
+    } else if (query->must_exist && read->event_count == 0 && query->after.len == 0) {
+        sl_core_read_close(core_read);
         api_refuse(call, "no_stream", NULL, "no event was ever written to this stream");
-    else
+    } else {
         send_page(query);
-    sl_core_read_close(core_read);
+    }
 }
 
 static void ask(struct log_query *query)

@@ -91,8 +91,8 @@ struct sl_route sl_route_of(struct sl_text path)
     if (is(route.domain, "ui"))
         return (struct sl_route){.kind = SL_ROUTE_PAGES, .rest = path};
     if (is(route.domain, "errors"))
-        return (struct sl_route){.kind = sl_route_is_name(path) ? SL_ROUTE_ERROR : SL_ROUTE_NONE,
-                                 .name = path};
+        return sl_route_is_name(path) ? (struct sl_route){.kind = SL_ROUTE_ERROR, .name = path}
+                                      : none;
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
         if (is(route.domain, reserved[i]))
             return none;
