@@ -225,6 +225,27 @@ static void refuses_what_is_wrong(void)
     CHECK(sl_record_check(&(struct sl_record){NULL, 24, 1, cases[0].fields}, NULL) == SL_INVALID);
 }
 
+static void choices_fit_their_type(void)
+{
+    static const char *names[258];
+    static char letters[257][4];
+    struct sl_field field = {.name = "a", .kind = SL_I8, .size = 1, .names = names};
+    const struct sl_record record = {"r", 1, 1, &field};
+    struct sl_error error = {0};
+
+    for (int i = 0; i < 257; i++)
+        names[i] =
+            memcpy(letters[i], (char[]){'n', (char)('a' + i / 16), (char)('a' + i % 16), 0}, 4);
+    names[128] = NULL;
+    CHECK(sl_record_check(&record, &error) == SL_OK);
+    names[128] = letters[128];
+    CHECK(sl_record_check(&record, &error) == SL_INVALID);
+    field.kind = SL_U8;
+    CHECK(sl_record_check(&record, &error) == SL_INVALID);
+    names[256] = NULL;
+    CHECK(sl_record_check(&record, &error) == SL_OK);
+}
+
 static void takes_every_kind(void)
 {
     struct sl_error error = {0};
@@ -318,8 +339,8 @@ static void refuses_bad_descriptions(void)
         "{\"name\":\"a\",\"fields\":[{\"name\":\"b\",\"kind\":\"i8\",\"names\":[\"\"]}]}",
         "{\"name\":\"a\",\"fields\":[{\"name\":\"b\",\"kind\":\"i8\",\"more\":1}]}",
         "{\"name\":\"a\",\"fields\":[{\"name\":\"B c\",\"kind\":\"i8\"}]}",
-        "{\"name\":\"a\",\"fields\":[{\"name\":\"b\",\"kind\":\"i8\"},{\"name\":\"b\",\"kind\":"
-        "\"i8\"}]}",
+        ("{\"name\":\"a\",\"fields\":[{\"name\":\"b\",\"kind\":\"i8\"},"
+         "{\"name\":\"b\",\"kind\":\"i8\"}]}"),
     };
     struct sl_arena arena = {0};
 
@@ -331,6 +352,34 @@ static void refuses_bad_descriptions(void)
             tap_note("%s", bad[i]);
         CHECK(record == NULL && error.message[0] != '\0');
     }
+    sl_arena_close(&arena);
+}
+
+/* A description can hold itself as often as it likes; its JSON cannot. */
+static void deep_descriptions_are_refused(void)
+{
+    struct sl_buf json = {0};
+    struct sl_arena arena = {0};
+
+    for (int levels = 1; levels < 40; levels++) {
+        const struct sl_record *record = NULL;
+        struct sl_error error = {0};
+        sl_buf_reset(&json);
+        SL_BUF_LITERAL(&json, "{\"name\":\"r\"");
+        for (int i = 1; i < levels; i++)
+            SL_BUF_LITERAL(&json,
+                           ",\"fields\":[{\"name\":\"a\",\"kind\":\"list\",\"record\":\"r\"");
+        SL_BUF_LITERAL(&json, ",\"fields\":[{\"name\":\"a\",\"kind\":\"i8\"");
+        for (int i = 0; i < levels; i++)
+            SL_BUF_LITERAL(&json, "}]");
+        SL_BUF_LITERAL(&json, "}");
+        CHECK(sl_record_from_description(sl_buf_as_text(&json), &arena, &record, &error) ==
+              (levels <= 8 ? SL_OK : SL_INVALID));
+        const char *why = levels <= 8 ? "" : levels < 16 ? "records deep" : "more than 32 levels";
+        if (!CHECK(strstr(error.message, why)))
+            tap_note("%d levels: %s", levels, error.message);
+    }
+    sl_buf_close(&json);
     sl_arena_close(&arena);
 }
 
@@ -359,9 +408,11 @@ static void digests_tell_packed_forms_apart(void)
 int main(void)
 {
     return TAP_RUN({"refuses what is wrong", refuses_what_is_wrong},
+                   {"choices fit their type", choices_fit_their_type},
                    {"takes every kind", takes_every_kind},
                    {"descriptions are as documented", descriptions_are_as_documented},
                    {"strangers read the bytes", strangers_read_the_bytes},
                    {"refuses bad descriptions", refuses_bad_descriptions},
+                   {"deep descriptions are refused", deep_descriptions_are_refused},
                    {"digests tell packed forms apart", digests_tell_packed_forms_apart});
 }

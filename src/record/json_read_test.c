@@ -268,6 +268,7 @@ static void refuses_broken_rules(void)
         {"{\"wide\":340282366920938463463374607431768211456}", "wide", "range"},
         {"{\"wide\":\"-1\"}", "wide", "range"},
         {"{\"factor\":1.0000001}", "factor", "range"},
+        {"{\"factor\":-1.0000001}", "factor", "range"},
         {"{\"factor\":1e999}", "factor", "range"},
         {"{\"total\":{\"minor\":-1,\"currency\":\"EUR\"}}", "total", "range"},
         {"{\"rate\":\"5.01\"}", "rate", "range"},
@@ -338,7 +339,7 @@ static void zero_passes_where_nothing_is_asked(void)
         "\"small\":null,\"large\":null,\"wide\":null,\"factor\":null,\"day\":null,\"at\":null,"
         "\"rate\":null,\"gift\":null,\"extra\":null,\"names\":null}",
         "{\"id\":\"00000000-0000-0000-0000-000000000000\",\"lines\":[],\"code\":\"\","
-        "\"state\":\"open\",\"small\":0,\"large\":\"0\",\"wide\":\"0\",\"factor\":0.0,"
+        "\"state\":\"open\",\"small\":-0,\"large\":\"0\",\"wide\":-0,\"factor\":0.0,"
         "\"day\":\"1970-01-01\",\"at\":\"1970-01-01T00:00:00Z\",\"rate\":\"0\",\"gift\":false,"
         "\"names\":[ ]}",
     };
