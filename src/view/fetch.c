@@ -110,7 +110,8 @@ static bool fill(struct sl_view_table *table, struct view_row *row,
         row->body = body;
     }
     row->version = found->version;
-    row->flags = (uint8_t)((row->flags & ~ROW_UNKNOWN) | ROW_USED);
+    row->flags = (uint8_t)((row->flags & ~ROW_UNKNOWN) | ROW_USED | ROW_FRESH);
+    row->fetch_number = ++table->fetch_number;
     return true;
 }
 

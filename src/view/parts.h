@@ -24,6 +24,7 @@ enum view_row_flags {
     ROW_FETCHING = 8,  /* a reader looks for it */
     ROW_UNKNOWN = 16,  /* only a place for what is fetched: nothing is known yet */
     ROW_USED = 32,     /* since the last visit of the eviction */
+    ROW_FRESH = 64,    /* fetched, and nobody has looked at it yet */
 };
 
 enum { ROW_PINNED = ROW_DIRTY | ROW_FLUSHING | ROW_FETCHING };
@@ -36,6 +37,7 @@ struct view_row {
     struct view_body *body; /* NULL: there is no such row, unless ROW_UNKNOWN */
     char *json;             /* of `body`; NULL: not rendered yet */
     uint32_t json_len;
+    uint32_t fetch_number; /* of ROW_FRESH */
     uint16_t key_len;
     uint8_t flags;
     char key[];
@@ -159,6 +161,7 @@ struct sl_view_table {
     struct view_fetch *fetches; /* under way */
     struct view_fetch *spare;
     size_t fetch_count;
+    uint32_t fetch_number; /* counts answers */
 };
 
 /* table.c */

@@ -50,7 +50,8 @@ static bool live_until(struct bench *bench, struct stock_model *model, uint64_t 
             sl_sim_advance(bench->env, (int64_t)sl_sim_random(bench->env, 20000000));
             break;
         case 2:
-            (void)sl_view_fetch(bench->table, (struct sl_text){key, strlen(key)});
+            if (sl_view_fetch(bench->table, (struct sl_text){key, strlen(key)}) != SL_OK)
+                *wrong += sl_view_table_status(bench->table).state == SL_VIEW_RUNNING;
             break;
         case 3:
             if (sl_sim_random(bench->env, 50) == 0)

@@ -106,6 +106,13 @@ bool view_json(struct sl_view_table *table, struct view_row *row, struct sl_text
 
 /* ---- Eviction ---------------------------------------------------------------------------------- */
 
+/* What was fetched stays until somebody has looked at it, or else whoever asked for it might fetch it
+ * again and again; the last VIEW_FETCHES_MAX at most, for some ask and never look. */
+static bool is_awaited(const struct sl_view_table *table, const struct view_row *row)
+{
+    return (row->flags & ROW_FRESH) && table->fetch_number - row->fetch_number < VIEW_FETCHES_MAX;
+}
+
 /* A second-chance clock over the table's slots, a few at a time: it is called after whatever took
  * memory, so that a few are enough. */
 void view_evict(struct sl_view_table *table)
@@ -119,7 +126,7 @@ void view_evict(struct sl_view_table *table)
             table->evict_cursor = 0;
             continue;
         }
-        if (row->flags & ROW_PINNED)
+        if ((row->flags & ROW_PINNED) || is_awaited(table, row))
             continue;
         if (row->flags & ROW_USED) {
             row->flags &= (uint8_t)~ROW_USED;
@@ -256,7 +263,7 @@ enum sl_lookup_result sl_view_lookup(struct sl_view_table *table, struct sl_text
     struct view_row *row = view_find(table, view_hash(table, key), key);
     if (!row)
         return table->complete ? SL_LOOKUP_ABSENT : SL_LOOKUP_PENDING;
-    row->flags |= ROW_USED;
+    row->flags = (uint8_t)((row->flags & ~ROW_FRESH) | ROW_USED);
     if (!row->body)
         return row->flags & ROW_UNKNOWN ? SL_LOOKUP_PENDING : SL_LOOKUP_ABSENT;
     if (!view_json(table, row, &json))
