@@ -252,7 +252,7 @@ enum sl_err sl_record_from_description(struct sl_text json, struct sl_arena *are
     struct described_record described = {0};
     struct sl_broken_rule broken = {0};
     struct sl_json_parser *parser;
-    const struct sl_record *record;
+    const struct sl_record *record = NULL;
 
     enum sl_err err = sl_json_parser_new(&parser);
     if (err)

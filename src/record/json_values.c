@@ -204,7 +204,7 @@ static bool read_integer(struct sl_reader *r, const struct sl_field *field, void
                          const struct sl_spot *spot)
 {
     char memory[512];
-    struct sl_text text;
+    struct sl_text text = {NULL, 0};
     int64_t number;
     uint64_t size;
     bool good;
@@ -238,7 +238,7 @@ static bool read_integer(struct sl_reader *r, const struct sl_field *field, void
 static bool read_chars(struct sl_reader *r, const struct sl_field *field, char *out,
                        const struct sl_spot *spot)
 {
-    struct sl_text text;
+    struct sl_text text = {NULL, 0};
     bool escaped;
     struct sl_json_scan ahead = r->scan;
 
@@ -270,7 +270,7 @@ static bool read_enum(struct sl_reader *r, const struct sl_field *field, void *v
                       const struct sl_spot *spot)
 {
     char memory[512];
-    struct sl_text text;
+    struct sl_text text = {NULL, 0};
 
     if (!take_short(r, memory, &text, spot))
         return false;
@@ -285,7 +285,7 @@ static bool read_string(struct sl_reader *r, const struct sl_field *field, void 
                         const struct sl_spot *spot)
 {
     char memory[512];
-    struct sl_text text;
+    struct sl_text text = {NULL, 0};
     bool good;
 
     if (sl_scan_peek(&r->scan) != '"')

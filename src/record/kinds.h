@@ -6,6 +6,8 @@
 
 #include <sluice/record.h>
 
+#include "base/error.h"
+
 /* Limits of a record: sl_record_check refuses more. Eight records inside of each other take at most
  * 17 levels of JSON, within its depth of 32. */
 #define SL_RECORD_FIELDS_MAX 256
@@ -42,6 +44,7 @@ static inline struct sl_field sl_item_field(const struct sl_field *list)
         .required = list->record != NULL,
     };
 
+    SL_ASSERT(list->record || list->item != SL_NESTED, "sl_record_check");
     item.size = list->record ? list->record->size : (uint32_t)sl_kind_size(list->item);
     return item;
 }
