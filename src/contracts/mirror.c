@@ -9,7 +9,8 @@ enum sl_err sl_mirror_open(const struct sl_mirror_ops *ops, struct sl_env *env,
     if (ops->abi != SL_MIRROR_ABI)
         return sl_fail(error, SL_UNSUPPORTED,
                        "the mirror %s was built for interface %u, this program has %u: "
-                       "rebuild the adapter", ops->scheme, ops->abi, SL_MIRROR_ABI);
+                       "rebuild the adapter",
+                       ops->scheme, ops->abi, SL_MIRROR_ABI);
     SL_ASSERT(ops->scheme && ops->open && ops->checkpoint && ops->start && ops->put &&
               ops->lookup && ops->close);
     SL_ASSERT(env && options && options->location);

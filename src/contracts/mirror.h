@@ -3,8 +3,9 @@
  *
  * It gets whole rows with their version; of two versions of a row the greater stays, and a tie
  * changes nothing, so that applying twice or late does no harm. Its checkpoint is kept with it and
- * says how far the copy goes: {log, salt, generation, digest, position}. Another log, salt, generation
- * or digest is another copy (P9): `put` answers SL_CONFLICT until `start` has been called for it.
+ * says how far the copy goes: {log, salt, generation, digest, position}. Another log, salt,
+ * generation or digest is another copy (P9): `put` answers SL_CONFLICT until `start` has been
+ * called for it.
  *
  * Calls block; one thread uses a mirror at a time.
  */

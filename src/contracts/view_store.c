@@ -5,7 +5,7 @@
 #include "base/hash.h"
 #include "record/pack.h"
 
-/* ---- Shapes ------------------------------------------------------------------------------------ */
+/* ---- Shapes ---------------------------------------------------------------------------------- */
 
 static enum sl_err refuse(struct sl_error *error, const struct sl_view_shape *shape,
                           const char *what, const char *why)
@@ -105,8 +105,8 @@ enum sl_err sl_view_shape_init(struct sl_view_shape *shape, const char *domain,
     enum sl_err err;
 
     SL_ASSERT(domain && view && view->name && view->record);
-    if ((err = parse_key(&made, error)) != SL_OK ||
-        (err = parse_indexes(&made, error)) != SL_OK || (err = parse_search(&made, error)) != SL_OK)
+    if ((err = parse_key(&made, error)) != SL_OK || (err = parse_indexes(&made, error)) != SL_OK ||
+        (err = parse_search(&made, error)) != SL_OK)
         return err;
     made.digest = shape_digest(view);
     *shape = made;
@@ -128,7 +128,7 @@ enum sl_err sl_view_store_check(const struct sl_view_store_ops *ops,
     return SL_OK;
 }
 
-/* ---- Writer ------------------------------------------------------------------------------------ */
+/* ---- Writer ---------------------------------------------------------------------------------- */
 
 enum sl_err sl_view_store_open(const struct sl_view_store_ops *ops, struct sl_env *env,
                                const struct sl_view_store_options *options,
@@ -139,7 +139,8 @@ enum sl_err sl_view_store_open(const struct sl_view_store_ops *ops, struct sl_en
     if (ops->abi != SL_VIEW_STORE_ABI)
         return sl_fail(error, SL_UNSUPPORTED,
                        "the view store %s was built for interface %u, this program has %u: "
-                       "rebuild the adapter", ops->scheme, ops->abi, SL_VIEW_STORE_ABI);
+                       "rebuild the adapter",
+                       ops->scheme, ops->abi, SL_VIEW_STORE_ABI);
     SL_ASSERT(ops->scheme && ops->open && ops->attach && ops->apply && ops->clear &&
               ops->reader_open && ops->begin && ops->end && ops->lookup && ops->reader_close &&
               ops->close);
@@ -196,7 +197,7 @@ void sl_view_store_close(struct sl_view_store *store)
         store->ops->close(store);
 }
 
-/* ---- Readers ----------------------------------------------------------------------------------- */
+/* ---- Readers --------------------------------------------------------------------------------- */
 
 enum sl_err sl_view_reader_open(struct sl_view_store *store, struct sl_view_reader **out,
                                 struct sl_error *error)
@@ -244,8 +245,7 @@ static enum sl_err check_query(const struct sl_view_shape *shape, const struct s
     if (query->index < -1 || query->index >= (int)shape->view->indexes.count)
         return sl_fail(error, SL_INVALID, "view %s/%s has no such index", shape->domain,
                        shape->view->name);
-    const struct sl_place *place =
-        query->index < 0 ? &shape->key : &shape->indexes[query->index];
+    const struct sl_place *place = query->index < 0 ? &shape->key : &shape->indexes[query->index];
     if (query->equal_count > place->count)
         return sl_fail(error, SL_INVALID, "the index has %u fields only", place->count);
     SL_ASSERT(query->equal_count == 0 || query->equal);

@@ -1,8 +1,9 @@
 /*
  * The view store: where rows and their checkpoint are kept, together, in transactions (V1).
  *
- * Calls block: `src/view` makes them on threads of its own. A store has one writer at a time (attach,
- * apply, swap) and any number of readers, each used by one thread; readers see committed rows only.
+ * Calls block: `src/view` makes them on threads of its own. A store has one writer at a time
+ * (attach, apply, swap) and any number of readers, each used by one thread; readers see committed
+ * rows only.
  *
  * Rows cross this border as structs of the view's record. A row's key and index places travel as
  * the texts that record/place.h makes; the store may also take columns from the struct.
@@ -25,7 +26,7 @@ struct sl_view_shape {
     const char *domain;
     const struct sl_view *view;
     struct sl_place key;
-    struct sl_place indexes[SL_INDEXES_MAX]; /* as view->indexes; rows equal there are in key order */
+    struct sl_place indexes[SL_INDEXES_MAX]; /* as view->indexes; what is equal, in key order */
     struct sl_place search; /* of texts; count 0: the view cannot be searched */
     uint64_t digest; /* of record, key, indexes, search, version: another digest is another build */
 };
@@ -52,15 +53,16 @@ struct sl_row_found {
     uint64_t version;
 };
 
-/* A stretch of an index (or of the key's own order, `index` -1). Order is that of the values: numbers
- * and times by size, texts, UUIDs and names by bytes; an absent optional value comes first. */
+/* A stretch of an index (or of the key's own order, `index` -1). Order is that of the values:
+ * numbers and times by size, texts, UUIDs and names by bytes; an absent optional value comes first.
+ */
 struct sl_list_query {
     int index;
     uint32_t equal_count; /* this many leading fields must equal those of `equal` */
     const void *equal;    /* a struct of the record with these fields set */
     struct sl_text after; /* cursor of an earlier answer, or empty */
     bool descending;
-    uint32_t limit;       /* 1 to 1,000 */
+    uint32_t limit;        /* 1 to 1,000 */
     struct sl_text search; /* words to find, or empty: then `index` is not used, best match first */
 };
 
@@ -68,7 +70,7 @@ struct sl_list_query {
 struct sl_list_page {
     struct sl_row_found *rows;
     uint32_t count;
-    struct sl_text next; /* cursor; empty: nothing follows */
+    struct sl_text next;             /* cursor; empty: nothing follows */
     struct sl_checkpoint checkpoint; /* of the very rows handed out */
 };
 
@@ -85,7 +87,7 @@ struct sl_view_store_options {
     const char *location; /* a folder */
     const char *(*setting)(void *context, const char *key);
     void *context;
-    void *wrapped; /* of a decorator alone: what it decorates (view_store_fault.h, mirror_fault.h) */
+    void *wrapped; /* of a decorator alone: what it decorates (see view_store_fault.h) */
 };
 
 struct sl_view_store_ops {
@@ -99,10 +101,10 @@ struct sl_view_store_ops {
     /* Writer. Makes or opens what the view needs and tells how far it is applied. A build with
      * another digest, or one that cannot be read, is discarded: the view starts over. Then, and
      * where there was none, log, salt, position and digest are zero, and `generation` still counts
-     * the builds made before. What was damaged is kept aside: SL_OK, with error->code SL_CORRUPT and
-     * a message that names file and place. Attaching a view that is
-     * attached discards its build, aside likewise: so a view recovers after SL_CORRUPT; readers
-     * opened before then see the old rows and must be opened anew. */
+     * the builds made before. What was damaged is kept aside: SL_OK, with error->code SL_CORRUPT
+     * and a message that names file and place. Attaching a view that is attached discards its
+     * build, aside likewise: so a view recovers after SL_CORRUPT; readers opened before then see
+     * the old rows and must be opened anew. */
     enum sl_err (*attach)(struct sl_view_store *store, const struct sl_view_shape *shape,
                           struct sl_checkpoint *out, struct sl_error *error);
 
@@ -143,7 +145,7 @@ struct sl_view_reader {
     struct sl_view_store *store;
 };
 
-/* ---- Wrappers: what callers use --------------------------------------------------------------- */
+/* ---- Wrappers: what callers use -------------------------------------------------------------- */
 
 /* Does the checkpoint say that a build is there at all? */
 static inline bool sl_checkpoint_exists(const struct sl_checkpoint *checkpoint)

@@ -115,9 +115,9 @@ static enum sl_err fault_lookup(struct sl_view_reader *reader, const struct sl_v
                                 struct sl_checkpoint *out, struct sl_error *error)
 {
     const enum sl_err err = gate(reader->store, error);
-    return err != SL_OK
-               ? err
-               : sl_view_reader_lookup(inner_reader(reader), shape, found, count, arena, out, error);
+    return err != SL_OK ? err
+                        : sl_view_reader_lookup(inner_reader(reader), shape, found, count, arena,
+                                                out, error);
 }
 
 static enum sl_err fault_list(struct sl_view_reader *reader, const struct sl_view_shape *shape,

@@ -8,7 +8,7 @@
 #include "stores/sqlite/sqlite.h"
 #include "tap/tap.h"
 
-/* ---- A world with one view ------------------------------------------------------------------------ */
+/* ---- A world with one view ------------------------------------------------------------------- */
 
 void bench_begin(struct bench *bench, uint64_t seed, const struct sl_view *view)
 {
@@ -174,7 +174,7 @@ const char *bench_list(struct bench *bench, struct sl_list_query query)
     return answer;
 }
 
-/* ---- Stock ------------------------------------------------------------------------------------------ */
+/* ---- Stock ----------------------------------------------------------------------------------- */
 
 const struct sl_record stock_record = SL_RECORD(struct stock,
     SL_FIELD(struct stock, id),
@@ -346,7 +346,7 @@ const struct sl_view level_view = {
     "level", &level_record, "id", project_level,
     .indexes = SL_LIST(const struct sl_index, {"by-count", "count"})};
 
-/* ---- The model --------------------------------------------------------------------------------------- */
+/* ---- The model ------------------------------------------------------------------------------- */
 
 static void model_change(struct stock_model *model, uint64_t id, int64_t count)
 {

@@ -9,7 +9,7 @@
 #include "contracts/view_store_fault.h"
 #include "view/view.h"
 
-/* ---- A world with one view ------------------------------------------------------------------------ */
+/* ---- A world with one view ------------------------------------------------------------------- */
 
 struct bench {
     struct sl_env *env;
@@ -47,7 +47,7 @@ enum sl_lookup_result bench_lookup(struct bench *bench, const char *key, struct 
 /* What a list answers, or its error's name; lives until the next call. */
 const char *bench_list(struct bench *bench, struct sl_list_query query);
 
-/* ---- Stock: a view whose events are made of a seed ------------------------------------------------- */
+/* ---- Stock: a view whose events are made of a seed ------------------------------------------- */
 
 enum { STOCK_KEYS = 500 };
 

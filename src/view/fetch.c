@@ -98,8 +98,7 @@ static bool fill(struct sl_view_table *table, struct view_row *row,
     const struct sl_record *record = table->shape.view->record;
 
     if (found->row) {
-        const size_t size =
-            table->flat ? record->size : sl_record_copy_size(record, found->row);
+        const size_t size = table->flat ? record->size : sl_record_copy_size(record, found->row);
         struct view_body *body = view_body_new(table, size);
         if (!body)
             return false;

@@ -1,9 +1,9 @@
 /*
  * Bringing the store up to what memory shows.
  *
- * A flush is all dirty rows and the position they add up to: a state between two events (V1). Nothing
- * is copied: the rows' structs are frozen and lent to the writer, and who changes such a row
- * meanwhile gives it a new struct. At most one piece of work of a table is with the writer.
+ * A flush is all dirty rows and the position they add up to: a state between two events (V1).
+ * Nothing is copied: the rows' structs are frozen and lent to the writer, and who changes such a
+ * row meanwhile gives it a new struct. At most one piece of work of a table is with the writer.
  */
 #include "view/parts.h"
 
@@ -14,7 +14,7 @@ static const int64_t ms_ns = 1000000;
 static const int64_t checkpoint_alone_ms = 5000; /* the position moved, but no row */
 static const int64_t retry_first_ns = 1000000000, retry_last_ns = 60000000000;
 
-/* ---- What is dirty ----------------------------------------------------------------------------- */
+/* ---- What is dirty --------------------------------------------------------------------------- */
 
 /* Room for rows under way, too: they come back when the flush fails, which must not fail itself. */
 bool view_dirty_reserve(struct sl_view_table *table, size_t count)
@@ -64,7 +64,7 @@ void sl_view_hurry(struct sl_view_table *table)
         view_flush_by(table, 0);
 }
 
-/* ---- Flushing ---------------------------------------------------------------------------------- */
+/* ---- Flushing -------------------------------------------------------------------------------- */
 
 static bool work_reserve(struct view_work *work, size_t count)
 {
@@ -190,7 +190,7 @@ void view_flush_now(struct sl_view_table *table, struct sl_view_store *store)
     flush_done(table);
 }
 
-/* ---- Attaching --------------------------------------------------------------------------------- */
+/* ---- Attaching ------------------------------------------------------------------------------- */
 
 void view_attach_start(struct sl_view_table *table)
 {
@@ -246,7 +246,7 @@ static void clear_done(struct sl_view_table *table)
         begin_at(table, 0, table->work.checkpoint.generation + 1);
 }
 
-/* ---- Failures, and when to try again ------------------------------------------------------------ */
+/* ---- Failures, and when to try again --------------------------------------------------------- */
 
 void view_fail(struct sl_view_table *table, enum sl_err err, const char *why)
 {

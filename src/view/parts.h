@@ -7,7 +7,7 @@
 #include "record/pack.h"
 #include "view/view.h"
 
-/* ---- Rows in memory (table.c) ------------------------------------------------------------------ */
+/* ---- Rows in memory (table.c) ---------------------------------------------------------------- */
 
 /* A row's struct with all that it points at. While it is frozen the writer reads it, and nobody
  * changes or frees it (T1). */
@@ -18,13 +18,13 @@ struct view_body {
 };
 
 enum view_row_flags {
-    ROW_DIRTY = 1,     /* in table.dirty: newer than what the store has or is being given */
-    ROW_FLUSHING = 2,  /* in table.flush */
-    ROW_FROZEN = 4,    /* its body is in table.flush */
-    ROW_FETCHING = 8,  /* a reader looks for it */
-    ROW_UNKNOWN = 16,  /* only a place for what is fetched: nothing is known yet */
-    ROW_USED = 32,     /* since the last visit of the eviction */
-    ROW_FRESH = 64,    /* fetched, and nobody has looked at it yet */
+    ROW_DIRTY = 1,    /* in table.dirty: newer than what the store has or is being given */
+    ROW_FLUSHING = 2, /* in table.flush */
+    ROW_FROZEN = 4,   /* its body is in table.flush */
+    ROW_FETCHING = 8, /* a reader looks for it */
+    ROW_UNKNOWN = 16, /* only a place for what is fetched: nothing is known yet */
+    ROW_USED = 32,    /* since the last visit of the eviction */
+    ROW_FRESH = 64,   /* fetched, and nobody has looked at it yet */
 };
 
 enum { ROW_PINNED = ROW_DIRTY | ROW_FLUSHING | ROW_FETCHING };
@@ -43,12 +43,12 @@ struct view_row {
     char key[];
 };
 
-/* ---- One event's changes (rows.c) --------------------------------------------------------------- */
+/* ---- One event's changes (rows.c) ------------------------------------------------------------ */
 
 struct staged_row {
-    struct sl_text key;    /* empty: a put whose key is not known before the projection is done */
-    void *item;            /* in the arena; NULL: the row goes */
-    struct view_row *row;  /* set when the changes are prepared */
+    struct sl_text key;     /* empty: a put whose key is not known before the projection is done */
+    void *item;             /* in the arena; NULL: the row goes */
+    struct view_row *row;   /* set when the changes are prepared */
     struct view_body *body; /* likewise: where the item goes */
     bool put;
     bool made_row;  /* `row` is new */
@@ -69,7 +69,7 @@ struct sl_rows {
     const char *why; /* the event failed */
 };
 
-/* ---- Messages ---------------------------------------------------------------------------------- */
+/* ---- Messages -------------------------------------------------------------------------------- */
 
 enum view_message {
     VIEW_ATTACH = SL_VIEW_MESSAGE_FIRST,
@@ -112,11 +112,11 @@ struct view_fetch {
 
 enum { VIEW_FETCHES_MAX = 1024 };
 
-/* ---- The table ---------------------------------------------------------------------------------- */
+/* ---- The table ------------------------------------------------------------------------------- */
 
 struct view_watches {
     struct sl_view_watch *all;
-    struct sl_table by_key; /* struct watched_key */
+    struct sl_table by_key;     /* struct watched_key */
     struct sl_view_watch *next; /* of the round that is under way */
 };
 

@@ -1,6 +1,6 @@
 /*
- * A view under random events, in the simulated world: rows against a model, with little memory, with
- * power losses (V1), and the live view against one rebuilt from the start (V2).
+ * A view under random events, in the simulated world: rows against a model, with little memory,
+ * with power losses (V1), and the live view against one rebuilt from the start (V2).
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -40,10 +40,10 @@ static bool live_until(struct bench *bench, struct stock_model *model, uint64_t 
         switch (sl_sim_random(bench->env, 8)) {
         case 0: {
             const enum sl_lookup_result result = bench_lookup(bench, key, &row);
-            *wrong += result == SL_LOOKUP_PENDING
-                          ? sl_view_table_status(bench->table).state == SL_VIEW_RUNNING
-                          : !stock_row_is(bench, model, id,
-                                          result == SL_LOOKUP_FOUND ? row.row : NULL);
+            *wrong +=
+                result == SL_LOOKUP_PENDING
+                    ? sl_view_table_status(bench->table).state == SL_VIEW_RUNNING
+                    : !stock_row_is(bench, model, id, result == SL_LOOKUP_FOUND ? row.row : NULL);
             break;
         }
         case 1:
@@ -188,8 +188,8 @@ static void replay_equals_live(void)
         REQUIRE(bench_open(&bench) && running(&bench));
         CHECK(live_until(&bench, &again, seed, until, &wrong));
         bench_settle(&bench);
-        CHECK_STRING(kept, bench_list(&bench, (struct sl_list_query){.index = -1,
-                                                                    .limit = STOCK_KEYS}));
+        CHECK_STRING(kept,
+                     bench_list(&bench, (struct sl_list_query){.index = -1, .limit = STOCK_KEYS}));
         CHECK_U64(wrong, 0);
         free(kept);
         bench_end(&bench);

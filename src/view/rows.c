@@ -1,10 +1,11 @@
 /*
- * Projecting one event. The projection works on copies in an arena (`staging`); when it is done, the
- * changes are prepared, which may fail, and then published, which may not: so an event is applied
- * whole or not at all, and may be projected again.
+ * Projecting one event. The projection works on copies in an arena (`staging`); when it is done,
+ * the changes are prepared, which may fail, and then published, which may not: so an event is
+ * applied whole or not at all, and may be projected again.
  *
- * A put's key is read when the projection is done, for the author may fill it in at the end. Whether a
- * later edit or delete means the row of an earlier put is decided by that one's key as it then is.
+ * A put's key is read when the projection is done, for the author may fill it in at the end.
+ * Whether a later edit or delete means the row of an earlier put is decided by that one's key as it
+ * then is.
  */
 #include "view/parts.h"
 
@@ -25,7 +26,7 @@ static void key_room_init(struct key_room *room)
         .ptr = room->bytes, .capacity = sizeof room->bytes, .bytes_max = sizeof room->bytes};
 }
 
-/* ---- What the projection calls ------------------------------------------------------------------ */
+/* ---- What the projection calls --------------------------------------------------------------- */
 
 void sl_rows_fail(struct sl_rows *rows, const char *why)
 {
@@ -201,7 +202,7 @@ void sl_row_delete_key(struct sl_rows *rows, const void *const *values, size_t c
     rows->settled = rows->count;
 }
 
-/* ---- Preparing: all that can fail ---------------------------------------------------------------- */
+/* ---- Preparing: all that can fail ------------------------------------------------------------ */
 
 static bool same_key_fields(const struct sl_place *key, const void *a, const void *b)
 {
@@ -210,9 +211,9 @@ static bool same_key_fields(const struct sl_place *key, const void *a, const voi
         const void *left = (const uint8_t *)a + field->offset;
         const void *right = (const uint8_t *)b + field->offset;
 
-        if (field->kind == SL_TEXT_KIND ? !sl_text_equals(*(const struct sl_text *)left,
-                                                          *(const struct sl_text *)right)
-                                        : memcmp(left, right, field->size) != 0)
+        if (field->kind == SL_TEXT_KIND
+                ? !sl_text_equals(*(const struct sl_text *)left, *(const struct sl_text *)right)
+                : memcmp(left, right, field->size) != 0)
             return false;
     }
     return true;
@@ -243,8 +244,7 @@ static const char *prepare_one(struct sl_rows *rows, size_t i)
         return NULL;
     if (!staged->put && !same_key_fields(&table->shape.key, staged->item, staged->row->body->bytes))
         return "the projection changed the key of a row";
-    const size_t size =
-        table->flat ? record->size : sl_record_copy_size(record, staged->item);
+    const size_t size = table->flat ? record->size : sl_record_copy_size(record, staged->item);
     if (size > ROW_BYTES_MAX)
         return "a row is larger than 1 MiB";
     struct view_body *body = staged->row->body;
@@ -281,7 +281,7 @@ static void take_back(struct sl_rows *rows)
     }
 }
 
-/* ---- Publishing: nothing here fails --------------------------------------------------------------- */
+/* ---- Publishing: nothing here fails ---------------------------------------------------------- */
 
 static void drop_body(struct sl_view_table *table, struct view_row *row)
 {
@@ -342,8 +342,8 @@ static bool is_behind(struct sl_view_table *table)
 {
     const size_t under_way = table->dirty_count + (table->busy ? table->work.count : 0);
 
-    if (under_way == 0 || (under_way < DIRTY_ROWS_MAX &&
-                           table->bytes <= table->options.memory_max / 2 * 3))
+    if (under_way == 0 ||
+        (under_way < DIRTY_ROWS_MAX && table->bytes <= table->options.memory_max / 2 * 3))
         return false;
     view_evict(table);
     if (under_way < DIRTY_ROWS_MAX && table->bytes <= table->options.memory_max / 2 * 3)

@@ -37,7 +37,7 @@ struct view_reopen {
     struct sl_message message;
 };
 
-/* ---- The writer's thread ------------------------------------------------------------------------ */
+/* ---- The writer's thread --------------------------------------------------------------------- */
 
 static void writer_step(void *self, struct sl_message *message)
 {
@@ -62,10 +62,10 @@ static void writer_step(void *self, struct sl_message *message)
     sl_mailbox_post(message->reply_to, message);
 }
 
-/* ---- A reader's thread -------------------------------------------------------------------------- */
+/* ---- A reader's thread ----------------------------------------------------------------------- */
 
-/* A key that is not written as the store would write it is another text for the same place: as a row
- * of its own it would never be kept up to date. */
+/* A key that is not written as the store would write it is another text for the same place: as a
+ * row of its own it would never be kept up to date. */
 static bool is_key(const struct sl_view_shape *shape, struct sl_text key, struct sl_arena *arena)
 {
     uint8_t bytes[SL_PLACE_BYTES_MAX + 64];
@@ -194,7 +194,7 @@ static int64_t reader_turn(void *self)
     return INT64_MAX;
 }
 
-/* ---- The engine's thread ------------------------------------------------------------------------ */
+/* ---- The engine's thread --------------------------------------------------------------------- */
 
 static enum sl_err start_reader(struct sl_view_service *service, uint32_t number,
                                 struct sl_error *error)
@@ -226,12 +226,11 @@ enum sl_err sl_view_service_open(struct sl_env *env, const struct sl_view_servic
     made->engine = options->engine;
     err = sl_view_store_open(options->ops, env, &options->store, &made->store, error);
     if (err == SL_OK)
-        err = sl_env_start(env,
-                           &(struct sl_actor){.name = "view-writer",
-                                              .self = made,
-                                              .step = writer_step,
-                                              .background = true},
-                           &made->writer, error);
+        err = sl_env_start(
+            env,
+            &(struct sl_actor){
+                .name = "view-writer", .self = made, .step = writer_step, .background = true},
+            &made->writer, error);
     for (uint32_t i = 0; i < options->readers && err == SL_OK; i++)
         err = start_reader(made, i, error);
     if (err != SL_OK) {

@@ -9,7 +9,7 @@ enum {
     BODY_OVERHEAD = sizeof(struct view_body) + 16,
 };
 
-/* ---- Rows -------------------------------------------------------------------------------------- */
+/* ---- Rows ------------------------------------------------------------------------------------ */
 
 uint64_t view_hash(const struct sl_view_table *table, struct sl_text key)
 {
@@ -75,7 +75,7 @@ void view_body_free(struct sl_view_table *table, struct view_body *body)
     free(body);
 }
 
-/* ---- JSON -------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 void view_json_drop(struct sl_view_table *table, struct view_row *row)
 {
@@ -104,10 +104,10 @@ bool view_json(struct sl_view_table *table, struct view_row *row, struct sl_text
     return true;
 }
 
-/* ---- Eviction ---------------------------------------------------------------------------------- */
+/* ---- Eviction -------------------------------------------------------------------------------- */
 
-/* What was fetched stays until somebody has looked at it, or else whoever asked for it might fetch it
- * again and again; the last VIEW_FETCHES_MAX at most, for some ask and never look. */
+/* What was fetched stays until somebody has looked at it, or else whoever asked for it might fetch
+ * it again and again; the last VIEW_FETCHES_MAX at most, for some ask and never look. */
 static bool is_awaited(const struct sl_view_table *table, const struct view_row *row)
 {
     return (row->flags & ROW_FRESH) && table->fetch_number - row->fetch_number < VIEW_FETCHES_MAX;
@@ -166,7 +166,7 @@ void view_rows_drop(struct sl_view_table *table)
     table->evict_cursor = 0;
 }
 
-/* ---- Opening and closing ----------------------------------------------------------------------- */
+/* ---- Opening and closing --------------------------------------------------------------------- */
 
 enum sl_err sl_view_table_open(struct sl_view_service *service,
                                const struct sl_view_table_options *options,
@@ -223,7 +223,7 @@ void sl_view_table_close(struct sl_view_table *table)
     free(table);
 }
 
-/* ---- Asking ------------------------------------------------------------------------------------ */
+/* ---- Asking ---------------------------------------------------------------------------------- */
 
 struct sl_view_status sl_view_table_status(const struct sl_view_table *table)
 {

@@ -1,13 +1,14 @@
 /*
  * A view: rows in memory in front of a view store.
  *
- * `struct sl_view_table` belongs to the engine's thread. It applies durable events (sl_view_project),
- * publishes the rows at once, and hands dirty rows with their checkpoint to the view writer, an actor
- * of its own, every `flush_ms` or when somebody waits for the store. Clean rows may be evicted when
- * memory is over its ceiling; a dirty row stays until the writer has answered for it.
+ * `struct sl_view_table` belongs to the engine's thread. It applies durable events
+ * (sl_view_project), publishes the rows at once, and hands dirty rows with their checkpoint to the
+ * view writer, an actor of its own, every `flush_ms` or when somebody waits for the store. Clean
+ * rows may be evicted when memory is over its ceiling; a dirty row stays until the writer has
+ * answered for it.
  *
- * A row that is neither in memory nor known to be absent is fetched by a reader, an actor too. When a
- * projection asks for such a row, nothing of that event is applied: sl_view_project answers
+ * A row that is neither in memory nor known to be absent is fetched by a reader, an actor too. When
+ * a projection asks for such a row, nothing of that event is applied: sl_view_project answers
  * SL_VIEW_WAITS, the row is fetched, and the same event is projected again.
  */
 #ifndef SL_VIEW_VIEW_H
@@ -17,7 +18,7 @@
 #include "base/table.h"
 #include "contracts/view_store.h"
 
-/* ---- The actors that block: one writer and one or more readers for all views of an engine ------ */
+/* ---- The actors that block: one writer and one or more readers for all views of an engine ---- */
 
 struct sl_view_service;
 
@@ -30,18 +31,20 @@ struct sl_view_service_options {
 
 /* Opens the store and starts the actors. Engine's thread, like all below. */
 enum sl_err sl_view_service_open(struct sl_env *env, const struct sl_view_service_options *options,
-                                 struct sl_view_service **out, struct sl_error *error) SL_USE_RESULT;
+                                 struct sl_view_service **out,
+                                 struct sl_error *error) SL_USE_RESULT;
 
 /* Messages of these kinds in the engine's mailbox are the service's own: hand them to its step. */
 #define SL_VIEW_MESSAGE_FIRST 0x2000u
 #define SL_VIEW_MESSAGE_LAST 0x20ffu
 void sl_view_service_step(struct sl_view_service *service, struct sl_message *message);
 
-/* Flushes what is dirty, waits for the actors, closes the store. The engine's mailbox is no longer
- * read meanwhile. NULL is allowed. Tables must be closed after it. */
+/* Waits for the actors, takes their last answers from the engine's mailbox (the mail of others stays
+ * there; lists that were asked for are told `done`), flushes what is dirty and closes the store.
+ * NULL is allowed. Tables must be closed after it; until then they still answer what they know. */
 void sl_view_service_close(struct sl_view_service *service);
 
-/* ---- One view ---------------------------------------------------------------------------------- */
+/* ---- One view -------------------------------------------------------------------------------- */
 
 struct sl_view_table;
 
@@ -56,16 +59,16 @@ struct sl_view_table_options {
     const char *domain;
     const struct sl_view *view;
     struct sl_uuid log;
-    uint64_t salt;       /* of the present reign */
+    uint64_t salt; /* of the present reign */
     /* Instead of view->project, for rows that are not a domain's view (processes); or NULL. */
     void (*project)(void *project_context, const struct sl_event *event, struct sl_rows *rows);
     void *project_context;
     /* Is a checkpoint's (salt, position) part of this log's history? */
     bool (*knows)(void *context, uint64_t salt, uint64_t position);
-    size_t memory_max;   /* bytes of rows; 0: 64 MiB */
-    int64_t flush_ms;    /* 0: 250 */
-    /* Called on the engine's thread, never from inside a call on this table: something that a waiter
-     * may wait for has moved (started, row fetched, store caught up, failed). */
+    size_t memory_max; /* bytes of rows; 0: 64 MiB */
+    int64_t flush_ms;  /* 0: 250 */
+    /* Called on the engine's thread, never from inside a call on this table: something that a
+     * waiter may wait for has moved (started, row fetched, store caught up, failed). */
     void (*moved)(void *context);
     void *context;
 };
@@ -76,6 +79,8 @@ enum sl_err sl_view_table_open(struct sl_view_service *service,
                                struct sl_view_table **out, struct sl_error *error) SL_USE_RESULT;
 void sl_view_table_close(struct sl_view_table *table); /* NULL is allowed */
 
+/* A store that is found damaged, or of another history, starts over: the view is STARTING again, then
+ * RUNNING with position and stored 0 and the next generation. FAILED tries again by itself. */
 struct sl_view_status {
     enum sl_view_state state;
     uint64_t position; /* memory: all events below are applied; lookups see them */
@@ -105,10 +110,10 @@ void sl_view_advance(struct sl_view_table *table, uint64_t position);
 
 /* When the table next wants sl_view_table_turn to be called (monotonic ns; INT64_MAX: never). */
 int64_t sl_view_table_deadline(const struct sl_view_table *table);
-/* Flushes when it is time. Call at the end of each engine turn in which the deadline was reached. */
+/* Flushes when it is time. Called at the end of each engine turn in which the deadline passed. */
 void sl_view_table_turn(struct sl_view_table *table, int64_t monotonic_ns);
 
-/* ---- Reading ------------------------------------------------------------------------------------ */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 /* A row as it stands, borrowed until the next call on the table. */
 struct sl_view_row {
@@ -126,14 +131,15 @@ enum sl_lookup_result {
 enum sl_lookup_result sl_view_lookup(struct sl_view_table *table, struct sl_text key,
                                      struct sl_view_row *out);
 
-/* Fetches a row into memory; `moved` is called, then look up again. SL_BUSY: too many are fetched. */
+/* Fetches a row into memory; `moved` is called, then look up again. SL_BUSY: 1,024 are under way,
+ * or the view is starting. SL_IO: its store fails. SL_INVALID: longer than a key can be. */
 enum sl_err sl_view_fetch(struct sl_view_table *table, struct sl_text key) SL_USE_RESULT;
 
 /* A list or search, answered by a reader from what is stored. */
 struct sl_view_listing {
     struct sl_message message; /* internal */
     struct sl_view_table *table;
-    struct sl_list_query query; /* texts and struct must live until `done` */
+    struct sl_list_query query;                 /* texts and struct must live until `done` */
     void (*done)(struct sl_view_listing *list); /* engine's thread */
     /* Answer: {"rows": […], "next": "cursor"} */
     enum sl_err err;
@@ -148,7 +154,7 @@ void sl_view_hurry(struct sl_view_table *table);
 
 const struct sl_view_shape *sl_view_table_shape(const struct sl_view_table *table);
 
-/* ---- Live --------------------------------------------------------------------------------------- */
+/* ---- Live ------------------------------------------------------------------------------------ */
 
 /* Told of each row that changes, as it is published, in order. */
 struct sl_view_watch {

@@ -29,7 +29,7 @@ static struct watched_key *find(const struct sl_view_table *table, uint64_t hash
                          (struct sl_slice){(const uint8_t *)key.ptr, key.len});
 }
 
-/* ---- Watching ---------------------------------------------------------------------------------- */
+/* ---- Watching -------------------------------------------------------------------------------- */
 
 void sl_view_watch(struct sl_view_table *table, struct sl_view_watch *watch)
 {
@@ -81,7 +81,7 @@ void sl_view_unwatch(struct sl_view_table *table, struct sl_view_watch *watch)
     free(watched);
 }
 
-/* ---- Telling ----------------------------------------------------------------------------------- */
+/* ---- Telling --------------------------------------------------------------------------------- */
 
 /* A watch may be taken away by whom it tells, the next one too: `next` follows. */
 static void tell(struct sl_view_table *table, struct sl_view_watch *first, struct sl_text key,

@@ -1,4 +1,5 @@
-/* The view store's suite on SQLite: on a simulated disk, on the real one, and with SQLite's own VFS. */
+/* The view store's suite on SQLite: on a simulated disk, on the real one, and with SQLite's own
+ * VFS. */
 #include "conformance/view_store_suite.h"
 
 #include <stdio.h>

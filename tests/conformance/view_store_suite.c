@@ -14,14 +14,13 @@ static const struct view_store_bench *bench;
 static const struct sl_uuid log_id = {{1, 2, 3}};
 enum { SALT = 77 };
 
-/* ---- Views that the cases use ------------------------------------------------------------------- */
+/* ---- Views that the cases use ---------------------------------------------------------------- */
 
 static const struct sl_view specimens = {
     "specimens", &specimen_record, "id",
-    .indexes = SL_LIST(const struct sl_index,
-        {"by-state", "state, day"}, {"by-decimal", "decimal"}, {"by-note", "note, i8"},
-        {"by-wide", "u128"}, {"by-limit", "limit"}, {"by-time", "at"}, {"by-u64", "flag, u64"},
-        {"by-code", "code, id"})};
+    .indexes = SL_LIST(const struct sl_index, {"by-state", "state, day"}, {"by-decimal", "decimal"},
+                       {"by-note", "note, i8"}, {"by-wide", "u128"}, {"by-limit", "limit"},
+                       {"by-time", "at"}, {"by-u64", "flag, u64"}, {"by-code", "code, id"})};
 
 struct page {
     int64_t number;
@@ -30,21 +29,19 @@ struct page {
     int32_t size;
 };
 
-static const struct sl_record page_record = SL_RECORD(struct page,
-    SL_FIELD(struct page, number),
-    SL_FIELD(struct page, title),
-    SL_FIELD(struct page, body),
-    SL_FIELD(struct page, size));
+static const struct sl_record page_record =
+    SL_RECORD(struct page, SL_FIELD(struct page, number), SL_FIELD(struct page, title),
+              SL_FIELD(struct page, body), SL_FIELD(struct page, size));
 
-static const struct sl_view pages = {
-    "pages", &page_record, "number",
-    .indexes = SL_LIST(const struct sl_index, {"by-size", "size"}), .search = "title, body"};
-static const struct sl_view sections = {
-    "sections", &page_record, "title, number", .search = "body"};
-static const struct sl_view pages_later = {
-    "pages", &page_record, "number", .search = "title, body", .version = 2};
+static const struct sl_view pages = {"pages", &page_record, "number",
+                                     .indexes = SL_LIST(const struct sl_index, {"by-size", "size"}),
+                                     .search = "title, body"};
+static const struct sl_view sections = {"sections", &page_record, "title, number",
+                                        .search = "body"};
+static const struct sl_view pages_later = {"pages", &page_record, "number", .search = "title, body",
+                                           .version = 2};
 
-/* ---- A store that is open ------------------------------------------------------------------------ */
+/* ---- A store that is open -------------------------------------------------------------------- */
 
 struct fixture {
     struct sl_env *env;
@@ -68,8 +65,8 @@ static bool reopen(struct fixture *f)
     sl_view_store_close(f->store);
     f->reader = NULL;
     f->store = NULL;
-    return CHECK(good(f, sl_view_store_open(bench->ops, f->env, &f->options, &f->store,
-                                            &f->error))) &&
+    return CHECK(good(f,
+                      sl_view_store_open(bench->ops, f->env, &f->options, &f->store, &f->error))) &&
            CHECK(good(f, sl_view_reader_open(f->store, &f->reader, &f->error)));
 }
 
@@ -105,8 +102,7 @@ static struct sl_checkpoint at(const struct sl_view_shape *shape, uint64_t posit
     return (struct sl_checkpoint){log_id, SALT, position, 1, shape->digest};
 }
 
-static struct sl_text key_of(struct fixture *f, const struct sl_view_shape *shape,
-                             const void *row)
+static struct sl_text key_of(struct fixture *f, const struct sl_view_shape *shape, const void *row)
 {
     struct sl_buf buf = {0};
 
@@ -116,8 +112,7 @@ static struct sl_text key_of(struct fixture *f, const struct sl_view_shape *shap
     return key;
 }
 
-static bool attach(struct fixture *f, const struct sl_view_shape *shape,
-                   struct sl_checkpoint *out)
+static bool attach(struct fixture *f, const struct sl_view_shape *shape, struct sl_checkpoint *out)
 {
     f->error = (struct sl_error){0};
     return CHECK(good(f, sl_view_store_attach(f->store, shape, out, &f->error)));
@@ -130,8 +125,7 @@ static bool apply_one(struct fixture *f, const struct sl_view_shape *shape, cons
     const struct sl_row_change change = {key_of(f, shape, row), present ? row : NULL, position};
     const struct sl_checkpoint checkpoint = at(shape, position);
 
-    return CHECK(good(f, sl_view_store_apply(f->store, shape, &change, 1, &checkpoint,
-                                             &f->error)));
+    return CHECK(good(f, sl_view_store_apply(f->store, shape, &change, 1, &checkpoint, &f->error)));
 }
 
 /* The row, or NULL; and the checkpoint it was read at. */
@@ -142,15 +136,15 @@ static const void *look(struct fixture *f, const struct sl_view_shape *shape, st
     struct sl_checkpoint checkpoint = {0};
 
     CHECK(good(f, sl_view_reader_begin(f->reader, &f->error)));
-    CHECK(good(f, sl_view_reader_lookup(f->reader, shape, &found, 1, &f->arena, &checkpoint,
-                                        &f->error)));
+    CHECK(good(
+        f, sl_view_reader_lookup(f->reader, shape, &found, 1, &f->arena, &checkpoint, &f->error)));
     sl_view_reader_end(f->reader);
     if (out)
         *out = checkpoint;
     return found.row;
 }
 
-/* ---- Rows and checkpoints ------------------------------------------------------------------------ */
+/* ---- Rows and checkpoints -------------------------------------------------------------------- */
 
 static void starts_empty(void)
 {
@@ -216,8 +210,8 @@ static void keeps_every_kind(void)
         specimen_fill(&rows[i], &seed, &f.arena);
         changes[i] = (struct sl_row_change){key_of(&f, &shape, &rows[i]), &rows[i], i + 1};
     }
-    REQUIRE(good(&f, sl_view_store_apply(f.store, &shape, changes, SPECIMENS, &checkpoint,
-                                         &f.error)));
+    REQUIRE(
+        good(&f, sl_view_store_apply(f.store, &shape, changes, SPECIMENS, &checkpoint, &f.error)));
     for (unsigned i = 0; i < SPECIMENS; i++) {
         const struct specimen *row = look(&f, &shape, changes[i].key, NULL);
         const bool same = row && sl_record_equals(&specimen_record, row, &rows[i]);
@@ -316,8 +310,8 @@ static void reads_one_state(void)
     REQUIRE(apply_one(&f, &shape, &page, true, 1));
     REQUIRE(good(&f, sl_view_reader_begin(f.reader, &f.error)));
     for (unsigned i = 0; i < 2; i++) {
-        REQUIRE(good(&f, sl_view_reader_lookup(f.reader, &shape, &rows[i], 1, &f.arena, &found,
-                                               &f.error)));
+        REQUIRE(good(
+            &f, sl_view_reader_lookup(f.reader, &shape, &rows[i], 1, &f.arena, &found, &f.error)));
         REQUIRE(rows[i].row);
         CHECK_U64(((const struct page *)rows[i].row)->size, 1);
         CHECK_U64(found.position, 1);
@@ -372,7 +366,7 @@ static void clears(void)
     end(&f);
 }
 
-/* ---- Lists --------------------------------------------------------------------------------------- */
+/* ---- Lists ----------------------------------------------------------------------------------- */
 
 static int compare_numbers(const struct sl_field *field, const void *a, const void *b)
 {
@@ -443,8 +437,7 @@ static int compare_values(const struct sl_field *field, const void *a, const voi
     }
 }
 
-static int compare_place(const struct sl_place *place, uint32_t count, const void *a,
-                         const void *b)
+static int compare_place(const struct sl_place *place, uint32_t count, const void *a, const void *b)
 {
     for (uint32_t i = 0; i < count; i++) {
         const struct sl_field *field = place->fields[i];
@@ -463,8 +456,7 @@ static int compare_place(const struct sl_place *place, uint32_t count, const voi
 static unsigned list_all(struct fixture *f, const struct sl_view_shape *shape,
                          struct sl_list_query query, const struct specimen *rows, size_t count)
 {
-    const struct sl_place *place =
-        query.index < 0 ? &shape->key : &shape->indexes[query.index];
+    const struct sl_place *place = query.index < 0 ? &shape->key : &shape->indexes[query.index];
     const void *last = NULL;
     unsigned listed = 0, wanted = 0, wrong = 0;
 
@@ -527,13 +519,12 @@ static void lists_in_order(void)
             rows[i].decimal.scale = 0; /* 1.0 and 1 are one value to our comparison */
         changes[i] = (struct sl_row_change){key_of(&f, &shape, &rows[i]), &rows[i], i + 1};
     }
-    REQUIRE(good(&f, sl_view_store_apply(f.store, &shape, changes, SPECIMENS, &checkpoint,
-                                         &f.error)));
+    REQUIRE(
+        good(&f, sl_view_store_apply(f.store, &shape, changes, SPECIMENS, &checkpoint, &f.error)));
     for (int index = -1; index < (int)shape.view->indexes.count; index++)
         for (int descending = 0; descending < 2; descending++)
             for (uint32_t equal = 0; equal <= 2; equal++) {
-                const uint32_t fields =
-                    index < 0 ? shape.key.count : shape.indexes[index].count;
+                const uint32_t fields = index < 0 ? shape.key.count : shape.indexes[index].count;
                 for (unsigned i = 0; i < (equal > 0 ? 4 : 1) && equal <= fields; i++)
                     wrong += list_all(&f, &shape,
                                       (struct sl_list_query){.index = index,
@@ -559,8 +550,8 @@ static void goes_on_where_it_was(void)
     REQUIRE(begin(&f));
     REQUIRE(attach(&f, &shape, &found));
     for (int i = 1; i <= 4; i++)
-        REQUIRE(apply_one(&f, &shape, &(struct page){.number = i, .size = 10 * i}, true,
-                          (uint64_t)i));
+        REQUIRE(
+            apply_one(&f, &shape, &(struct page){.number = i, .size = 10 * i}, true, (uint64_t)i));
     REQUIRE(good(&f, sl_view_reader_begin(f.reader, &f.error)));
     REQUIRE(good(&f, sl_view_reader_list(f.reader, &shape, &query, &f.arena, &page, &f.error)));
     sl_view_reader_end(f.reader);
@@ -614,7 +605,7 @@ static void refuses_bad_queries(void)
     end(&f);
 }
 
-/* ---- Search -------------------------------------------------------------------------------------- */
+/* ---- Search ---------------------------------------------------------------------------------- */
 
 static unsigned find(struct fixture *f, const struct sl_view_shape *shape, const char *words,
                      int64_t *first)
@@ -623,8 +614,7 @@ static unsigned find(struct fixture *f, const struct sl_view_shape *shape, const
     struct sl_list_page page = {0};
 
     CHECK(good(f, sl_view_reader_begin(f->reader, &f->error)));
-    if (!CHECK(good(f, sl_view_reader_list(f->reader, shape, &query, &f->arena, &page,
-                                           &f->error))))
+    if (!CHECK(good(f, sl_view_reader_list(f->reader, shape, &query, &f->arena, &page, &f->error))))
         tap_note("searching %s", words);
     sl_view_reader_end(f->reader);
     if (page.count > 0 && first)
@@ -638,12 +628,29 @@ static void searches(void)
         const char *words;
         unsigned count;
     } cases[] = {
-        {"blue", 2},          {"BLUE", 2},       {"blue chair", 1},    {"chair blue", 1},
-        {"cafe", 1},          {"Café", 1},       {"gre", 0},           {"gre*", 1},
-        {"nothing", 0},       {"blue OR red", 0}, {"NOT blue", 0},     {"title:blue", 0},
-        {"\"blue\"", 2},      {"blue\"", 2},     {"(blue", 2},         {"blue)", 2},
-        {"* blue", 2},        {"-blue", 2},      {"^blue", 2},         {"blue + chair", 1},
-        {"{blue}", 2},        {"'blue'; --", 2}, {"NEAR(blue chair)", 0},
+        {"blue", 2},
+        {"BLUE", 2},
+        {"blue chair", 1},
+        {"chair blue", 1},
+        {"cafe", 1},
+        {"Café", 1},
+        {"gre", 0},
+        {"gre*", 1},
+        {"nothing", 0},
+        {"blue OR red", 0},
+        {"NOT blue", 0},
+        {"title:blue", 0},
+        {"\"blue\"", 2},
+        {"blue\"", 2},
+        {"(blue", 2},
+        {"blue)", 2},
+        {"* blue", 2},
+        {"-blue", 2},
+        {"^blue", 2},
+        {"blue + chair", 1},
+        {"{blue}", 2},
+        {"'blue'; --", 2},
+        {"NEAR(blue chair)", 0},
     };
     const struct sl_view *const views[] = {&pages, &sections};
 
@@ -718,8 +725,7 @@ static void search_shows_the_best_first_in_pages(void)
     for (unsigned i = 0; i < 5; i++) {
         struct sl_list_page page;
         REQUIRE(good(&f, sl_view_reader_begin(f.reader, &f.error)));
-        REQUIRE(good(&f, sl_view_reader_list(f.reader, &shape, &query, &f.arena, &page,
-                                             &f.error)));
+        REQUIRE(good(&f, sl_view_reader_list(f.reader, &shape, &query, &f.arena, &page, &f.error)));
         sl_view_reader_end(f.reader);
         for (uint32_t r = 0; r < page.count; r++)
             mask |= 1u << ((const struct page *)page.rows[r].row)->number;
@@ -736,20 +742,20 @@ static void search_shows_the_best_first_in_pages(void)
 int view_store_suite(const struct view_store_bench *of)
 {
     bench = of;
-    return TAP_RUN({"a view starts empty, and is there again after opening anew", starts_empty},
-                   {"the checkpoint moves without rows", moves_the_checkpoint_alone},
-                   {"values of every kind come back equal", keeps_every_kind},
-                   {"rows that break rules are kept", keeps_what_rules_forbid},
-                   {"rows are replaced and removed", replaces_and_removes},
-                   {"what is no key finds nothing", finds_nothing_for_what_is_no_key},
-                   {"reads between begin and end see one state", reads_one_state},
-                   {"another digest starts the view over", another_digest_starts_over},
-                   {"clearing leaves nothing but the count of builds", clears},
-                   {"lists are in order, forwards and backwards", lists_in_order},
-                   {"a cursor is a place, not a number", goes_on_where_it_was},
-                   {"bad queries are refused", refuses_bad_queries},
-                   {"searches find words, and nothing else", searches},
-                   {"a search follows changes", search_follows_changes},
-                   {"a search shows the best first, in pages",
-                    search_shows_the_best_first_in_pages});
+    return TAP_RUN(
+        {"a view starts empty, and is there again after opening anew", starts_empty},
+        {"the checkpoint moves without rows", moves_the_checkpoint_alone},
+        {"values of every kind come back equal", keeps_every_kind},
+        {"rows that break rules are kept", keeps_what_rules_forbid},
+        {"rows are replaced and removed", replaces_and_removes},
+        {"what is no key finds nothing", finds_nothing_for_what_is_no_key},
+        {"reads between begin and end see one state", reads_one_state},
+        {"another digest starts the view over", another_digest_starts_over},
+        {"clearing leaves nothing but the count of builds", clears},
+        {"lists are in order, forwards and backwards", lists_in_order},
+        {"a cursor is a place, not a number", goes_on_where_it_was},
+        {"bad queries are refused", refuses_bad_queries},
+        {"searches find words, and nothing else", searches},
+        {"a search follows changes", search_follows_changes},
+        {"a search shows the best first, in pages", search_shows_the_best_first_in_pages});
 }

@@ -9,7 +9,7 @@
 
 enum { SMALL_BYTES = 64, SMALL_WIDE = 39, WIDE_64 = 20 };
 
-/* ---- Names and types --------------------------------------------------------------------------- */
+/* ---- Names and types ------------------------------------------------------------------------- */
 
 void sl_sqlite_name(struct sl_buf *sql, const char *name)
 {
@@ -83,7 +83,7 @@ void sl_sqlite_column_define(struct sl_buf *sql, const struct sl_field *field)
     }
 }
 
-/* ---- Integers of all sizes --------------------------------------------------------------------- */
+/* ---- Integers of all sizes ------------------------------------------------------------------- */
 
 bool sl_sqlite_is_integer(const struct sl_field *field)
 {
@@ -106,7 +106,7 @@ static void set_integer(const struct sl_field *field, int64_t value, void *item)
     memcpy(sl_member_of(field, item), &value, field->size);
 }
 
-/* ---- Binding ----------------------------------------------------------------------------------- */
+/* ---- Binding --------------------------------------------------------------------------------- */
 
 bool sl_sqlite_binder_init(struct sl_sqlite_binder *binder, const struct sl_record *record)
 {
@@ -188,7 +188,7 @@ static void write_time(struct sl_buf *buf, struct sl_time time)
     sl_value_write_date(buf, day);
     const int hour = (int)(seconds / 3600), minute = (int)(seconds / 60 % 60);
     seconds %= 60;
-    const int digits[6] = {hour / 10,   hour % 10,          minute / 10,
+    const int digits[6] = {hour / 10,   hour % 10,         minute / 10,
                            minute % 10, (int)seconds / 10, (int)seconds % 10};
     memcpy(text, "Thh:mm:ss.", 10);
     for (int i = 0; i < 6; i++)
@@ -279,7 +279,7 @@ int sl_sqlite_bind(struct sl_sqlite_binder *binder, int at, const struct sl_fiel
     }
 }
 
-/* ---- Reading ----------------------------------------------------------------------------------- */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 static struct sl_text column_text(sqlite3_stmt *stmt, int column)
 {
@@ -349,8 +349,8 @@ static enum sl_err read_json(struct sl_text json, const struct sl_record *loose,
     const struct sl_record alone = {
         .name = loose->name, .size = loose->size, .field_count = 1, .fields = field};
     struct sl_broken_rule broken;
-    const struct sl_text object = sl_arena_printf(arena, "{\"%s\":%.*s}", field->name,
-                                                  (int)json.len, json.ptr);
+    const struct sl_text object =
+        sl_arena_printf(arena, "{\"%s\":%.*s}", field->name, (int)json.len, json.ptr);
 
     if (!object.ptr)
         return SL_NO_MEMORY;

@@ -58,8 +58,8 @@ int sl_sqlite_bind(struct sl_sqlite_binder *binder, int at, const struct sl_fiel
 void sl_sqlite_binder_close(struct sl_sqlite_binder *binder);
 
 /* Reads the field's columns, the first of which is `column`, into the zeroed item. Texts live in
- * `arena`. `loose` describes the same record without rules (sl_sqlite_loosen): projections may store
- * what commands may not say. SL_CORRUPT, SL_NO_MEMORY. */
+ * `arena`. `loose` describes the same record without rules (sl_sqlite_loosen): projections may
+ * store what commands may not say. SL_CORRUPT, SL_NO_MEMORY. */
 enum sl_err sl_sqlite_read(sqlite3_stmt *stmt, int column, const struct sl_record *loose,
                            uint32_t field, struct sl_json_parser *parser, struct sl_arena *arena,
                            void *item) SL_USE_RESULT;

@@ -1,10 +1,10 @@
 /*
  * Cursors: where a list goes on, as a text that clients hand back and need not understand.
  *
- * A cursor is base64url, without padding, of: one byte of format; one byte that says which list it is
- * of (2 × (index + 1), plus 1 where it descends); the values of the index's and the key's fields of
- * the last row handed out, packed. A search's cursor is the format byte, 0xff, and a count. Nothing in
- * it needs to be trusted: any values are a place to go on from.
+ * A cursor is base64url, without padding, of: one byte of format; one byte that says which list it
+ * is of (2 × (index + 1), plus 1 where it descends); the values of the index's and the key's fields
+ * of the last row handed out, packed. A search's cursor is the format byte, 0xff, and a count.
+ * Nothing in it needs to be trusted: any values are a place to go on from.
  */
 #include "stores/sqlite/parts.h"
 
@@ -87,8 +87,7 @@ enum sl_err sl_sqlite_cursor_write(const struct sl_sqlite_schema *schema,
     sl_buf_byte(&bytes, FORMAT);
     sl_buf_byte(&bytes, list_of(query));
     sl_pack(&bytes, &schema->orders[query->index + 1].cursor, row);
-    const enum sl_err err =
-        bytes.failed ? SL_NO_MEMORY : encode(sl_buf_slice(&bytes), arena, out);
+    const enum sl_err err = bytes.failed ? SL_NO_MEMORY : encode(sl_buf_slice(&bytes), arena, out);
     sl_buf_close(&bytes);
     return err;
 }

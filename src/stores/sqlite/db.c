@@ -13,7 +13,7 @@ const char sl_sqlite_write_checkpoint_sql[] =
     "REPLACE INTO \"_checkpoint\" (\"only\", \"log\", \"salt\", \"position\", \"generation\", "
     "\"digest\") VALUES (1, ?1, ?2, ?3, ?4, ?5)";
 
-/* ---- Where files are --------------------------------------------------------------------------- */
+/* ---- Where files are ------------------------------------------------------------------------- */
 
 static const char *setting(const struct sl_view_store_options *options, const char *key)
 {
@@ -26,8 +26,8 @@ static enum sl_err lock_folder(struct sl_sqlite_place *place, struct sl_error *e
     char path[SL_SQLITE_PATH_MAX + 16];
 
     snprintf(path, sizeof path, "%s/lock", place->folder);
-    const enum sl_err err = sl_disk_open(place->env, path, SL_OPEN_WRITE | SL_OPEN_CREATE,
-                                         &place->lock, error);
+    const enum sl_err err =
+        sl_disk_open(place->env, path, SL_OPEN_WRITE | SL_OPEN_CREATE, &place->lock, error);
     return err != SL_OK ? err : sl_file_lock(place->lock, error);
 }
 
@@ -67,7 +67,7 @@ void sl_sqlite_place_close(struct sl_sqlite_place *place)
     *place = (struct sl_sqlite_place){0};
 }
 
-/* ---- Failures ---------------------------------------------------------------------------------- */
+/* ---- Failures -------------------------------------------------------------------------------- */
 
 enum sl_err sl_sqlite_fail(struct sl_sqlite_db *db, int code, const char *what,
                            struct sl_error *error)
@@ -108,13 +108,12 @@ enum sl_err sl_sqlite_exec(struct sl_sqlite_db *db, const char *sql, const char 
 enum sl_err sl_sqlite_prepare(struct sl_sqlite_db *db, const char *sql, sqlite3_stmt **out,
                               struct sl_error *error)
 {
-    const int code =
-        sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, out, NULL);
+    const int code = sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, out, NULL);
 
     return code == SQLITE_OK ? SL_OK : sl_sqlite_fail(db, code, "prepare a statement", error);
 }
 
-/* ---- Opening ----------------------------------------------------------------------------------- */
+/* ---- Opening --------------------------------------------------------------------------------- */
 
 /* One number that a PRAGMA tells. */
 static enum sl_err ask(struct sl_sqlite_db *db, const char *pragma, int64_t *out,
@@ -148,8 +147,8 @@ static enum sl_err check_format(struct sl_sqlite_db *db, struct sl_error *error)
     if (version > FORMAT_VERSION)
         return sl_fail(error, SL_UNSUPPORTED,
                        "%s has format %lld, this program knows %d: use a newer program, or delete "
-                       "the file to have the view rebuilt", db->path, (long long)version,
-                       FORMAT_VERSION);
+                       "the file to have the view rebuilt",
+                       db->path, (long long)version, FORMAT_VERSION);
     return SL_OK;
 }
 
@@ -179,8 +178,8 @@ enum sl_err sl_sqlite_db_open(struct sl_sqlite_db *db, const struct sl_sqlite_pl
     enum sl_err err;
 
     *db = (struct sl_sqlite_db){.place = place};
-    const int len = snprintf(db->path, sizeof db->path, "%s/%s.%s.db", place->folder,
-                             shape->domain, shape->view->name);
+    const int len = snprintf(db->path, sizeof db->path, "%s/%s.%s.db", place->folder, shape->domain,
+                             shape->view->name);
     if (len < 0 || (size_t)len >= sizeof db->path)
         return sl_fail(error, SL_INVALID, "the name of view %s/%s is too long", shape->domain,
                        shape->view->name);
@@ -234,7 +233,7 @@ enum sl_err sl_sqlite_db_set_aside(struct sl_sqlite_db *db, struct sl_error *err
     return sl_disk_sync_folder(place->env, place->folder, error);
 }
 
-/* ---- Tables ------------------------------------------------------------------------------------ */
+/* ---- Tables ---------------------------------------------------------------------------------- */
 
 static enum sl_err drop_tables(struct sl_sqlite_db *db, struct sl_error *error)
 {
@@ -281,7 +280,7 @@ enum sl_err sl_sqlite_make_tables(struct sl_sqlite_db *db, struct sl_error *erro
     return sl_sqlite_exec(db, db->schema.create, "make its tables", error);
 }
 
-/* ---- Checkpoints ------------------------------------------------------------------------------- */
+/* ---- Checkpoints ----------------------------------------------------------------------------- */
 
 enum sl_err sl_sqlite_read_checkpoint(struct sl_sqlite_db *db, struct sl_checkpoint *out,
                                       struct sl_error *error)
@@ -339,7 +338,7 @@ enum sl_err sl_sqlite_write_checkpoint(struct sl_sqlite_db *db, sqlite3_stmt *st
     return code == SQLITE_DONE ? SL_OK : sl_sqlite_fail(db, code, "write its checkpoint", error);
 }
 
-/* ---- Rows -------------------------------------------------------------------------------------- */
+/* ---- Rows ------------------------------------------------------------------------------------ */
 
 enum sl_err sl_sqlite_bind_key(struct sl_sqlite_db *db, sqlite3_stmt *stmt, struct sl_text key,
                                struct sl_arena *arena, struct sl_error *error)
@@ -371,8 +370,7 @@ enum sl_err sl_sqlite_read_row(struct sl_sqlite_db *db, sqlite3_stmt *stmt, stru
     if (!row)
         return sl_fail(error, SL_NO_MEMORY, "no memory for a row");
     for (uint32_t i = 0; i < loose->field_count; i++) {
-        const enum sl_err err =
-            sl_sqlite_read(stmt, column, loose, i, db->parser, arena, row);
+        const enum sl_err err = sl_sqlite_read(stmt, column, loose, i, db->parser, arena, row);
         if (err == SL_CORRUPT)
             return sl_sqlite_fail(db, SQLITE_CORRUPT, loose->fields[i].name, error);
         if (err != SL_OK)

@@ -1,4 +1,5 @@
-/* One SQLite file that holds one view: opening, its checkpoint, failures. Private to this folder. */
+/* One SQLite file that holds one view: opening, its checkpoint, failures. Private to this folder.
+ */
 #ifndef SL_STORES_SQLITE_DB_H
 #define SL_STORES_SQLITE_DB_H
 
@@ -76,9 +77,8 @@ enum sl_err sl_sqlite_bind_key(struct sl_sqlite_db *db, sqlite3_stmt *stmt, stru
                                struct sl_arena *arena, struct sl_error *error) SL_USE_RESULT;
 
 /* The row on which a statement stands, which selected schema.columns. */
-enum sl_err sl_sqlite_read_row(struct sl_sqlite_db *db, sqlite3_stmt *stmt,
-                               struct sl_arena *arena, struct sl_row_found *out,
-                               struct sl_error *error) SL_USE_RESULT;
+enum sl_err sl_sqlite_read_row(struct sl_sqlite_db *db, sqlite3_stmt *stmt, struct sl_arena *arena,
+                               struct sl_row_found *out, struct sl_error *error) SL_USE_RESULT;
 
 /* Looks keys up, with the rest of the contract's lookup left to the caller. */
 enum sl_err sl_sqlite_lookup(struct sl_sqlite_db *db, struct sl_row_found *found, size_t count,

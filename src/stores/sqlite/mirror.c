@@ -1,9 +1,10 @@
 /*
- * A mirror in SQLite ("denormalised SQL"): a copy of each view's finished rows in a file of its own,
- * for programs that want SQL and nothing else. Its files are DOMAIN.VIEW.db in the location folder.
+ * A mirror in SQLite ("denormalised SQL"): a copy of each view's finished rows in a file of its
+ * own, for programs that want SQL and nothing else. Its files are DOMAIN.VIEW.db in the location
+ * folder.
  *
- * A row that is gone stays as a row marked `_deleted`, its values NULL, so that an older version that
- * comes late still loses. A damaged file is set aside, and the copy starts anew.
+ * A row that is gone stays as a row marked `_deleted`, its values NULL, so that an older version
+ * that comes late still loses. A damaged file is set aside, and the copy starts anew.
  */
 #include "stores/sqlite/db.h"
 #include "stores/sqlite/sqlite.h"
@@ -117,8 +118,7 @@ static enum sl_err read_checkpoint(struct mirror_view *view, struct sl_checkpoin
                                       NULL, NULL, NULL) == SQLITE_OK)
         return sl_sqlite_read_checkpoint(&view->db, out, error);
     const int code = sqlite3_errcode(view->db.handle);
-    return code == SQLITE_ERROR ? SL_OK
-                                : sl_sqlite_fail(&view->db, code, "read its tables", error);
+    return code == SQLITE_ERROR ? SL_OK : sl_sqlite_fail(&view->db, code, "read its tables", error);
 }
 
 static enum sl_err mirror_checkpoint(struct sl_mirror *mirror, const struct sl_view_shape *shape,
@@ -198,8 +198,8 @@ static enum sl_err change_row(struct mirror_view *view, const struct sl_row_chan
 
 static bool same_copy(const struct sl_checkpoint *a, const struct sl_checkpoint *b)
 {
-    return sl_uuid_equals(a->log, b->log) && a->salt == b->salt &&
-           a->generation == b->generation && a->digest == b->digest;
+    return sl_uuid_equals(a->log, b->log) && a->salt == b->salt && a->generation == b->generation &&
+           a->digest == b->digest;
 }
 
 static enum sl_err put_all(struct mirror_view *view, const struct sl_row_change *changes,
@@ -228,7 +228,8 @@ static enum sl_err mirror_put(struct sl_mirror *mirror, const struct sl_view_sha
     struct mirror_view *view;
     enum sl_err err;
 
-    if ((err = view_of(mirror, shape, &view, error)) != SL_OK || (err = begin(view, error)) != SL_OK)
+    if ((err = view_of(mirror, shape, &view, error)) != SL_OK ||
+        (err = begin(view, error)) != SL_OK)
         return err;
     err = finish(view, put_all(view, changes, count, checkpoint, error), error);
     sl_arena_reset(&view->arena);

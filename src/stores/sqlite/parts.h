@@ -21,8 +21,8 @@ enum sl_err sl_sqlite_reader_begin(struct sl_view_reader *reader, struct sl_erro
 void sl_sqlite_reader_end(struct sl_view_reader *reader);
 enum sl_err sl_sqlite_reader_lookup(struct sl_view_reader *reader,
                                     const struct sl_view_shape *shape, struct sl_row_found *found,
-                                    size_t count, struct sl_arena *arena,
-                                    struct sl_checkpoint *out, struct sl_error *error);
+                                    size_t count, struct sl_arena *arena, struct sl_checkpoint *out,
+                                    struct sl_error *error);
 enum sl_err sl_sqlite_reader_list(struct sl_view_reader *reader, const struct sl_view_shape *shape,
                                   const struct sl_list_query *query, struct sl_arena *arena,
                                   struct sl_list_page *out, struct sl_error *error);

@@ -1,7 +1,7 @@
 /*
  * The view store's read side: per reader, a connection to each view that it was asked about, opened
- * when first needed, with at most one read transaction between begin and end. A list's statements are
- * prepared once for each index, number of equal fields, direction and "with a cursor".
+ * when first needed, with at most one read transaction between begin and end. A list's statements
+ * are prepared once for each index, number of equal fields, direction and "with a cursor".
  */
 #include "stores/sqlite/parts.h"
 
@@ -87,8 +87,7 @@ static enum sl_err open_view(struct reader *reader, const struct sl_view_shape *
 
     if (!view)
         return sl_fail(error, SL_NO_MEMORY, "no memory for a view");
-    const enum sl_err err =
-        sl_sqlite_db_open(&view->db, &store->place, shape, false, false, error);
+    const enum sl_err err = sl_sqlite_db_open(&view->db, &store->place, shape, false, false, error);
     if (err != SL_OK) {
         free_view(view);
         return err;
@@ -140,7 +139,7 @@ enum sl_err sl_sqlite_reader_lookup(struct sl_view_reader *base, const struct sl
     return SL_OK;
 }
 
-/* ---- Lists ------------------------------------------------------------------------------------- */
+/* ---- Lists ----------------------------------------------------------------------------------- */
 
 /* Rows of a statement into the page; one more than the limit was asked for, and says whether
  * anything follows. */
@@ -212,7 +211,8 @@ static enum sl_err list_statement(struct read_view *view, const struct sl_list_q
     return SL_OK;
 }
 
-/* Binds the equal fields of `equal`, then all other terms of `after` (NULL: none), then the limit. */
+/* Binds the equal fields of `equal`, then all other terms of `after` (NULL: none), then the limit.
+ */
 static int bind_list(struct read_view *view, sqlite3_stmt *stmt, const struct sl_list_query *query,
                      const void *after)
 {
@@ -273,16 +273,16 @@ static enum sl_err list_found(struct read_view *view, const struct sl_list_query
     bool more = false;
     enum sl_err err;
 
-    if (query->after.len > 0 && (err = sl_sqlite_cursor_read_count(query->after, arena, &before,
-                                                                   error)) != SL_OK)
+    if (query->after.len > 0 &&
+        (err = sl_sqlite_cursor_read_count(query->after, arena, &before, error)) != SL_OK)
         return err;
     if (before > SEARCH_COUNT_MAX)
         return sl_fail(error, SL_INVALID, "a search shows its first %d results only",
                        SEARCH_COUNT_MAX);
     if ((err = sl_sqlite_search_words(query->search, arena, &words, error)) != SL_OK)
         return err;
-    if (!view->search && (err = sl_sqlite_prepare(&view->db, view->db.schema.search, &view->search,
-                                                  error)) != SL_OK)
+    if (!view->search &&
+        (err = sl_sqlite_prepare(&view->db, view->db.schema.search, &view->search, error)) != SL_OK)
         return err;
     (void)sqlite3_bind_text(view->search, 1, words.ptr, (int)words.len, SQLITE_STATIC);
     (void)sqlite3_bind_int64(view->search, 2, (int64_t)query->limit + 1);

@@ -5,10 +5,10 @@
 
 #include "stores/sqlite/columns.h"
 
-/* ---- Orders ------------------------------------------------------------------------------------ */
+/* ---- Orders ---------------------------------------------------------------------------------- */
 
-/* Below all values that there are, of whatever type, so that an absent value comes first and no term
- * is ever NULL: a row value compared with NULL would be neither before nor after. */
+/* Below all values that there are, of whatever type, so that an absent value comes first and no
+ * term is ever NULL: a row value compared with NULL would be neither before nor after. */
 #define LOWEST "-9e999"
 
 static const char *term_sql(const struct sl_field *field, struct sl_arena *arena)
@@ -32,8 +32,8 @@ static bool add_terms(struct sl_sqlite_order *order, const struct sl_field *fiel
             return false;
         order->terms[order->count++] = (struct sl_sqlite_term){field, cast, wrapped, true, false};
     }
-    order->terms[order->count++] = (struct sl_sqlite_term){
-        field, sql, parameter, field->optional, field->kind == SL_DECIMAL};
+    order->terms[order->count++] =
+        (struct sl_sqlite_term){field, sql, parameter, field->optional, field->kind == SL_DECIMAL};
     return true;
 }
 
@@ -70,7 +70,7 @@ static bool make_order(struct sl_sqlite_order *order, const struct sl_view_shape
     return true;
 }
 
-/* ---- Statements -------------------------------------------------------------------------------- */
+/* ---- Statements ------------------------------------------------------------------------------ */
 
 static void append_key(struct sl_buf *sql, const struct sl_view_shape *shape, const char *prefix)
 {
@@ -262,11 +262,12 @@ static void write_search(struct sl_buf *sql, const struct sl_sqlite_schema *sche
 {
     const char *table = schema->shape->view->name;
 
-    sl_buf_printf(sql,
-                  "SELECT %s FROM (SELECT rowid AS \"_found\", rank AS \"_rank\" FROM "
-                  "\"%s_search\" WHERE \"%s_search\" MATCH ?1 ORDER BY rank, rowid LIMIT ?2 OFFSET "
-                  "?3) CROSS JOIN \"%s\" ON \"%s\".rowid = \"_found\" ORDER BY \"_rank\", \"_found\"",
-                  schema->columns, table, table, table, table);
+    sl_buf_printf(
+        sql,
+        "SELECT %s FROM (SELECT rowid AS \"_found\", rank AS \"_rank\" FROM "
+        "\"%s_search\" WHERE \"%s_search\" MATCH ?1 ORDER BY rank, rowid LIMIT ?2 OFFSET "
+        "?3) CROSS JOIN \"%s\" ON \"%s\".rowid = \"_found\" ORDER BY \"_rank\", \"_found\"",
+        schema->columns, table, table, table, table);
 }
 
 static const char *written(void (*write)(struct sl_buf *, const struct sl_sqlite_schema *),
@@ -302,7 +303,8 @@ static enum sl_err check_names(const struct sl_view_shape *shape, struct sl_erro
         if (taken)
             return sl_fail(error, SL_INVALID,
                            "view %s/%s: the field %s has a name that SQLite's table needs for "
-                           "another column: rename it", shape->domain, shape->view->name, name);
+                           "another column: rename it",
+                           shape->domain, shape->view->name, name);
     }
     return SL_OK;
 }
@@ -331,11 +333,12 @@ enum sl_err sl_sqlite_schema_init(struct sl_sqlite_schema *schema,
            (schema->drop = written(write_drop, schema, arena)) &&
            (schema->lookup = written(write_lookup, schema, arena)) &&
            (schema->search = written(write_search, schema, arena));
-    return good ? SL_OK : sl_fail(error, SL_NO_MEMORY, "no memory for the view %s/%s",
-                                  shape->domain, shape->view->name);
+    return good ? SL_OK
+                : sl_fail(error, SL_NO_MEMORY, "no memory for the view %s/%s", shape->domain,
+                          shape->view->name);
 }
 
-/* ---- Lists ------------------------------------------------------------------------------------- */
+/* ---- Lists ----------------------------------------------------------------------------------- */
 
 static void append_parameter(struct sl_buf *sql, const struct sl_sqlite_term *term, int number)
 {

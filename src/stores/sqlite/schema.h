@@ -31,8 +31,8 @@ struct sl_sqlite_schema {
     struct sl_sqlite_order orders[SL_INDEXES_MAX + 1]; /* [0] the key's, [i + 1] index i's */
 
     /* SQL, in the arena. Parameters of `put` are the columns in order, then the version; of `drop`
-     * and `lookup` the key's columns; `drop` of a mirror ends with the version. Results of `lookup` are
-     * the columns, then the version. `search` takes words, limit and offset. */
+     * and `lookup` the key's columns; `drop` of a mirror ends with the version. Results of `lookup`
+     * are the columns, then the version. `search` takes words, limit and offset. */
     const char *create;
     const char *put;
     const char *drop;

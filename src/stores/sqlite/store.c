@@ -71,7 +71,7 @@ static void remove_view(struct sl_view_store *store, struct written_view *view)
     free_view(view);
 }
 
-/* ---- Attaching --------------------------------------------------------------------------------- */
+/* ---- Attaching ------------------------------------------------------------------------------- */
 
 static enum sl_err begin(struct written_view *view, struct sl_error *error)
 {
@@ -155,8 +155,7 @@ static enum sl_err attach_new(struct sl_view_store *store, const struct sl_view_
         return sl_fail(error, SL_NO_MEMORY, "no memory for a view");
     view->next = sqlite->views;
     sqlite->views = view;
-    const enum sl_err err =
-        sl_sqlite_db_open(&view->db, &sqlite->place, shape, false, true, error);
+    const enum sl_err err = sl_sqlite_db_open(&view->db, &sqlite->place, shape, false, true, error);
     view->db.schema.shape = shape;
     return err != SL_OK ? err : read_state(view, out, error);
 }
@@ -201,7 +200,7 @@ static enum sl_err store_clear(struct sl_view_store *store, const struct sl_view
     return err != SL_OK ? err : start_over(view, found.generation, error);
 }
 
-/* ---- Applying ---------------------------------------------------------------------------------- */
+/* ---- Applying -------------------------------------------------------------------------------- */
 
 /* A change and what it is sorted by: neighbours in the table are neighbours in the work, which is
  * what makes a large table quick. */
@@ -222,8 +221,7 @@ static int by_key(const void *a, const void *b)
 {
     const struct sl_text left = ((const struct ordered *)a)->change->key;
     const struct sl_text right = ((const struct ordered *)b)->change->key;
-    const int order =
-        memcmp(left.ptr, right.ptr, left.len < right.len ? left.len : right.len);
+    const int order = memcmp(left.ptr, right.ptr, left.len < right.len ? left.len : right.len);
 
     return order != 0 ? order : (left.len > right.len) - (left.len < right.len);
 }

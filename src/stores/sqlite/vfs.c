@@ -1,12 +1,12 @@
 /*
- * A VFS: SQLite's files are files of base/env, so that the simulator's disk, its power losses and its
- * failures reach the views.
+ * A VFS: SQLite's files are files of base/env, so that the simulator's disk, its power losses and
+ * its failures reach the views.
  *
  * All connections to a file are connections of this process, opened through the same VFS; another
- * process is kept out by the lock that the store holds on its folder. So locks are counters and the WAL index
- * is memory, shared by the connections (vfs_shared.c), and WAL mode works without shared-memory
- * files. After a crash that memory is gone, as the rules of WAL allow: the first connection finds an
- * empty index and recovers it from the log's checksums.
+ * process is kept out by the lock that the store holds on its folder. So locks are counters and the
+ * WAL index is memory, shared by the connections (vfs_shared.c), and WAL mode works without
+ * shared-memory files. After a crash that memory is gone, as the rules of WAL allow: the first
+ * connection finds an empty index and recovers it from the log's checksums.
  *
  * What must stay true:
  * - A new file's name is made durable no later than its first synced bytes: a WAL that vanished
@@ -67,7 +67,7 @@ static enum sl_err sync_folder_of(struct sl_env *env, const char *path)
     return sl_disk_sync_folder(env, slash == path ? "/" : folder, NULL);
 }
 
-/* ---- One file ---------------------------------------------------------------------------------- */
+/* ---- One file -------------------------------------------------------------------------------- */
 
 static int file_close(sqlite3_file *base)
 {
@@ -215,7 +215,7 @@ static const sqlite3_io_methods database_methods = {
     .xShmUnmap = file_shm_unmap,
 };
 
-/* ---- The file system --------------------------------------------------------------------------- */
+/* ---- The file system ------------------------------------------------------------------------- */
 
 static struct sl_sqlite_vfs *vfs_of(sqlite3_vfs *vfs)
 {

@@ -9,8 +9,8 @@ struct shared_file {
     unsigned holders;
     bool parted; /* the path means another file now */
 
-    /* The database file's lock: many SHARED; besides them one RESERVED, which then waits as PENDING,
-     * letting no new ones in, and is EXCLUSIVE once it is alone. */
+    /* The database file's lock: many SHARED; besides them one RESERVED, which then waits as
+     * PENDING, letting no new ones in, and is EXCLUSIVE once it is alone. */
     unsigned shared;
     bool reserved;
     bool pending;
@@ -189,8 +189,7 @@ static int map_more(struct shared_file *file, int count, int size)
     return SQLITE_OK;
 }
 
-int shared_map(struct shared_holder *holder, int region, int size, bool extend,
-               void volatile **out)
+int shared_map(struct shared_holder *holder, int region, int size, bool extend, void volatile **out)
 {
     struct shared_file *file = holder->file;
     int status = SQLITE_OK;
@@ -215,8 +214,7 @@ static bool slots_are_free(const struct shared_holder *holder, uint16_t mask, bo
             continue;
         if (holder->file->slots[i].exclusive && !(holder->slots_exclusive & bit))
             return false;
-        if (exclusive &&
-            holder->file->slots[i].shared > ((holder->slots_shared & bit) ? 1u : 0u))
+        if (exclusive && holder->file->slots[i].shared > ((holder->slots_shared & bit) ? 1u : 0u))
             return false;
     }
     return true;

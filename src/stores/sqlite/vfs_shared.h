@@ -18,7 +18,7 @@ struct shared_files {
 struct shared_holder {
     struct shared_files *all;
     struct shared_file *file;
-    int level;          /* SQLITE_LOCK_… of the database file */
+    int level;             /* SQLITE_LOCK_… of the database file */
     uint16_t slots_shared; /* slots of the WAL index that it holds */
     uint16_t slots_exclusive;
 };
