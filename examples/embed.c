@@ -75,7 +75,8 @@ static void project_guests(const struct sl_event *event, struct sl_rows *rows)
 static const struct sl_domain guests = {
     .name = "guests",
     .commands = SL_LIST(const struct sl_command,
-        { "Sign", &entry_record, decide_sign, SL_LIST(const struct sl_need, { &pages, "guest" }) }),
+        { "Sign", &entry_record, decide_sign,
+          SL_LIST(const struct sl_need, { &pages, "guest" }) }),
     .events = SL_LIST(const struct sl_event_type *const, &signed_event),
     .views = SL_LIST(const struct sl_view, { "guests", &guest_record, "guest", project_guests }),
 };

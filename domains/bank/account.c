@@ -1,4 +1,5 @@
-/* The account: what has happened to it, and what may happen next. Every rule of the bank stands here. */
+/* The account: what has happened to it, and what may happen next. Every rule of the bank stands
+ * here. */
 #include "domains/bank/bank.h"
 
 #include <string.h>
@@ -95,7 +96,7 @@ static void evolve_account(void *state, const struct sl_event *event)
 
 const struct sl_aggregate bank_accounts = {"account", &account_record, evolve_account};
 
-/* ---- Rules ---------------------------------------------------------------------------------------- */
+/* ---- Rules ----------------------------------------------------------------------------------- */
 
 static bool is_currency(const char *code)
 {
@@ -126,7 +127,8 @@ enum sl_verdict bank_decide_close_account(const struct sl_case *c, struct sl_dec
     if (account->closed)
         return sl_refuse(out, "account_closed", "account {id} is closed already");
     if (bank_balance(account) != 0)
-        return sl_refuse(out, "balance_not_zero", "account {id} can be closed at a balance of zero");
+        return sl_refuse(out, "balance_not_zero",
+                         "account {id} can be closed at a balance of zero");
     struct bank_close_account *event = sl_emit(out, &bank_account_closed, 0);
     *event = *(const struct bank_close_account *)c->command;
     return SL_ACCEPTED;

@@ -9,11 +9,12 @@ extern const struct sl_domain bank_domain;
 extern const struct sl_spec bank_specs[];
 extern const size_t bank_spec_count;
 
-/* An account's balance is what was credited less what was debited, in minor units of its currency.
- * A client's may fall to −limit; an external account (a merchant, another bank, cash) has no bound. */
+/* An account's balance is what was credited less what was debited, in minor units of its
+ * currency. A client's may fall to −limit; an external account (a merchant, another bank, cash)
+ * has no bound. */
 enum bank_kind { BANK_CLIENT, BANK_EXTERNAL };
 
-/* ---- Commands and events ------------------------------------------------------------------------ */
+/* ---- Commands and events --------------------------------------------------------------------- */
 
 struct bank_open_account {
     struct sl_text id;
@@ -57,7 +58,7 @@ extern const struct sl_event_type bank_account_closed;
 extern const struct sl_event_type bank_limit_set;
 extern const struct sl_event_type bank_transferred_event;
 
-/* ---- The account, as decisions see it (account.c) -------------------------------------------------- */
+/* ---- The account, as decisions see it (account.c) -------------------------------------------- */
 
 struct bank_account {
     char id[41]; /* its own, so that a transfer's side is known */
@@ -87,14 +88,14 @@ enum sl_verdict bank_decide_close_account(const struct sl_case *c, struct sl_dec
 enum sl_verdict bank_decide_set_limit(const struct sl_case *c, struct sl_decision *out);
 enum sl_verdict bank_decide_transfer(const struct sl_case *c, struct sl_decision *out);
 
-/* ---- Views (views.c) ---------------------------------------------------------------------------------- */
+/* ---- Views (views.c) ------------------------------------------------------------------------- */
 
 extern const struct sl_record bank_balance_record;
 extern const struct sl_record bank_entry_record;
 void bank_project_balance(const struct sl_event *event, struct sl_rows *rows);
 void bank_project_statement(const struct sl_event *event, struct sl_rows *rows);
 
-/* ---- sluice bank import (import.c) ----------------------------------------------------------------------- */
+/* ---- sluice bank import (import.c) ----------------------------------------------------------- */
 
 int bank_import(struct sl_client *client, int argc, char **argv);
 

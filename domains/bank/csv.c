@@ -16,7 +16,8 @@ static FILE *open_compressed(const char *path)
     char command[1200];
 
     if (strchr(path, '\'') || strlen(path) > 1000) {
-        fprintf(stderr, "%s: a compressed file's path has no quotes and at most 1000 bytes\n", path);
+        fprintf(stderr, "%s: a compressed file's path has no quotes and at most 1000 bytes\n",
+                path);
         return NULL;
     }
     FILE *file = fopen(path, "r");

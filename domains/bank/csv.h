@@ -17,13 +17,15 @@ struct bank_csv {
     size_t field_count;
 };
 
-/* Opens a file; one whose name ends in .zst is read through the program zstd. False: said on stderr. */
+/* Opens a file; one whose name ends in .zst is read through the program zstd. False: said on
+ * stderr. */
 bool bank_csv_open(struct bank_csv *csv, const char *path);
 
 /* The next line, cut into fields that live until the next call. False: the end. */
 bool bank_csv_next(struct bank_csv *csv);
 
-/* False: reading or zstd failed; said on stderr, unless `path` is NULL (the rest was not wanted). */
+/* False: reading or zstd failed; said on stderr, unless `path` is NULL (the rest was not
+ * wanted). */
 bool bank_csv_close(struct bank_csv *csv, const char *path);
 
 /* A whole number; false where it is none. */

@@ -1,7 +1,8 @@
 /*
- * sluice bank import: accounts and transactions of a PaySim run, sent in arrays. Each array has an id of
- * its own, so that sending it again after a lost answer, or running the whole import again, changes
- * nothing. With --check every refusal and every balance after each row is compared with the data.
+ * sluice bank import: accounts and transactions of a PaySim run, sent in arrays. Each array has an
+ * id of its own, so that sending it again after a lost answer, or running the whole import again,
+ * changes nothing. With --check every refusal and every balance after each row is compared with the
+ * data.
  */
 #include "domains/bank/bank.h"
 #include "domains/bank/csv.h"
@@ -45,7 +46,7 @@ struct import {
     bool failed;
 };
 
-/* ---- Making arrays ---------------------------------------------------------------------------------- */
+/* ---- Making arrays --------------------------------------------------------------------------- */
 
 __attribute__((format(printf, 4, 5))) static bool append(char **body, size_t *len, size_t *size,
                                                          const char *format, ...)
@@ -87,7 +88,7 @@ static bool post(struct import *import, const char *path, const char *body, size
     return true;
 }
 
-/* ---- Reading answers ---------------------------------------------------------------------------------- */
+/* ---- Reading answers ------------------------------------------------------------------------- */
 
 /* Goes to the end of the value at p: a string, an object, an array or a word. */
 static const char *skip(const char *p, const char *end)
@@ -161,7 +162,8 @@ static void differs(struct import *import, const struct row *row, const char *wh
                 row->sequence, what, got, want);
 }
 
-/* Compares the balances that the events of [first, last] carry with those of the rows they came from. */
+/* Compares the balances that the events of [first, last] carry with those of the rows they came
+ * from. */
 static void compare_balances(struct import *import, const uint64_t *positions)
 {
     for (size_t i = 0; i < import->items;) {
@@ -266,7 +268,7 @@ static bool all_accepted(struct sl_text body, size_t count)
     return i == count;
 }
 
-/* ---- Accounts -------------------------------------------------------------------------------------------- */
+/* ---- Accounts -------------------------------------------------------------------------------- */
 
 static bool flush_opened(struct import *import)
 {
@@ -318,7 +320,7 @@ static bool know_external(struct import *import, struct sl_text id)
     return open_later(import, id, "external", 0);
 }
 
-/* ---- Transactions ------------------------------------------------------------------------------------------- */
+/* ---- Transactions ---------------------------------------------------------------------------- */
 
 static bool flush_rows(struct import *import, const char *what)
 {

@@ -296,7 +296,8 @@ struct sl_spec_list {
     size_t count;
 };
 
-/* A domain built as a shared object exports its specifications, too: `sluice check FILE.so` runs them. */
+/* A domain built as a shared object exports its specifications, too: `sluice check FILE.so` runs
+ * them. */
 #define SL_EXPORT_SPECS(specs)                                                                     \
     extern const struct sl_spec_list sl_exported_specs;                                            \
     __attribute__((visibility("default"))) const struct sl_spec_list sl_exported_specs = {         \

@@ -111,7 +111,8 @@ struct sl_record {
 /* Both ends belong to the range. */
 #define SL_RANGE(lowest, highest) .ranged = true, .min = (lowest), .max = (highest)
 
-/* The field may be absent or null; `member`, a bool of the same struct, says whether it is there. */
+/* The field may be absent or null; `member`, a bool of the same struct, says whether it is
+ * there. */
 #define SL_HAS(type, member) .optional = true, .has = offsetof(type, member)
 
 /* An enumeration's names: SL_NAMES("open", "closed"). */

@@ -3,7 +3,8 @@
  *
  *     struct sl_engine *engine;
  *     struct sl_error error = {0};
- *     if (sl_open(&(struct sl_options){ .data = "data", .domains = { domains, 1 } }, &engine, &error))
+ *     const struct sl_options options = { .data = "data", .domains = { domains, 1 } };
+ *     if (sl_open(&options, &engine, &error) != SL_OK)
  *         …
  *
  * The engine runs on threads of its own. Every function here may be called from any thread, from
@@ -51,9 +52,10 @@ enum sl_err sl_lookup(struct sl_engine *engine, const char *domain, const char *
                       struct sl_text key, uint64_t position, struct sl_reply *out,
                       struct sl_error *error) __attribute__((warn_unused_result));
 
-/* Lists rows in the order of an index (NULL: of the key). `equal`: the values of leading fields, joined
- * by commas as in places, that the rows must have ("2026-11-23"), or empty. `after`: the "next" of an
- * earlier reply, or empty. At most 1,000 rows. The body is {"rows": […], "next": …}. */
+/* Lists rows in the order of an index (NULL: of the key). `equal`: the values of leading fields,
+ * joined by commas as in places, that the rows must have ("2026-11-23"), or empty. `after`: the
+ * "next" of an earlier reply, or empty. At most 1,000 rows. The body is {"rows": […], "next":
+ * …}. */
 enum sl_err sl_list(struct sl_engine *engine, const char *domain, const char *view,
                     const char *index, struct sl_text equal, struct sl_text after, uint32_t limit,
                     uint64_t position, struct sl_reply *out, struct sl_error *error)

@@ -69,7 +69,8 @@ enum sl_err sl_file_lock(struct sl_file *file, struct sl_error *error) SL_USE_RE
 /* NULL is allowed. Syncs nothing. */
 void sl_file_close(struct sl_file *file);
 
-/* Parents too; they and it may exist. Durable when it returns. SL_CONFLICT: a file is in the way. */
+/* Parents too; they and it may exist. Durable when it returns. SL_CONFLICT: a file is in the
+ * way. */
 enum sl_err sl_disk_make_folder(struct sl_env *env, const char *path,
                                 struct sl_error *error) SL_USE_RESULT;
 /* Gives a file another name, taking the place of a file that had it: at every moment, power losses

@@ -53,8 +53,8 @@ void sl_mailbox_post(struct sl_mailbox *mailbox, struct sl_message *message)
     mailbox->last = message;
     void (*wake)(void *context) = was_empty ? mailbox->wake : NULL;
     void *context = mailbox->context;
-    /* Under the lock: a receiver that waits for one answer frees its mailbox once it has it, so that
-     * nothing of it may be touched after the unlock. */
+    /* Under the lock: a receiver that waits for one answer frees its mailbox once it has it, so
+     * that nothing of it may be touched after the unlock. */
     if (mailbox->waiting)
         pthread_cond_signal(&mailbox->mail);
     mailbox->waiting = false;

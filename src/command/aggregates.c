@@ -82,7 +82,8 @@ struct sl_held *sl_aggregates_find(const struct sl_aggregates *aggregates, struc
     return sl_table_find(&aggregates->table, sl_hash64(name.ptr, name.len, 0), key_of(name));
 }
 
-static struct sl_held *make(const struct sl_aggregate *aggregate, struct sl_text name, uint64_t hash)
+static struct sl_held *make(const struct sl_aggregate *aggregate, struct sl_text name,
+                            uint64_t hash)
 {
     struct sl_held *held = calloc(1, sizeof *held + name.len);
     void *state = calloc(1, aggregate->record->size);
@@ -168,7 +169,8 @@ void sl_aggregates_trim(struct sl_aggregates *aggregates, uint64_t durable)
     struct sl_held *held = aggregates->oldest;
 
     /* A few at a time: a turn must not pause for it. */
-    for (int looked = 0; held && looked < 64 && aggregates->bytes > aggregates->bytes_max; looked++) {
+    for (int looked = 0; held && looked < 64 && aggregates->bytes > aggregates->bytes_max;
+         looked++) {
         struct sl_held *next = held->newer;
         if (held->pins == 0 && held->stage != SL_HELD_LOADING && held->touched <= durable)
             drop(aggregates, held);

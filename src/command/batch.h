@@ -81,9 +81,9 @@ static inline bool sl_batch_is_full(const struct sl_batch *batch)
 
 void sl_batch_add_work(struct sl_batch *batch, struct sl_work *work);
 
-/* Adds an event whose body lives in the batch's arena. Position, revision and tags are given by the
- * caller. Returns its place, or SIZE_MAX: no memory (the batch is unchanged). SL_LIMIT cases: a body
- * over 1 MiB, a tag over 128 bytes; `*err` says which. */
+/* Adds an event whose body lives in the batch's arena. Position, revision and tags are given by
+ * the caller. Returns its place, or SIZE_MAX: no memory (the batch is unchanged). SL_LIMIT
+ * cases: a body over 1 MiB, a tag over 128 bytes; `*err` says which. */
 size_t sl_batch_add_event(struct sl_batch *batch, const struct sl_event_model *model,
                           const struct sl_schema *schema, struct sl_event event, enum sl_err *err);
 
@@ -92,6 +92,7 @@ void sl_batch_cut(struct sl_batch *batch, size_t event_count, size_t bytes);
 
 enum sl_err sl_batch_add_outcome(struct sl_batch *batch,
                                  struct sl_stored_outcome outcome) SL_USE_RESULT;
-enum sl_err sl_batch_add_schema(struct sl_batch *batch, const struct sl_schema *schema) SL_USE_RESULT;
+enum sl_err sl_batch_add_schema(struct sl_batch *batch,
+                                const struct sl_schema *schema) SL_USE_RESULT;
 
 #endif

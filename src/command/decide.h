@@ -27,7 +27,8 @@ struct sl_decision {
     size_t capacity;
     const char *rule; /* refused by this */
     const char *message;
-    enum sl_err failed; /* SL_LIMIT: too many events; SL_NO_MEMORY; SL_INVALID: a need that is not there */
+    /* SL_LIMIT: too many events; SL_NO_MEMORY; SL_INVALID: a need that is not there */
+    enum sl_err failed;
 };
 
 void sl_decision_reset(struct sl_decision *decision, struct sl_arena *arena, size_t need_count);

@@ -48,7 +48,8 @@ static bool is_old(const struct sl_id_window *ids, const struct sl_known_id *kno
     return now_s > known->time_s && now_s - known->time_s > ids->window_s;
 }
 
-const struct sl_known_id *sl_ids_find(const struct sl_id_window *ids, struct sl_uuid id, uint32_t now_s)
+const struct sl_known_id *sl_ids_find(const struct sl_id_window *ids, struct sl_uuid id,
+                                      uint32_t now_s)
 {
     const struct sl_known_id *known =
         sl_table_find(&ids->table, sl_hash_uuid(id), key_of(&id));

@@ -32,7 +32,8 @@ void sl_ids_init(struct sl_id_window *ids, uint32_t window_s);
 void sl_ids_close(struct sl_id_window *ids);
 
 /* Borrowed until the next add; NULL: not known, or too long ago. */
-const struct sl_known_id *sl_ids_find(const struct sl_id_window *ids, struct sl_uuid id, uint32_t now_s);
+const struct sl_known_id *sl_ids_find(const struct sl_id_window *ids, struct sl_uuid id,
+                                      uint32_t now_s);
 
 /* Remembers. The id must not be known; takes over `known.reply`, also on failure. */
 enum sl_err sl_ids_add(struct sl_id_window *ids, struct sl_known_id known) SL_USE_RESULT;

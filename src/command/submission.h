@@ -13,11 +13,12 @@ struct sl_event_made {
     uint64_t position;
 };
 
-/* An outcome as it leaves: all that it depends on is durable (L2). Borrowed for the call of `done`. */
+/* An outcome as it leaves: all that it depends on is durable (L2). Borrowed for the call of
+ * `done`. */
 struct sl_outcome {
-    int status;             /* 201 accepted; 202 accepted, a strong view is late; 409 another revision;
-                               422 refused, or the id was used for something else; 503 not accepted,
-                               or nobody knows (see rule) */
+    int status; /* 201 accepted; 202 accepted, a strong view is late; 409 another revision;
+                   422 refused, or the id was used for something else; 503 not accepted,
+                   or nobody knows (see rule) */
     struct sl_text rule;    /* the refusal's name, "id_reused", "unexpected_revision", "overloaded",
                                "closing", "log_failed", "outcome_unknown"; empty when accepted */
     struct sl_text message; /* for people, {field}s filled in */

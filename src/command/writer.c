@@ -74,7 +74,7 @@ enum sl_err sl_writer_open(const struct sl_writer_options *options, struct sl_wr
     return SL_OK;
 }
 
-/* ---- Failure ------------------------------------------------------------------------------------ */
+/* ---- Failure --------------------------------------------------------------------------------- */
 
 static void answer_all(struct sl_writer *writer, struct sl_batch *batch, const char *rule,
                        const char *message)
@@ -123,10 +123,10 @@ void sl_writer_fail(struct sl_writer *writer, const struct sl_error *error)
     sl_ids_init(&writer->ids, writer->options.id_window_s);
 }
 
-/* ---- The reign begins ----------------------------------------------------------------------------- */
+/* ---- The reign begins ------------------------------------------------------------------------ */
 
-/* Types that the log knows already keep their schemas; one whose record changed without a new version
- * would be read wrongly. */
+/* Types that the log knows already keep their schemas; one whose record changed without a new
+ * version would be read wrongly. */
 static enum sl_err match_schemas(struct sl_writer *writer, const struct sl_claim *claim,
                                  struct sl_error *error)
 {
@@ -254,7 +254,7 @@ static void remembered(struct sl_writer *writer)
     writer->log.ready = true;
 }
 
-/* ---- Batches -------------------------------------------------------------------------------------- */
+/* ---- Batches --------------------------------------------------------------------------------- */
 
 static struct sl_batch *next_batch(struct sl_writer *writer)
 {
@@ -361,7 +361,7 @@ static void appended(struct sl_writer *writer, struct sl_batch *batch)
     }
 }
 
-/* ---- Outside -------------------------------------------------------------------------------------- */
+/* ---- Outside --------------------------------------------------------------------------------- */
 
 static void turn_away(struct sl_submission *submission, const char *rule, const char *message)
 {

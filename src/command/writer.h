@@ -1,9 +1,9 @@
 /*
  * The write side of one domain: admit, deduplicate, load, decide, append, answer.
  *
- * Commands decided while a batch is on its way to the disk gather in the next one; a batch is closed
- * when the last one is durable, never by a timer. Every outcome, refusals and repeats too, leaves only
- * when all that it depends on is durable (L2).
+ * Commands decided while a batch is on its way to the disk gather in the next one; a batch is
+ * closed when the last one is durable, never by a timer. Every outcome, refusals and repeats too,
+ * leaves only when all that it depends on is durable (L2).
  *
  * Everything runs on the engine's thread.
  */

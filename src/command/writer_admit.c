@@ -1,7 +1,8 @@
 /*
- * Admission: a command's needs are named, found in memory or read from the log; once all of them are
- * there, and `more` names no others, it is decided. Commands are decided in the order in which they
- * came: one that waits for a read holds up those behind it, whose own reads are under way meanwhile.
+ * Admission: a command's needs are named, found in memory or read from the log; once all of them
+ * are there, and `more` names no others, it is decided. Commands are decided in the order in which
+ * they came: one that waits for a read holds up those behind it, whose own reads are under way
+ * meanwhile.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -310,7 +311,8 @@ void sl_writer_loaded(struct sl_load *load)
     }
     enum sl_err err = read->err ? read->err : evolve_all(writer, load);
     if (err) {
-        /* Half a history must not decide: it is read again from its beginning, by the next command. */
+        /* Half a history must not decide: it is read again from its beginning, by the next
+         * command. */
         memset(held->state, 0, held->aggregate->record->size);
         held->stage = SL_HELD_NEW;
         held->loaded = held->stream_count = 0;

@@ -1,6 +1,6 @@
 /*
- * Answers: what leaves once a batch is durable. A repeat that made events names them again, read from
- * the log.
+ * Answers: what leaves once a batch is durable. A repeat that made events names them again, read
+ * from the log.
  */
 #include <stdlib.h>
 #include <string.h>

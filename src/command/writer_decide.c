@@ -1,6 +1,7 @@
 /*
- * Deciding for the open batch: events get their positions and revisions, aggregates in memory evolve,
- * and the outcome is remembered, all before anything is durable. L2 is kept by the answer, which waits.
+ * Deciding for the open batch: events get their positions and revisions, aggregates in memory
+ * evolve, and the outcome is remembered, all before anything is durable. L2 is kept by the answer,
+ * which waits.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -80,7 +81,8 @@ static const struct sl_schema *schema_for(struct sl_writer *writer,
     return known;
 }
 
-/* Tells every aggregate in memory that the event concerns: its stream's, and those it is tagged with. */
+/* Tells every aggregate in memory that the event concerns: its stream's, and those it is tagged
+ * with. */
 static enum sl_err evolve_concerned(struct sl_writer *writer, struct sl_held *stream,
                                     const struct sl_event *event,
                                     const struct sl_stored_event *stored)
@@ -222,7 +224,8 @@ static const char *limit_message(enum sl_err err)
                                : "memory is out";
 }
 
-/* What `decide` says, with all that surrounds it. Events are in the batch behind `work->first_event`. */
+/* What `decide` says, with all that surrounds it. Events are in the batch behind
+ * `work->first_event`. */
 static void run_decision(struct sl_writer *writer, struct sl_work *work, struct sl_time now)
 {
     const struct sl_submission *submission = work->submission;
@@ -290,7 +293,8 @@ bool sl_writer_decide(struct sl_writer *writer, struct sl_work *work)
         struct sl_held *stream = work->slots[writer->decision.events[i].need].held;
 
         stream->stream_count = event->revision + 1;
-        /* A state that cannot be kept is dropped by failing the batch: the log alone is the truth. */
+        /* A state that cannot be kept is dropped by failing the batch: the log alone is the
+         * truth. */
         SL_ASSERT(evolve_concerned(writer, stream, event, &batch->stored[events_before + i]) ==
                       SL_OK,
                   "M1");

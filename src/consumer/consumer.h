@@ -67,6 +67,7 @@ bool sl_consumer_is_reading(const struct sl_consumer *consumer);
 
 /* Nothing more is handed on. */
 void sl_consumer_stop(struct sl_consumer *consumer);
-void sl_consumer_close(struct sl_consumer *consumer); /* not while reading, unless the store is closed */
+/* not while reading, unless the store is closed */
+void sl_consumer_close(struct sl_consumer *consumer);
 
 #endif

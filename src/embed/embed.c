@@ -1,6 +1,6 @@
 /*
- * The engine inside of a program: an actor with a thread of its own, and calls that are messages to it.
- * Each call waits on a mailbox of its own for its answer.
+ * The engine inside of a program: an actor with a thread of its own, and calls that are messages to
+ * it. Each call waits on a mailbox of its own for its answer.
  */
 #include <sluice/sluice.h>
 
@@ -78,7 +78,7 @@ static void refuse(struct call *call, int status, const char *rule, const char *
     answer(call);
 }
 
-/* ---- On the engine's thread ------------------------------------------------------------------------- */
+/* ---- On the engine's thread ------------------------------------------------------------------ */
 
 static const char *no_setting(void *context, const char *key)
 {
@@ -370,7 +370,7 @@ static int64_t turn(void *self)
     return next;
 }
 
-/* ---- On the caller's thread --------------------------------------------------------------------------- */
+/* ---- On the caller's thread ------------------------------------------------------------------ */
 
 static enum sl_err ask(struct sl_engine *engine, struct call *call, struct sl_error *error)
 {

@@ -1,6 +1,6 @@
 /*
- * The engine's life: open, step, turn, drain, close. How a domain is put together: the writer's durable
- * events go to each view's and process's loop, then its answers leave.
+ * The engine's life: open, step, turn, drain, close. How a domain is put together: the writer's
+ * durable events go to each view's and process's loop, then its answers leave.
  */
 #include "engine/core.h"
 
@@ -14,7 +14,7 @@ static struct sl_text text_of(const char *string)
     return (struct sl_text){string, strlen(string)};
 }
 
-/* ---- A view as a sink --------------------------------------------------------------------------- */
+/* ---- A view as a sink ------------------------------------------------------------------------ */
 
 static uint64_t view_position(void *self)
 {
@@ -96,7 +96,7 @@ static enum sl_err open_view(struct sl_core_view *view, struct sl_error *error)
     return sl_view_table_open(domain->core->views, &options, &view->table, error);
 }
 
-/* ---- What the writer tells ------------------------------------------------------------------------ */
+/* ---- What the writer tells ------------------------------------------------------------------- */
 
 static enum sl_err open_followers(struct sl_core_domain *domain, struct sl_error *error)
 {
@@ -165,7 +165,7 @@ static void on_answer(void *context, struct sl_submission *submission,
         submission->done(submission, outcome);
 }
 
-/* ---- Opening -------------------------------------------------------------------------------------- */
+/* ---- Opening --------------------------------------------------------------------------------- */
 
 static enum sl_err check_views(const struct sl_core *core, const struct sl_domain *domain,
                                struct sl_error *error)
@@ -182,7 +182,7 @@ static enum sl_err check_views(const struct sl_core *core, const struct sl_domai
     return SL_OK;
 }
 
-/* ---- What processes ask of their domain ----------------------------------------------------------- */
+/* ---- What processes ask of their domain ------------------------------------------------------ */
 
 static void *find_domain(void *context, const char *name)
 {
@@ -328,7 +328,7 @@ enum sl_err sl_core_open(const struct sl_core_options *options, struct sl_core *
     return SL_OK;
 }
 
-/* ---- Running -------------------------------------------------------------------------------------- */
+/* ---- Running --------------------------------------------------------------------------------- */
 
 void sl_core_step(struct sl_core *core, struct sl_message *message)
 {
@@ -472,7 +472,7 @@ void sl_core_close(struct sl_core *core)
     free(core);
 }
 
-/* ---- What there is --------------------------------------------------------------------------------- */
+/* ---- What there is --------------------------------------------------------------------------- */
 
 struct sl_core_domain *sl_core_find(struct sl_core *core, struct sl_text name)
 {

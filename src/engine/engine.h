@@ -1,9 +1,9 @@
 /*
  * The engine: domains, each with its log, write side, views and processes, in one actor.
  *
- * Everything here is called on the engine's thread; callbacks come on it, too, and never from inside
- * the call that asked, except where it says so. Doors (`api`), the embedding library and the simulator
- * drive it alike.
+ * Everything here is called on the engine's thread; callbacks come on it, too, and never from
+ * inside the call that asked, except where it says so. Doors (`api`), the embedding library and the
+ * simulator drive it alike.
  */
 #ifndef SL_ENGINE_ENGINE_H
 #define SL_ENGINE_ENGINE_H
@@ -29,7 +29,8 @@ struct sl_core_domain_options {
 
 struct sl_core_options {
     struct sl_env *env;
-    struct sl_mailbox *mailbox; /* the engine's own; its messages are to be handed to sl_core_step */
+    /* the engine's own; its messages are to be handed to sl_core_step */
+    struct sl_mailbox *mailbox;
     const struct sl_core_domain_options *domains;
     size_t domain_count;
     const struct sl_view_store_ops *view_store;
@@ -48,8 +49,8 @@ enum sl_err sl_core_open(const struct sl_core_options *options, struct sl_core *
 /* One message from the mailbox. */
 void sl_core_step(struct sl_core *core, struct sl_message *message);
 
-/* The end of a turn: closes the open batch if the last one is durable, answers, lets views flush. Returns
- * the next deadline on the monotonic clock, INT64_MAX for none. */
+/* The end of a turn: closes the open batch if the last one is durable, answers, lets views
+ * flush. Returns the next deadline on the monotonic clock, INT64_MAX for none. */
 int64_t sl_core_turn(struct sl_core *core);
 
 /* All logs are recovered and command ids loaded. Views may still be catching up. */
@@ -65,7 +66,7 @@ void sl_core_drain(struct sl_core *core, void (*done)(void *context), void *cont
 /* Flushes views, closes stores. No callback is called any more. NULL is allowed. */
 void sl_core_close(struct sl_core *core);
 
-/* ---- Domains and what they have ------------------------------------------------------------------ */
+/* ---- Domains and what they have -------------------------------------------------------------- */
 
 struct sl_core_domain; /* a domain at work */
 
@@ -76,7 +77,7 @@ const struct sl_domain *sl_core_domain_of(const struct sl_core_domain *domain);
 const struct sl_command *sl_core_command(const struct sl_core_domain *domain, struct sl_text name);
 struct sl_view_table *sl_core_view(const struct sl_core_domain *domain, struct sl_text name);
 
-/* ---- Commands ------------------------------------------------------------------------------------ */
+/* ---- Commands -------------------------------------------------------------------------------- */
 
 void sl_core_submit(struct sl_core_domain *domain, struct sl_submission *submission);
 
@@ -85,20 +86,22 @@ void sl_core_submit(struct sl_core_domain *domain, struct sl_submission *submiss
 struct sl_uuid sl_command_id(struct sl_text text);
 struct sl_uuid sl_command_item_id(struct sl_uuid id, uint64_t item);
 
-/* ---- Positions ------------------------------------------------------------------------------------ */
+/* ---- Positions ------------------------------------------------------------------------------- */
 
 /* Appends "bank:0123456789abcdef:1234": log's domain, salt of the reign, position. */
 void sl_core_token(const struct sl_core_domain *domain, uint64_t position, struct sl_buf *out);
 
-/* Reads a token. SL_INVALID: no token; SL_NOT_FOUND: of another domain; SL_CONFLICT: of a history that this log does not have (P9). */
+/* Reads a token. SL_INVALID: no token; SL_NOT_FOUND: of another domain; SL_CONFLICT: of a
+ * history that this log does not have (P9). */
 enum sl_err sl_core_token_read(const struct sl_core_domain *domain, struct sl_text token,
                                uint64_t *out_position) SL_USE_RESULT;
 
 /* What a waiter waits for. */
 enum sl_access_path { SL_PATH_LOOKUP = 1, SL_PATH_LIST, SL_PATH_LOG };
 
-/* Waits until an access path of a view (or the log itself: durable) has applied all below `position`, or the deadline passes. The
- * struct is the caller's until `done`. When the path is there already, `done` is called inside. */
+/* Waits until an access path of a view (or the log itself: durable) has applied all below
+ * `position`, or the deadline passes. The struct is the caller's until `done`. When the path is
+ * there already, `done` is called inside. */
 struct sl_wait {
     struct sl_deadline deadline; /* internal; first, so that the heap's node is the wait */
     struct sl_core_domain *domain;
@@ -121,8 +124,8 @@ struct sl_lookup {
     struct sl_text key; /* lives until `done` */
     uint64_t position;  /* all below must be applied; 0: whatever is there now */
     int64_t until_ns;   /* monotonic */
-    /* Once; from inside sl_core_lookup when no waiting is needed. `row` (else NULL) is borrowed for the call;
-     * `position` is what the view has applied. */
+    /* Once; from inside sl_core_lookup when no waiting is needed. `row` (else NULL) is borrowed
+     * for the call; `position` is what the view has applied. */
     void (*done)(struct sl_lookup *lookup, enum sl_lookup_end end, const struct sl_view_row *row,
                  uint64_t position);
     void *user;
@@ -136,9 +139,10 @@ void sl_core_lookup_cancel(struct sl_lookup *lookup); /* `done` is not called */
  * about, the engine does not block on the disk itself. */
 void sl_core_saw_reader(struct sl_core *core);
 
-/* ---- Reading a log -------------------------------------------------------------------------------- */
+/* ---- Reading a log --------------------------------------------------------------------------- */
 
-/* Reads events as JSON objects: {"position", "type", "stream", "revision", "time", "command", "body"}. */
+/* Reads events as JSON objects: {"position", "type", "stream", "revision", "time", "command",
+ * "body"}. */
 struct sl_core_read {
     struct sl_read read; /* by, key, from, until, backwards, count_max are the caller's to fill */
     struct sl_core_domain *domain;
@@ -162,7 +166,7 @@ struct sl_log_watch {
 void sl_core_watch(struct sl_core_domain *domain, struct sl_log_watch *watch);
 void sl_core_unwatch(struct sl_core_domain *domain, struct sl_log_watch *watch);
 
-/* ---- Numbers --------------------------------------------------------------------------------------- */
+/* ---- Numbers --------------------------------------------------------------------------------- */
 
 struct sl_domain_numbers {
     uint64_t accepted, refused, repeated, failed;

@@ -7,7 +7,7 @@
 #include "record/pack.h"
 #include "record/value.h"
 
-/* ---- Tokens ---------------------------------------------------------------------------------------- */
+/* ---- Tokens ---------------------------------------------------------------------------------- */
 
 static const char hex[] = "0123456789abcdef";
 
@@ -83,7 +83,7 @@ enum sl_err sl_core_token_read(const struct sl_core_domain *domain, struct sl_te
     return SL_CONFLICT;
 }
 
-/* ---- Ids --------------------------------------------------------------------------------------------- */
+/* ---- Ids ------------------------------------------------------------------------------------- */
 
 struct sl_uuid sl_command_id(struct sl_text text)
 {
@@ -105,7 +105,7 @@ struct sl_uuid sl_command_item_id(struct sl_uuid id, uint64_t item)
     return sl_hash128(parts, 2, 0x17e3);
 }
 
-/* ---- Reading ------------------------------------------------------------------------------------------ */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 static void write_member(struct sl_buf *out, const char *name, struct sl_text text)
 {
@@ -121,7 +121,8 @@ static enum sl_err write_body(struct sl_core_domain *domain, const struct sl_sto
     const struct sl_event_model *model = sl_model_event_named(&domain->model, event->schema->name);
     enum sl_err err = SL_OK;
 
-    /* As the log describes it: the event is shown as it was written, whatever the program has since. */
+    /* As the log describes it: the event is shown as it was written, whatever the program has
+     * since. */
     if (model && model->type->version == event->schema->version)
         record = model->type->record;
     else
@@ -214,7 +215,7 @@ void sl_core_unwatch(struct sl_core_domain *domain, struct sl_log_watch *watch)
         *link = watch->next;
 }
 
-/* ---- Numbers ------------------------------------------------------------------------------------------- */
+/* ---- Numbers --------------------------------------------------------------------------------- */
 
 void sl_core_numbers(const struct sl_core_domain *domain, struct sl_domain_numbers *out)
 {

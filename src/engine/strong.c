@@ -1,6 +1,6 @@
 /*
- * Strong views: the reply to a command is held back until they have applied it. After two seconds it
- * leaves as 202, durable but not applied everywhere.
+ * Strong views: the reply to a command is held back until they have applied it. After two seconds
+ * it leaves as 202, durable but not applied everywhere.
  */
 #include "engine/core.h"
 

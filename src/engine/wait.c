@@ -1,6 +1,7 @@
 /*
- * Waiting, without a thread: for a position of a log or of a view's access path, and for a row that is
- * being fetched. Waits are ended at the end of a turn in which something moved, or at their deadline.
+ * Waiting, without a thread: for a position of a log or of a view's access path, and for a row that
+ * is being fetched. Waits are ended at the end of a turn in which something moved, or at their
+ * deadline.
  */
 #include "engine/core.h"
 
@@ -140,7 +141,8 @@ void sl_core_lookup_cancel(struct sl_lookup *lookup)
     }
 }
 
-/* A callback may end or begin other waits: the list is gone through from its start again after one. */
+/* A callback may end or begin other waits: the list is gone through from its start again after
+ * one. */
 static bool end_one_wait(struct sl_core_domain *domain)
 {
     for (struct sl_wait *wait = domain->waits; wait; wait = wait->next) {
@@ -160,7 +162,8 @@ void sl_core_check_waits(struct sl_core_domain *domain)
 
     while (end_one_wait(domain)) {
     }
-    /* Each is tried once; a callback may cancel any of them, so that the list stays a proper one. */
+    /* Each is tried once; a callback may cancel any of them, so that the list stays a proper
+     * one. */
     waiting = domain->lookups;
     domain->lookups = NULL;
     if (waiting)

@@ -76,7 +76,8 @@ static enum sl_err compile_need(struct sl_model *model, struct sl_need_model *ou
     const struct sl_aggregate *aggregate = need->aggregate;
 
     if (!aggregate || !aggregate->name || !aggregate->record || !aggregate->evolve)
-        return sl_fail(error, SL_INVALID, "command %s needs an aggregate without name, record or evolve",
+        return sl_fail(error, SL_INVALID,
+                       "command %s needs an aggregate without name, record or evolve",
                        command->name);
     if (strpbrk(aggregate->name, command->name[0] == '$' ? "/:, " : "/:,$ "))
         return sl_fail(error, SL_INVALID, "aggregate %s: a name has none of / : , $ and space",
@@ -162,18 +163,20 @@ enum sl_err sl_model_init(struct sl_model *model, const struct sl_domain *domain
 
     *model = (struct sl_model){.domain = domain};
     if (domain->abi > SL_DOMAIN_ABI)
-        return sl_fail(error, SL_UNSUPPORTED, "domain %s was built for a newer Sluice (%u, here %u)",
+        return sl_fail(error, SL_UNSUPPORTED,
+                       "domain %s was built for a newer Sluice (%u, here %u)",
                        domain->name ? domain->name : "?", domain->abi, SL_DOMAIN_ABI);
-    if (!domain->name || !domain->name[0] || strspn(domain->name, "abcdefghijklmnopqrstuvwxyz0123456789-") !=
-                                                 strlen(domain->name))
+    if (!domain->name || !domain->name[0] ||
+        strspn(domain->name, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(domain->name))
         return sl_fail(error, SL_INVALID, "a domain's name has small letters, digits and - only");
     for (size_t i = 0; i < domain->commands.count; i++)
         needs += domain->commands.items[i].needs.count;
     model->events = sl_arena_zeroed(&model->arena, domain->events.count + OWN_TYPES,
                                     sizeof *model->events);
-    model->commands =
-        sl_arena_zeroed(&model->arena, domain->commands.count + OWN_COMMANDS, sizeof *model->commands);
-    model->aggregates = sl_arena_zeroed(&model->arena, needs + OWN_COMMANDS, sizeof *model->aggregates);
+    model->commands = sl_arena_zeroed(&model->arena, domain->commands.count + OWN_COMMANDS,
+                                      sizeof *model->commands);
+    model->aggregates =
+        sl_arena_zeroed(&model->arena, needs + OWN_COMMANDS, sizeof *model->aggregates);
     if (!model->events || !model->commands || !model->aggregates)
         err = sl_fail(&inner, SL_NO_MEMORY, "no memory");
     else
@@ -264,8 +267,9 @@ enum sl_err sl_model_decode(const struct sl_model *model, const struct sl_stored
     uint32_t version = stored->schema->version;
     const struct sl_record *record = record_of_version(type, version);
     if (!record)
-        return sl_fail(error, SL_UNSUPPORTED, "event %s at %llu has version %u, which nothing upcasts",
-                       type->name, (unsigned long long)stored->position, version);
+        return sl_fail(error, SL_UNSUPPORTED,
+                       "event %s at %llu has version %u, which nothing upcasts", type->name,
+                       (unsigned long long)stored->position, version);
 
     void *body = sl_arena_zeroed(arena, 1, record->size);
     if (!body)

@@ -60,10 +60,12 @@ enum sl_err sl_model_add_command(struct sl_model *model, const struct sl_command
 const struct sl_command_model *sl_model_command(const struct sl_model *model, struct sl_text name);
 const struct sl_event_model *sl_model_event(const struct sl_model *model,
                                             const struct sl_event_type *type);
-/* Events that the engine itself writes (timers, refusals told to processes) belong to every domain. */
-const struct sl_event_model *sl_model_event_named(const struct sl_model *model, struct sl_text name);
+/* Events that the engine itself writes (timers, refusals told to processes) belong to every
+ * domain. */
+const struct sl_event_model *sl_model_event_named(const struct sl_model *model,
+                                                  struct sl_text name);
 
-/* ---- Events of the engine itself ------------------------------------------------------------------ */
+/* ---- Events of the engine itself ------------------------------------------------------------- */
 
 struct sl_timer_fired {
     struct sl_text process;
@@ -89,7 +91,7 @@ extern const struct sl_event_type sl_timer_fired_type;
 extern const struct sl_event_type sl_refusal_told_type;
 extern const struct sl_event_type sl_process_advanced_type;
 
-/* ---- Decoding -------------------------------------------------------------------------------------- */
+/* ---- Decoding -------------------------------------------------------------------------------- */
 
 /* Turns a stored event into the present version of its type. Texts point into the stored bytes, the
  * rest lives in `arena`. SL_NOT_FOUND: the domain does not know this type (any more). */

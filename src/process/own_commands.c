@@ -49,12 +49,12 @@ static enum sl_verdict advance(const struct sl_case *c, struct sl_decision *out)
 }
 
 static const struct sl_command own_commands[] = {
-    {"$FireTimer", &sl_timer_fired_record, fire, SL_LIST(const struct sl_need, {&instance_streams, "process, key"}),
-     .internal = true},
+    {"$FireTimer", &sl_timer_fired_record, fire,
+     SL_LIST(const struct sl_need, {&instance_streams, "process, key"}), .internal = true},
     {"$TellRefusal", &sl_refusal_told_record, tell,
      SL_LIST(const struct sl_need, {&instance_streams, "process, key"}), .internal = true},
-    {"$Advance", &sl_process_advanced_record, advance, SL_LIST(const struct sl_need, {&progress_streams, "process"}),
-     .internal = true},
+    {"$Advance", &sl_process_advanced_record, advance,
+     SL_LIST(const struct sl_need, {&progress_streams, "process"}), .internal = true},
 };
 
 const struct sl_command *const sl_fire_timer = &own_commands[0];

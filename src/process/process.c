@@ -34,7 +34,7 @@ struct sl_text sl_process_row_key(struct sl_process_runner *runner, struct sl_te
     return sl_buf_as_text(&runner->row_key);
 }
 
-/* ---- What react calls ------------------------------------------------------------------------------- */
+/* ---- What react calls ------------------------------------------------------------------------ */
 
 static _Thread_local _Alignas(16) uint8_t scrap[16 * 1024];
 
@@ -97,7 +97,7 @@ bool sl_command_refused(const struct sl_event *event, const char *command, struc
     return true;
 }
 
-/* ---- Which instance an event concerns ------------------------------------------------------------------ */
+/* ---- Which instance an event concerns -------------------------------------------------------- */
 
 /* False: none of ours. Else runner->key is the instance's key. */
 static bool find_key(struct sl_process_runner *runner, const struct sl_event *event)
@@ -124,7 +124,7 @@ static bool find_key(struct sl_process_runner *runner, const struct sl_event *ev
     return false;
 }
 
-/* ---- Reacting ------------------------------------------------------------------------------------------ */
+/* ---- Reacting -------------------------------------------------------------------------------- */
 
 /* Runs `react` on an instance; false: the event says nothing to it (a timer that was set anew). */
 static bool react(struct sl_process_runner *runner, const struct sl_event *event,
@@ -162,7 +162,8 @@ static void project(void *context, const struct sl_event *event, struct sl_rows 
         sl_rows_fail(rows, runner->reaction.failed);
 }
 
-/* Looks which commands the event makes the instance send. SL_SINK_WAITS: its row is not here yet. */
+/* Looks which commands the event makes the instance send. SL_SINK_WAITS: its row is not here
+ * yet. */
 static enum sl_sink_result foresee(struct sl_process_runner *runner, const struct sl_event *event)
 {
     const struct sl_text place = sl_process_row_key(runner, sl_buf_as_text(&runner->key));
@@ -254,7 +255,7 @@ static bool knows(void *context, uint64_t salt, uint64_t at)
     return host->knows(host->context, salt, at);
 }
 
-/* ---- Opening --------------------------------------------------------------------------------------------- */
+/* ---- Opening --------------------------------------------------------------------------------- */
 
 static enum sl_err compile_keys(struct sl_process_runner *runner, struct sl_error *error)
 {
@@ -355,7 +356,8 @@ enum sl_err sl_process_reigns(struct sl_process_runner *runner, struct sl_error 
     if (err)
         return err;
     sl_buf_reset(&runner->key);
-    sl_stream_name(&runner->key, SL_PROCESS_PROGRESS_STREAM, text_of(runner->options.process->name));
+    sl_stream_name(&runner->key, SL_PROCESS_PROGRESS_STREAM,
+                   text_of(runner->options.process->name));
     runner->progress.runner = runner;
     runner->progress_under_way = true;
     *read = (struct sl_read){.message = {.reply_to = runner->options.mailbox,
@@ -404,7 +406,7 @@ void sl_process_reign_again(struct sl_process_runner *runner)
     sl_view_table_reign(runner->table, salt);
 }
 
-/* ---- Running ----------------------------------------------------------------------------------------------- */
+/* ---- Running --------------------------------------------------------------------------------- */
 
 void sl_process_follow(struct sl_process_runner *runner, uint64_t durable)
 {

@@ -2,10 +2,10 @@
  * Process managers: sinks that react to events by sending commands and setting timers.
  *
  * A process's instances are rows of an internal view, so that state, timers and checkpoint move
- * together (V1) and come back after a restart. An event is taken in two steps: `react` is run to see
- * which commands it sends; they are carried out, under ids derived from the event; then, when their
- * outcomes are durable, the row changes and the position moves on. A crash between the two sends the
- * same commands with the same ids again, which changes nothing (V3).
+ * together (V1) and come back after a restart. An event is taken in two steps: `react` is run to
+ * see which commands it sends; they are carried out, under ids derived from the event; then, when
+ * their outcomes are durable, the row changes and the position moves on. A crash between the two
+ * sends the same commands with the same ids again, which changes nothing (V3).
  *
  * Time and refusals enter as events of the log ($TimerFired, $RefusalTold), so that an instance's
  * state is a function of the log alone (C2). How far commands were carried out is an event, too
@@ -59,12 +59,14 @@ enum sl_err sl_process_open(const struct sl_process_options *options,
                             struct sl_process_runner **out, struct sl_error *error) SL_USE_RESULT;
 
 /* The log's first reign has begun: attach the instances, look how far commands were carried out. */
-enum sl_err sl_process_reigns(struct sl_process_runner *runner, struct sl_error *error) SL_USE_RESULT;
+enum sl_err sl_process_reigns(struct sl_process_runner *runner,
+                              struct sl_error *error) SL_USE_RESULT;
 void sl_process_reign_again(struct sl_process_runner *runner);
 
 /* See consumer.h. */
 void sl_process_follow(struct sl_process_runner *runner, uint64_t durable);
-void sl_process_offer(struct sl_process_runner *runner, const struct sl_event *events, size_t count);
+void sl_process_offer(struct sl_process_runner *runner, const struct sl_event *events,
+                      size_t count);
 
 void sl_process_step(struct sl_message *message);
 

@@ -99,7 +99,8 @@ void sl_process_send(struct sl_process_runner *runner, void *domain,
     const size_t size = sl_record_copy_size(command->record, body);
     struct sl_send_call *call = aligned_alloc(16, (sizeof *call + size + 15) / 16 * 16);
 
-    /* Without memory for one command there is no way on that keeps the promise: stop, and recover. */
+    /* Without memory for one command there is no way on that keeps the promise: stop, and
+     * recover. */
     SL_ASSERT(call && key.len <= sizeof call->key, "M1");
     *call = (struct sl_send_call){.runner = runner,
                                   .domain = domain,

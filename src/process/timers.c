@@ -1,5 +1,5 @@
-/* Timers: in the instance's row, so that they outlive the program, and in a heap, so that the next one
- * is known. What the heap says is believed only if the row says so, too. */
+/* Timers: in the instance's row, so that they outlive the program, and in a heap, so that the
+ * next one is known. What the heap says is believed only if the row says so, too. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,7 +110,7 @@ void sl_process_note_timers(struct sl_process_runner *runner, uint64_t set_at, s
     }
 }
 
-/* ---- After a start: those that are set already ------------------------------------------------------ */
+/* ---- After a start: those that are set already ----------------------------------------------- */
 
 static void note_row(struct sl_process_runner *runner, const struct sl_instance *instance)
 {
@@ -169,7 +169,7 @@ void sl_process_list_timers(struct sl_process_runner *runner)
     sl_view_list(runner->table, &runner->timer_list);
 }
 
-/* ---- Falling due ----------------------------------------------------------------------------------- */
+/* ---- Falling due ----------------------------------------------------------------------------- */
 
 static void fire(struct sl_process_runner *runner, const struct sl_timer_node *node)
 {

@@ -1,5 +1,4 @@
-"""Nothing happening costs nothing: no wake-ups in ten seconds, little memory; after a restart, and after work,
-too."""
+"""Nothing happening costs nothing: no wake-ups in ten seconds, little memory; after work, too."""
 import glob
 
 import lib

@@ -1,6 +1,6 @@
-"""A real day of payments: 100,000 transactions of PaySim, every refusal and every balance after each row
-as the data says, with the server killed ten times meanwhile and the client sending again with the same
-ids. Then the log is read whole: every acknowledged payment is there, and no other."""
+"""A real day of payments: 100,000 transactions of PaySim, every refusal and every balance after
+each row as the data says, with the server killed ten times meanwhile and the client sending again
+with the same ids. Then the log is read whole: every acknowledged payment is there, and no other."""
 import json
 import os
 import subprocess

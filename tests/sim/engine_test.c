@@ -1,7 +1,7 @@
 /*
- * The whole engine, on one thread, in a world that a seed decides: the bank's clients send transfers,
- * some of them twice or again; the disk fails now and then, and the power some time. Then the engine
- * starts again, and it must be true that
+ * The whole engine, on one thread, in a world that a seed decides: the bank's clients send
+ * transfers, some of them twice or again; the disk fails now and then, and the power some time.
+ * Then the engine starts again, and it must be true that
  *
  *   P2  no acknowledged outcome is missing, refusals included,
  *   P4  no command was carried out twice, and its id gets the outcome it got before,
@@ -74,7 +74,7 @@ static bool expect(struct life *life, bool good, const char *what)
     return good;
 }
 
-/* ---- The engine as an actor --------------------------------------------------------------------------- */
+/* ---- The engine as an actor ------------------------------------------------------------------ */
 
 static void step(void *self, struct sl_message *message)
 {
@@ -143,7 +143,7 @@ static void crash(struct life *life)
         life->commands[i].under_way = false;
 }
 
-/* ---- Clients -------------------------------------------------------------------------------------------- */
+/* ---- Clients --------------------------------------------------------------------------------- */
 
 static void done(struct sl_submission *submission, const struct sl_outcome *outcome)
 {
@@ -236,7 +236,7 @@ static void live(struct life *life, size_t commands)
     }
 }
 
-/* ---- What must be true afterwards -------------------------------------------------------------------------- */
+/* ---- What must be true afterwards ------------------------------------------------------------ */
 
 struct truth {
     struct life *life;
@@ -357,7 +357,7 @@ static void check(struct life *life)
     }
 }
 
-/* ---- Lives --------------------------------------------------------------------------------------------------- */
+/* ---- Lives ----------------------------------------------------------------------------------- */
 
 static bool run_life(uint64_t seed)
 {

@@ -37,8 +37,10 @@ bool tap_check_text(const char *got, size_t got_len, const char *want, const cha
                     const char *what);
 
 #define CHECK(condition) tap_check((condition), __FILE__, __LINE__, #condition)
-#define CHECK_U64(got, want) tap_check_u64((uint64_t)(got), (uint64_t)(want), __FILE__, __LINE__, #got)
-#define CHECK_TEXT(text, want) tap_check_text((text).ptr, (text).len, (want), __FILE__, __LINE__, #text)
+#define CHECK_U64(got, want)                                                                       \
+    tap_check_u64((uint64_t)(got), (uint64_t)(want), __FILE__, __LINE__, #got)
+#define CHECK_TEXT(text, want)                                                                     \
+    tap_check_text((text).ptr, (text).len, (want), __FILE__, __LINE__, #text)
 #define CHECK_STRING(string, want)                                                                 \
     tap_check_text((string), __builtin_strlen(string), (want), __FILE__, __LINE__, #string)
 #define REQUIRE(condition)                                                                         \
