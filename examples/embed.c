@@ -100,9 +100,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "embed: %s\n", error.message);
         return 1;
     }
-    enum sl_err err = sl_execute(engine, "guests", "Sign",
-                                 SL_TEXT("{\"guest\": \"Ada\", \"words\": \"What a fine engine.\"}"),
-                                 (struct sl_text){0}, &reply, &error);
+    const struct sl_text entry =
+        SL_TEXT("{\"guest\": \"Ada\", \"words\": \"What a fine engine.\"}");
+    enum sl_err err = sl_execute(engine, "guests", "Sign", entry, (struct sl_text){0}, &reply,
+                                 &error);
     if (err == SL_OK) {
         const uint64_t position = reply.position;
         show("sign", &reply);

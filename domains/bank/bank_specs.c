@@ -70,7 +70,8 @@ const struct sl_spec bank_specs[] = {
       .then = "AccountClosed {id: ben}" },
     { .name = "and only there",
       .given = ADA "\n" BEN "\naccount/ada: Transferred {from: ada, to: ben, amount: 1, "
-               "currency: EUR, reference: x, from_balance: -1, to_balance: 1, from_entry: 1, to_entry: 1}",
+               "currency: EUR, reference: x, from_balance: -1, to_balance: 1, "
+               "from_entry: 1, to_entry: 1}",
       .when = "CloseAccount {id: ben}",
       .refused = "balance_not_zero" },
     { .name = "a limit can be set",
@@ -79,7 +80,8 @@ const struct sl_spec bank_specs[] = {
       .then = "LimitSet {id: ben, limit: 1000}" },
     { .name = "but not above what is owed",
       .given = ADA "\n" BEN "\naccount/ada: Transferred {from: ada, to: ben, amount: 300, "
-               "currency: EUR, reference: x, from_balance: -300, to_balance: 300, from_entry: 1, to_entry: 1}",
+               "currency: EUR, reference: x, from_balance: -300, to_balance: 300, "
+               "from_entry: 1, to_entry: 1}",
       .when = "SetLimit {id: ada, limit: 299}",
       .refused = "balance_below_limit" },
     { .name = "an account that is not there has no limit",

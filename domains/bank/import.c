@@ -190,13 +190,12 @@ static void compare_balances(struct import *import, const uint64_t *positions)
         struct sl_text event;
         const size_t before = i;
         for (p = p ? p + 1 : end; i < import->items && next_element(&p, end, &event);) {
-            const struct row *row = &import->rows[i];
             int64_t position, from, to;
             while (i < import->items && (import->rows[i].refused || positions[i] == UINT64_MAX))
                 i++;
             if (i == import->items)
                 break;
-            row = &import->rows[i];
+            const struct row *row = &import->rows[i];
             if (!number_of(event, "position", &position) || (uint64_t)position != positions[i])
                 continue; /* somebody else's event lies between */
             if (!number_of(event, "from_balance", &from) || !number_of(event, "to_balance", &to)) {

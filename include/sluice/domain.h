@@ -225,7 +225,8 @@ void sl_timer_clear(struct sl_reaction *out, const char *name);
 bool sl_timer_fired(const struct sl_event *event, const char *name);
 
 /* Is this event the refusal of a command that the instance sent? `out_rule` may be NULL. */
-bool sl_command_refused(const struct sl_event *event, const char *command, struct sl_text *out_rule);
+bool sl_command_refused(const struct sl_event *event, const char *command,
+                        struct sl_text *out_rule);
 
 /* ---- Words on the command line -------------------------------------------------------------- */
 

@@ -104,8 +104,8 @@ struct sl_record {
 #define SL_FIELD(type, ...) SL_FIELD_OF(type, __VA_ARGS__, )
 #define SL_FIELD_OF(type, member, ...)                                                             \
     {                                                                                              \
-        .name = #member, .kind = SL_KIND_OF(((type *)0)->member), .offset = offsetof(type, member), \
-        .size = sizeof(((type *)0)->member), __VA_ARGS__                                           \
+        .name = #member, .kind = SL_KIND_OF(((type *)0)->member),                                  \
+        .offset = offsetof(type, member), .size = sizeof(((type *)0)->member), __VA_ARGS__         \
     }
 
 /* Both ends belong to the range. */

@@ -67,7 +67,7 @@ bool sl_block_make_room(struct conn *conn)
         struct block *fresh = sl_block_take(conn->net, size);
         if (!fresh)
             return false;
-        if (here > 0)
+        if (in && here > 0)
             memcpy(fresh->bytes, in->bytes + conn->in_from, here);
         sl_block_drop(conn->net, in);
         conn->in = fresh;

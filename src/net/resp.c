@@ -101,6 +101,7 @@ void sl_resp_free_spares(struct sl_net *net)
 
 static void line_up(struct sl_resp_session *session, struct resp_command *c)
 {
+    SL_ASSERT(session->conn.in, "a command was read from a block");
     c->block = session->conn.in;
     c->block->refs++;
     if (session->last)

@@ -230,7 +230,7 @@ int client_answer(int fd, const char **out_body)
     answer_head[0] = '\0';
     if (!head)
         return 0;
-    strcpy(answer_head, head);
+    memcpy(answer_head, head, strlen(head) + 1);
     const char *length = strstr(answer_head, "Content-Length: ");
     const size_t len = length ? strtoul(length + 16, NULL, 10) : 0;
     size_t have = 0;

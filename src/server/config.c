@@ -235,7 +235,7 @@ static int begin_section(struct reading *reading, const char *section)
 
     if (strlen(section) >= sizeof reading->section)
         return fail(reading, "the section's name is too long");
-    strcpy(reading->section, section);
+    memcpy(reading->section, section, strlen(section) + 1);
     reading->seen = 0;
     reading->keys = NULL;
     reading->target = config;
@@ -358,8 +358,7 @@ enum sl_err sl_config_read(struct sl_config *config, struct sl_env *env, const c
 }
 
 /* ---- Asking
- * ------------------------------------------------------------------------------------------------------
- */
+ * ------------------------------------------------------------------------------------------------------ */
 
 void sl_config_init(struct sl_config *config)
 {

@@ -60,7 +60,8 @@ static enum sl_err add_module(struct sl_registry *registry, const struct sl_conf
     void *module = dlopen(section->module, RTLD_NOW | RTLD_LOCAL);
 
     if (!module)
-        return sl_fail(error, SL_NOT_FOUND, "domain %s: %s", section->name, dlerror());
+        return sl_fail(error, SL_NOT_FOUND, "domain %s: %s", section->name,
+                       dlerror()); /* NOLINT(concurrency-mt-unsafe): before there are threads */
     const struct sl_domain *const *exported = dlsym(module, "sl_exported_domain");
     enum sl_err err;
     if (!exported || !*exported)

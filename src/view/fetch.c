@@ -121,10 +121,10 @@ void view_fetch_done(struct view_fetch *fetch)
     const bool current = fetch->incarnation == table->incarnation;
 
     row->flags &= (uint8_t)~ROW_FETCHING;
-    if ((row->flags & ROW_UNKNOWN) &&
-        (!current || fetch->err != SL_OK || !fill(table, row, &fetch->found)))
-        view_row_remove(table, row);
-    else if (!current && !(row->flags & ROW_PINNED) && !row->body)
+    const bool unanswered = (row->flags & ROW_UNKNOWN) &&
+                            (!current || fetch->err != SL_OK || !fill(table, row, &fetch->found));
+    const bool forlorn = !unanswered && !current && !(row->flags & ROW_PINNED) && !row->body;
+    if (unanswered || forlorn)
         view_row_remove(table, row);
     if (current && fetch->err != SL_OK && !table->failing)
         view_fail(table, fetch->err, fetch->error.message);

@@ -39,7 +39,7 @@ enum sl_err sl_view_service_open(struct sl_env *env, const struct sl_view_servic
 #define SL_VIEW_MESSAGE_LAST 0x20ffu
 void sl_view_service_step(struct sl_view_service *service, struct sl_message *message);
 
-/* Waits for the actors, takes their last answers from the engine's mailbox (the mail of others stays
+/* Waits for the actors, takes their last answers from the engine's mailbox (others' mail stays
  * there; lists that were asked for are told `done`), flushes what is dirty and closes the store.
  * NULL is allowed. Tables must be closed after it; until then they still answer what they know. */
 void sl_view_service_close(struct sl_view_service *service);
@@ -79,8 +79,8 @@ enum sl_err sl_view_table_open(struct sl_view_service *service,
                                struct sl_view_table **out, struct sl_error *error) SL_USE_RESULT;
 void sl_view_table_close(struct sl_view_table *table); /* NULL is allowed */
 
-/* A store that is found damaged, or of another history, starts over: the view is STARTING again, then
- * RUNNING with position and stored 0 and the next generation. FAILED tries again by itself. */
+/* A store that is found damaged, or of another history, starts over: the view is STARTING again,
+ * then RUNNING with position and stored 0 and the next generation. FAILED tries again by itself. */
 struct sl_view_status {
     enum sl_view_state state;
     uint64_t position; /* memory: all events below are applied; lookups see them */

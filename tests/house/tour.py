@@ -5,7 +5,7 @@
 A Markdown file's ```console blocks are what a reader sees in a terminal: lines that begin with "$ "
 are typed, the others are what comes back. All blocks of a file are one session, run in order, in a
 temporary folder in which the project's files stand as in a fresh clone, and under bash, so that
-variables, aliases and `cd` last. A line that ends in "\\" goes on in the next, with or without "> ".
+variables, aliases and `cd` last. A line that ends in "\\" goes on in the next, behind "> " or not.
 
 What comes back is compared line by line. "…" stands for anything in a line, and alone in a line for
 any number of lines. Nothing expected means nothing said.

@@ -38,7 +38,7 @@ static enum sl_err read_settings(struct log_store *log, const struct sl_store_op
 
     if (strlen(options->location) >= sizeof log->folder.path)
         return sl_fail(error, SL_LIMIT, "the log's folder has too long a name");
-    strcpy(log->folder.path, options->location);
+    memcpy(log->folder.path, options->location, strlen(options->location) + 1);
     if (text) {
         char *end;
         bytes = strtoull(text, &end, 10);

@@ -49,6 +49,7 @@ static const uint8_t *look(struct scan *scan, uint64_t offset, size_t len)
         scan->window_capacity = want;
     }
     scan->window_len = 0;
+    SL_ASSERT(scan->window);
     if (sl_file_read(scan->file, offset, scan->window, want, &got, scan->error) != SL_OK)
         return NULL;
     memset(scan->window + got, 0, want - got);
