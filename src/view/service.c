@@ -206,7 +206,7 @@ static enum sl_err start_reader(struct sl_view_service *service, uint32_t number
 
     reader->service = service;
     reader->last = &reader->first;
-    snprintf(reader->name, sizeof reader->name, "view-reader-%u", number);
+    snprintf(reader->name, sizeof reader->name, "view-reader-%u", number % 100);
     if ((err = sl_view_reader_open(service->store, &reader->reader, error)) != SL_OK)
         return err;
     service->reader_count++;
