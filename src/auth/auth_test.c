@@ -60,7 +60,7 @@ static void policy(void)
          SL_PERMITTED},
         {"nobody may nothing", "anonymous", "", {SL_DO_COMMAND}, SL_UNKNOWN_ASKER},
         {"nobody may not even watch", "anonymous", "", {SL_DO_WATCH}, SL_UNKNOWN_ASKER},
-        {"a role that is needed", "ada", "teller", {SL_DO_COMMAND, .roles = "teller"}, SL_PERMITTED},
+        {"a needed role", "ada", "teller", {SL_DO_COMMAND, .roles = "teller"}, SL_PERMITTED},
         {"one of several",
          "ada",
          "user teller",
