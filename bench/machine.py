@@ -49,7 +49,8 @@ def disk(device):
     driver = os.path.basename(os.path.realpath(f'{block}/device/driver'))
     model = read(f'{block}/device/model') or (f'{driver} disk' if driver != 'driver' else name)
     scheduler = re.search(r'\[(.+)\]', read(f'{block}/queue/scheduler'))
-    return (f'{model}, {size:.0f} GiB, {read(f"{block}/queue/write_cache", "cache unknown")} cache, '
+    cache = read(f'{block}/queue/write_cache', 'unknown')
+    return (f'{model}, {size:.0f} GiB, {cache} cache, '
             f'scheduler {scheduler.group(1) if scheduler else "none"}')
 
 
@@ -78,7 +79,7 @@ def commit():
         (', with changes that are not committed' if changed.strip() else '')
 
 
-# ---- What a process uses ---------------------------------------------------------------------------
+# ---- What a process uses ------------------------------------------------------------------------
 
 def tree(pid):
     """A process and all below it."""
@@ -119,15 +120,15 @@ def memory_mib(pid):
 
 
 def cpu_s(pid):
-    """Seconds of processor time of a process and those below it."""
+    """Seconds of processor time of a process and those below it, those that ended included."""
     total = 0
     for one in tree(pid):
         fields = read(f'/proc/{one}/stat').rpartition(')')[2].split()
-        total += int(fields[11]) + int(fields[12]) if len(fields) > 12 else 0
+        total += sum(int(word) for word in fields[11:15])
     return total * TICK_S
 
 
-# ---- Who else is there ---------------------------------------------------------------------------
+# ---- Who else is there --------------------------------------------------------------------------
 
 class Others:
     """How much of the processors others took, sampled while we and our servers do nothing."""

@@ -1,6 +1,6 @@
 /*
- * One durable command after another on one connection, as a plain program sends them: POST, wait for
- * the whole reply, next. No event loop, so that what is measured is the server and the kernel.
+ * One durable command after another on one connection, as a plain program sends them: POST, wait
+ * for the whole reply, next. No event loop, so that what is measured is the server and the kernel.
  * Prints one line: how many commands, how many were not 201, and percentiles in microseconds.
  */
 #include <arpa/inet.h>

@@ -125,7 +125,7 @@ class Postgres:
                             '--clear-groups']
         self._run(*self.as_user, self._at('initdb'), '-D', self.data, '-U', 'postgres', '-A',
                   'trust', '--no-sync', '--locale=C')
-        options = [word for name, value in self.settings.items() for word in ('-c', f'{name}={value}')]
+        options = [f'--{name}={value}' for name, value in self.settings.items()]
         self.child = lib.Child([*self.as_user, self._at('postgres'), '-D', self.data, '-p',
                                 str(self.port), *options], cwd=folder)
         self.child.wait_for_line(r'database system is ready')

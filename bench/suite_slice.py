@@ -33,8 +33,8 @@ class World:
         self.program = os.path.abspath(options.server or
                                        os.path.join(machine.TOP, 'build/src/server/sluice'))
         if not os.access(self.program, os.X_OK):
-            raise servers.Missing(f'there is no server at {self.program}: build it by ./run --check, '
-                                  'or name one by --server')
+            raise servers.Missing(f'there is no server at {self.program}: build it by '
+                                  './run --check, or name one by --server')
         self.folder = lib.temp_folder() if not options.folder else _under(options.folder)
         if machine.mount_of(self.folder)[0] in ('tmpfs', 'ramfs'):
             raise servers.Missing('the temporary folder is in memory, where nothing is durable: '
@@ -64,27 +64,41 @@ class World:
         self.count += 1
         return f'{self.run}x{self.count}'
 
-    def settle(self):
+    def pids(self):
+        return [server.pid for server in self.running]
+
+    def rest(self):
         """Waits until our servers have used no processor time for half a second."""
-        pids = [server.pid for server in self.running]
         end = time.monotonic() + SETTLE_S
         while time.monotonic() < end:
-            before = [machine.cpu_s(pid) for pid in pids]
+            before = [machine.cpu_s(pid) for pid in self.pids()]
             time.sleep(0.5)
-            if all(machine.cpu_s(pid) - was < 0.02 for pid, was in zip(pids, before)):
-                break
-        else:
-            self.say(f'the servers did not come to rest within {SETTLE_S} s')
-        self.others.sample(pids)
+            if all(machine.cpu_s(pid) - was < 0.02 for pid, was in zip(self.pids(), before)):
+                return
+        self.say(f'the servers did not come to rest within {SETTLE_S} s')
+
+    def settle(self):
+        """Rests, and looks who else is there."""
+        self.rest()
+        self.others.sample(self.pids())
 
     def in_turns(self, sides):
-        """sides: [(name, function)]. Returns {name: [a result a round]}."""
-        found = {name: [] for name, _ in sides}
+        """sides: [(name, server or None, function)]; returns {name: [a result a round]}. A server's
+        processor time is divided by what its side counted; work after the last answer (flushes,
+        vacuum) is in it."""
+        found = {name: [] for name, _, _ in sides}
         for number in range(self.options.rounds):
-            for name, measure in sides if number % 2 == 0 else sides[::-1]:
+            for name, server, measure in sides if number % 2 == 0 else sides[::-1]:
                 self.settle()
-                found[name].append(measure())
-                print(f'    round {number + 1} {name}: {found[name][-1]}', file=sys.stderr)
+                before = machine.cpu_s(server.pid) if server else 0
+                result = measure()
+                if server:
+                    self.rest()
+                    spent = machine.cpu_s(server.pid) - before
+                    result['cpu_us'] = spent / result['count'] * 1e6
+                found[name].append(result)
+                self.say(f'round {number + 1} {name}: ' +
+                         ', '.join(f'{key} {value:,.2f}' for key, value in result.items()))
         return found
 
     @staticmethod
@@ -122,7 +136,7 @@ def column(results, name):
     return [result[name] for result in results]
 
 
-# ---- Durable transfers beside pgbench --------------------------------------------------------------
+# ---- Durable transfers beside pgbench -----------------------------------------------------------
 
 def wrk(world, sluice, seconds):
     """Transfers per second, and percentiles; the log must have grown by at least as many events."""
@@ -134,8 +148,8 @@ def wrk(world, sluice, seconds):
     grown = sluice.head() - before
     if not found['count'] <= grown <= found['count'] + CONNECTIONS:
         raise RuntimeError(f'{found["count"]} transfers were answered, the log grew by {grown}')
-    return {'per_s': found['count'] / found['us'] * 1e6, 'p50_ms': found['p50_us'] / 1e3,
-            'p99_ms': found['p99_us'] / 1e3}
+    return {'count': found['count'], 'per_s': found['count'] / found['us'] * 1e6,
+            'p50_ms': found['p50_us'] / 1e3, 'p99_ms': found['p99_us'] / 1e3}
 
 
 def pgbench(postgres, seconds, *mode):
@@ -145,7 +159,9 @@ def pgbench(postgres, seconds, *mode):
     if failed and failed.group(1) != '0':
         raise RuntimeError(text)
     latency = float(re.search(r'latency average = ([\d.]+) ms', text).group(1))
-    return {'per_s': float(re.search(r'tps = ([\d.]+)', text).group(1)), 'mean_ms': latency}
+    done = int(re.search(r'actually processed: (\d+)', text).group(1))
+    return {'count': done, 'per_s': float(re.search(r'tps = ([\d.]+)', text).group(1)),
+            'mean_ms': latency}
 
 
 def measure_transfers(world):
@@ -156,9 +172,9 @@ def measure_transfers(world):
     wrk(world, sluice, min(2, seconds))
     pgbench(postgres, min(2, seconds))
     found = world.in_turns([
-        ('sluice', lambda: wrk(world, sluice, seconds)),
-        ('simple', lambda: pgbench(postgres, seconds)),
-        ('prepared', lambda: pgbench(postgres, seconds, '-M', 'prepared')),
+        ('sluice', sluice, lambda: wrk(world, sluice, seconds)),
+        ('simple', postgres, lambda: pgbench(postgres, seconds)),
+        ('prepared', postgres, lambda: pgbench(postgres, seconds, '-M', 'prepared')),
     ])
     mine = column(found['sluice'], 'per_s')
     world.rows += [
@@ -169,13 +185,16 @@ def measure_transfers(world):
         Row('a transfer among 64, p50 | a TPC-B transaction among 8, mean', 'ms',
             column(found['sluice'], 'p50_ms'), column(found['simple'], 'mean_ms'), 'PostgreSQL',
             None, False),
+        Row('processor time of the server: a transfer | a TPC-B transaction', 'µs',
+            column(found['sluice'], 'cpu_us'), column(found['simple'], 'cpu_us'), 'PostgreSQL',
+            None, False),
         Row('a transfer among 64, p99', 'ms', column(found['sluice'], 'p99_ms'), None, '', None,
             False),
     ]
     world.notes.append(f'after the transfers the log has {sluice.head():,} events')
 
 
-# ---- Lookups beside Redis ----------------------------------------------------------------------------
+# ---- Lookups beside Redis -----------------------------------------------------------------------
 
 def resp_bench(port, pipeline, count):
     """Replies per second, by redis-benchmark's own clock."""
@@ -185,7 +204,8 @@ def resp_bench(port, pipeline, count):
     if 'Error' in text:
         raise RuntimeError(text)
     words = [word.strip('"') for word in text.strip().rpartition('\n')[2].split('","')]
-    return {'per_s': float(words[1]), 'p50_ms': float(words[4]), 'p99_ms': float(words[6])}
+    return {'count': count, 'per_s': float(words[1]), 'p50_ms': float(words[4]),
+            'p99_ms': float(words[6])}
 
 
 def copy_rows(sluice, redis):
@@ -215,18 +235,20 @@ def measure_lookups(world):
             rate = resp_bench(port, pipeline, 50000 * pipeline)['per_s']
             counts[server.name] = int(rate * seconds)
         found = world.in_turns([
-            ('sluice', lambda: resp_bench(sluice.resp_port, pipeline, counts['Sluice'])),
-            ('redis', lambda: resp_bench(redis.port, pipeline, counts['Redis'])),
+            ('sluice', sluice, lambda: resp_bench(sluice.resp_port, pipeline, counts['Sluice'])),
+            ('redis', redis, lambda: resp_bench(redis.port, pipeline, counts['Redis'])),
         ])
-        world.rows.append(Row(f'lookups of {size} B by RESP, 50 connections, pipeline {pipeline}',
-                              '/s', column(found['sluice'], 'per_s'),
-                              column(found['redis'], 'per_s'), 'Redis', goal, True))
-        world.rows.append(Row(f'a lookup, pipeline {pipeline}, p99', 'ms',
-                              column(found['sluice'], 'p99_ms'), column(found['redis'], 'p99_ms'),
-                              'Redis', None, False))
+        for what, unit, name, aim, is_more_better in (
+                (f'lookups of {size} B by RESP, 50 connections, pipeline {pipeline}', '/s',
+                 'per_s', goal, True),
+                (f'a lookup, pipeline {pipeline}, p99', 'ms', 'p99_ms', None, False),
+                (f'processor time of the server: a lookup, pipeline {pipeline}', 'µs', 'cpu_us',
+                 None, False)):
+            world.rows.append(Row(what, unit, column(found['sluice'], name),
+                                  column(found['redis'], name), 'Redis', aim, is_more_better))
 
 
-# ---- One command beside one bare write ---------------------------------------------------------------
+# ---- One command beside one bare write ----------------------------------------------------------
 
 def measure_one(world):
     seconds = f'{world.options.seconds:g}'
@@ -241,7 +263,7 @@ def measure_one(world):
     def write():
         return last_json(said([bare, world.folder, seconds]))
 
-    found = world.in_turns([('sluice', command), ('bare', write)])
+    found = world.in_turns([('sluice', sluice, command), ('bare', None, write)])
     for percentile, goal in ('p50_us', 2), ('p99_us', None):
         world.rows.append(Row(f'one durable command on one connection, {percentile[:3]} | '
                               'one bare synced 4 KiB write', 'µs',
@@ -249,7 +271,7 @@ def measure_one(world):
                               column(found['bare'], percentile), 'disk', goal, False))
 
 
-# ---- Nothing happens -----------------------------------------------------------------------------------
+# ---- Nothing happens ----------------------------------------------------------------------------
 
 def idle(world, sides):
     """[(wake-ups in IDLE_S, MiB)] of each server, all in the same stretch of time."""
@@ -285,11 +307,12 @@ def measure_idle(world):
     world.notes.append(f'idle after a load of {seconds:g} s: {sluice.head():,} events in the log')
 
 
-# ---- The second start ----------------------------------------------------------------------------------
+# ---- The second start ---------------------------------------------------------------------------
 
 def transactions(count):
-    return [{'from': f'{i * 7919 % ACCOUNTS:012}', 'to': f'{(i * 7919 + 1 + i % 97) % ACCOUNTS:012}',
-             'amount': 100 + i % 900, 'currency': 'EUR'} for i in range(count)]
+    pairs = ((i * 7919 % ACCOUNTS, (i * 7919 + 1 + i % 97) % ACCOUNTS) for i in range(count))
+    return [{'from': f'{debited:012}', 'to': f'{credited:012}', 'amount': 100 + credited % 900,
+             'currency': 'EUR'} for debited, credited in pairs]
 
 
 def measure_start(world):

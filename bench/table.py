@@ -11,8 +11,8 @@ RESULTS = os.path.join(machine.HERE, 'RESULTS.md')
 
 
 class Row:
-    """One line: our rounds and theirs. The ratio is ours to theirs; `is_more_better` says which way a
-    goal points."""
+    """One line: our rounds and theirs. The ratio is ours to theirs; `is_more_better` says which way
+    a goal points."""
 
     def __init__(self, what, unit, ours, theirs, peer, goal, is_more_better):
         self.what, self.unit, self.ours, self.theirs = what, unit, ours, theirs
@@ -73,8 +73,9 @@ def render(world, options):
         lines += [options.note, '']
     lines += [f'- {what}: {value}' for what, value in
               machine.describe(world.folder) + versions(world)]
-    lines += [f'- settings: {options.rounds} rounds in turns of {options.seconds:g} s, medians (each '
-              'round in brackets); all programs share the processors; data of both sides on one disk',
+    lines += [f'- settings: {options.rounds} rounds in turns of {options.seconds:g} s, medians '
+              '(each round in brackets); all programs share the processors; data of both sides on '
+              'one disk',
               f'- others: {world.others.describe()}']
     lines += [f'- {note}' for note in world.notes]
     lines += ['', '| what | Sluice | beside | theirs | ratio | goal |', '|---|---|---|---|---|---|']
