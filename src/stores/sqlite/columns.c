@@ -181,7 +181,9 @@ static void write_time(struct sl_buf *buf, struct sl_time time)
 {
     const int64_t second_ns = 1000000000, day_s = 86400;
     const struct sl_date day = sl_date_of(time);
-    const int64_t ns = time.ns - (int64_t)day.days * day_s * second_ns;
+    /* Not the difference to the day's start, which may lie before the range of 64 bits. */
+    const int64_t rest_ns = time.ns % (day_s * second_ns);
+    const int64_t ns = rest_ns < 0 ? rest_ns + day_s * second_ns : rest_ns;
     int64_t seconds = ns / second_ns;
     char text[24];
 
