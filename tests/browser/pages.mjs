@@ -1,0 +1,178 @@
+// The pages as a reader meets them: node pages.mjs ORIGIN BROWSER PLAYWRIGHT. Speaks TAP.
+// Elements are found by role and name, as a screen reader finds them.
+import assert from 'node:assert/strict';
+
+const [origin, executablePath, playwright] = process.argv.slice(2);
+const { chromium } = await import(playwright);
+
+const browser = await chromium.launch({
+  executablePath,
+  args: ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run',
+         '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+const page = await browser.newPage({ viewport: { width: 1200, height: 900 } });
+page.setDefaultTimeout(15000);
+
+// What no page may do: fail in a script, break the content policy, speak to another host.
+const faults = [];
+page.on('pageerror', (error) => faults.push(`script: ${error.message}`));
+page.on('console', (message) => {
+  // A refused command is a failed load to the browser's console, and no fault of the page.
+  if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
+    faults.push(`console: ${message.text()}`);
+});
+page.on('request', (request) => {
+  if (!request.url().startsWith(origin) && !request.url().startsWith('data:'))
+    faults.push(`foreign: ${request.url()}`);
+});
+
+const shot = (name) => process.env.SLUICE_SHOTS &&
+  page.screenshot({ path: `${process.env.SLUICE_SHOTS}/${name}.png`, fullPage: true });
+
+const post = async (name, body) => {
+  const reply = await fetch(`${origin}/bank/${name}`, {
+    method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),
+  });
+  assert.equal(reply.status, 201, await reply.text());
+};
+const button = (name) => page.getByRole('button', { name, exact: true });
+const alertText = async () => {
+  await page.locator('[role=alert] .notice').first().waitFor();
+  return page.locator('[role=alert] .notice').first().textContent();
+};
+const balance = (text) => page.locator('.balance', { hasText: text }).waitFor();
+const fillTransfer = async (to, amount) => {
+  await page.getByLabel('To account').fill(to);
+  await page.getByLabel('Amount').fill(amount);
+  await page.getByLabel('Reference').fill('rent');
+  await button('Continue …').click();
+};
+const noSidewaysScroll = async () => assert.ok(await page.evaluate(() =>
+  document.documentElement.scrollWidth <= document.documentElement.clientWidth));
+
+const cases = {
+  async 'the start page shows the engine live'() {
+    await page.goto(`${origin}/ui/`);
+    await page.getByRole('heading', { name: 'bank' }).waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
+    assert.equal(await page.locator('.plot canvas').count(), 3);
+  },
+  async 'the sample is loaded, and loading it again changes nothing'() {
+    await button('Load sample data').click();
+    const said = page.getByText(/commands accepted/);
+    await said.waitFor();
+    const first = await said.textContent();
+    assert.match(first, /^[1-9][\d,]+ commands accepted, \d+ refused/);
+    const position = async () =>
+      (await fetch(`${origin}/bank/balance/OPENING`)).headers.get('sluice-position');
+    const before = await position();
+    await button('Load sample data').click();
+    await said.waitFor({ state: 'detached' });
+    await said.waitFor();
+    assert.equal(await said.textContent(), first);
+    assert.equal(await position(), before);
+    await page.waitForTimeout(process.env.SLUICE_SHOTS ? 3000 : 0);
+    await shot('start');
+  },
+  async 'accounts come in pages, forth and back'() {
+    await page.getByRole('link', { name: 'Bank', exact: true }).click();
+    const rows = page.locator('tbody tr');
+    await rows.nth(24).waitFor();
+    const first = await rows.first().textContent();
+    await button('Next').click();
+    await page.getByText('Page 2').waitFor();
+    await rows.first().filter({ hasNotText: first.slice(0, 11) }).waitFor();
+    await shot('accounts');
+    await button('Previous').click();
+    await rows.first().filter({ hasText: first.slice(0, 11) }).waitFor();
+  },
+  async 'an account is opened and found by its number'() {
+    await post('OpenAccount', { id: 'till', kind: 'external', currency: 'EUR', limit: 0 });
+    await page.getByLabel('Number', { exact: true }).fill('ada');
+    await button('Open account').click();
+    await page.getByText('Opened.').waitFor();
+    await page.getByLabel('Find an account').fill('nobody');
+    await button('Find').click();
+    assert.match(await alertText(), /No account nobody/);
+    await page.getByLabel('Find an account').fill('ada');
+    await page.getByLabel('Find an account').press('Enter');
+    await page.getByRole('heading', { name: 'ada' }).waitFor();
+    await page.getByText('Nothing has moved yet.').waitFor();
+  },
+  async 'a statement shows what happens elsewhere, live'() {
+    await post('Transfer',
+      { from: 'till', to: 'ada', amount: 5000, currency: 'EUR', reference: 'salary' });
+    await page.getByRole('row', { name: /salary/ }).waitFor();
+    await balance('50.00 EUR');
+  },
+  async 'a transfer asks before it moves money'() {
+    await page.getByRole('link', { name: 'Transfer from here' }).click();
+    await fillTransfer('till', '12.50');
+    await page.getByRole('dialog', { name: 'Move this money?' }).getByText('12.50 EUR').waitFor();
+    await shot('confirm');
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await button('Continue …').click();
+    await button('Transfer').click();
+    await page.getByText('12.50 EUR went to till.').waitFor();
+  },
+  async 'a refusal says its reason'() {
+    await fillTransfer('till', '1000');
+    await button('Transfer').click();
+    assert.match(await alertText(), /Insufficient funds/);
+    await page.getByRole('link', { name: 'About this rule' }).waitFor();
+    await shot('refused');
+  },
+  async 'the transfer that was accepted, and only it, stands in the statement'() {
+    await page.goto(`${origin}/ui/bank/#/account/ada`);
+    await balance('37.50 EUR');
+    await page.getByRole('row', { name: /rent/ }).waitFor();
+    assert.equal(await page.locator('tbody tr').count(), 2);
+  },
+  async 'a limit lets it fall below zero; closing is refused while money is there'() {
+    await page.getByLabel('May fall below zero by').fill('20');
+    await button('Set limit').click();
+    await page.getByText('may fall 20.00 EUR below zero').waitFor();
+    await button('Close account …').click();
+    await button('Close account').click();
+    assert.notEqual(await alertText(), '');
+  },
+  async 'at the width of a phone, in the dark, nothing hangs over'() {
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await page.setViewportSize({ width: 360, height: 740 });
+    await noSidewaysScroll();
+    await shot('phone-account');
+    await page.goto(`${origin}/ui/bank/#/client`);
+    await page.locator('tbody tr').first().waitFor();
+    await noSidewaysScroll();
+    await page.goto(`${origin}/ui/`);
+    await page.locator('.plot canvas').first().waitFor();
+    await noSidewaysScroll();
+    await shot('phone-start');
+  },
+  async 'the keyboard reaches the pages'() {
+    await page.keyboard.press('Tab');
+    assert.equal(await page.evaluate(() => document.activeElement.className), 'skip');
+  },
+  async 'no script failed, no policy was broken, no other host was asked'() {
+    assert.deepEqual(faults, []);
+  },
+};
+
+let count = 0;
+let failed = 0;
+for (const [name, run] of Object.entries(cases)) {
+  count++;
+  try {
+    await run();
+    console.log(`ok ${count} - ${name}`);
+  } catch (error) {
+    failed++;
+    console.log(String(error.stack).replace(/^/gm, '# '));
+    await shot(`failed-${count}`);
+    console.log(`not ok ${count} - ${name}`);
+  }
+}
+console.log(`1..${count}`);
+await browser.close();
+process.exit(failed ? 1 : 0);
