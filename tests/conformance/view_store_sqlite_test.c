@@ -1,64 +1,13 @@
-/* The view store's suite on SQLite: on a simulated disk, on the real one, and with SQLite's own
- * VFS. */
 #include "conformance/view_store_suite.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "base/env_sim.h"
+#include "conformance/sqlite_places.h"
 #include "stores/sqlite/sqlite.h"
-
-static char folder[] = "/tmp/sluice-views-XXXXXX";
-static bool is_real, is_system;
-static unsigned places;
-static char location[64];
-
-static const char *setting(void *context, const char *key)
-{
-    (void)context;
-    return strcmp(key, "vfs") == 0 ? (is_system ? "system" : "env") : NULL;
-}
-
-static struct sl_env *start(struct sl_view_store_options *out)
-{
-    struct sl_env *env = NULL;
-
-    snprintf(location, sizeof location, "%s/%u", is_real ? folder : "views", places++);
-    *out = (struct sl_view_store_options){.location = location, .setting = setting};
-    if ((is_real ? sl_env_posix_new(&env, NULL) : sl_env_sim_new(places, &env)) != SL_OK)
-        abort();
-    return env;
-}
-
-static void remove_name(void *context, const char *name)
-{
-    char path[512];
-
-    snprintf(path, sizeof path, "%s/%s", location, name);
-    if (sl_disk_remove(context, path, NULL) != SL_OK)
-        perror(path);
-}
-
-static void stop(struct sl_env *env)
-{
-    if (is_real) {
-        if (sl_disk_list(env, location, remove_name, env, NULL) != SL_OK || rmdir(location) != 0)
-            perror(location);
-    }
-    sl_env_free(env);
-}
 
 int main(int argc, char **argv)
 {
-    is_system = argc > 1 && strcmp(argv[1], "system") == 0;
-    is_real = is_system || (argc > 1 && strcmp(argv[1], "posix") == 0);
-    if (is_real && !mkdtemp(folder))
+    if (!sqlite_places_begin(argc > 1 ? argv[1] : "sim"))
         return 1;
-    const int status = view_store_suite(
-        &(struct view_store_bench){.ops = &sl_sqlite_view_store, .start = start, .stop = stop});
-    if (is_real)
-        (void)rmdir(folder);
+    const int status = view_store_suite(&(struct view_store_bench){
+        .ops = &sl_sqlite_view_store, .start = sqlite_place_start, .stop = sqlite_place_stop});
+    sqlite_places_end();
     return status;
 }
