@@ -357,8 +357,7 @@ enum sl_err sl_config_read(struct sl_config *config, struct sl_env *env, const c
     return err;
 }
 
-/* ---- Asking
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- Asking -------------------------------------------------------------------------------- */
 
 void sl_config_init(struct sl_config *config)
 {
