@@ -94,7 +94,7 @@ void api_get_status(struct api_call *call)
     struct sl_core *core = api->options.core;
     struct sl_buf *out = &api->out;
     const struct sl_net_numbers net = sl_net_numbers(api->options.net);
-    const bool ready = sl_core_is_ready(core);
+    const bool ready = sl_api_is_ready(api);
     const int64_t up_ns = sl_env_monotonic(api->options.env) - api->started_ns;
 
     if (!api_knows_parameters(call, parameters))

@@ -23,6 +23,26 @@ enum sl_err sl_api_new(const struct sl_api_options *options, struct sl_api **out
     return SL_OK;
 }
 
+static bool are_views_open(struct sl_core *core)
+{
+    for (size_t i = 0; i < sl_core_domain_count(core); i++) {
+        struct sl_core_domain *domain = sl_core_domain_at(core, i);
+        for (size_t v = 0; v < sl_core_view_count(domain); v++) {
+            const struct sl_view_table *view = sl_core_view_at(domain, v);
+            if (!view || sl_view_table_status(view).state == SL_VIEW_STARTING)
+                return false;
+        }
+    }
+    return true;
+}
+
+bool sl_api_is_ready(struct sl_api *api)
+{
+    if (!api->ready)
+        api->ready = sl_core_is_ready(api->options.core) && are_views_open(api->options.core);
+    return api->ready;
+}
+
 int64_t sl_api_turn(struct sl_api *api, int64_t monotonic_ns)
 {
     /* A large answer was the exception: what it took is given back. */

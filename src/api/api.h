@@ -38,6 +38,10 @@ void sl_api_http(void *context, struct sl_request *request);
 enum sl_resp_result sl_api_resp(void *context, struct sl_resp_command *command);
 void sl_api_resp_closed(void *context, struct sl_resp_session *session);
 
+/* Commands are taken and views answer: all logs are recovered, and every view has been opened (it
+ * may still be catching up). Once true, it stays true. */
+bool sl_api_is_ready(struct sl_api *api);
+
 /* The end of a turn: numbers for whoever watches them. Returns the next deadline on the monotonic
  * clock; INT64_MAX while nobody does. */
 int64_t sl_api_turn(struct sl_api *api, int64_t monotonic_ns);

@@ -278,7 +278,7 @@ static bool find_names(struct api_call *call)
 
     if (route->kind < SL_ROUTE_DOMAIN)
         return true;
-    if (!sl_core_is_ready(call->api->options.core)) {
+    if (!sl_api_is_ready(call->api)) {
         api_refuse(call, "not_ready", NULL, "logs are being recovered; see /readyz");
         return false;
     }
@@ -290,18 +290,20 @@ static bool find_names(struct api_call *call)
     }
     if (route->kind == SL_ROUTE_COMMAND) {
         call->command = sl_core_command(call->domain, route->name);
-        if (!call->command)
-            api_refuse(call, "unknown_command", NULL, "%.*s has no command %.*s",
-                       (int)route->domain.len, route->domain.ptr, (int)route->name.len,
-                       route->name.ptr);
-        return call->command != NULL;
+        if (call->command)
+            return true;
+        api_refuse(call, "unknown_command", NULL, "%.*s has no command %.*s",
+                   (int)route->domain.len, route->domain.ptr, (int)route->name.len,
+                   route->name.ptr);
+        return false;
     }
     if (route->kind == SL_ROUTE_VIEW || route->kind == SL_ROUTE_ROW) {
         call->view = sl_core_view(call->domain, route->name);
-        if (!call->view)
-            api_refuse(call, "unknown_view", NULL, "%.*s has no view %.*s", (int)route->domain.len,
-                       route->domain.ptr, (int)route->name.len, route->name.ptr);
-        return call->view != NULL;
+        if (call->view)
+            return true;
+        api_refuse(call, "unknown_view", NULL, "%.*s has no view %.*s", (int)route->domain.len,
+                   route->domain.ptr, (int)route->name.len, route->name.ptr);
+        return false;
     }
     return true;
 }
@@ -323,15 +325,18 @@ static bool deed_of(const struct api_call *call, struct sl_deed *out)
         *out = (struct sl_deed){SL_DO_ADMIN};
         return true;
     case SL_ROUTE_COMMAND:
+        SL_ASSERT(domain && call->command, "a route was found for it");
         *out = (struct sl_deed){SL_DO_COMMAND, domain->name, call->command->name,
                                 call->command->roles, call->command->internal};
         return true;
     case SL_ROUTE_VIEW:
     case SL_ROUTE_ROW:
+        SL_ASSERT(domain && view, "a route was found for it");
         *out = (struct sl_deed){SL_DO_READ, domain->name, view->name, view->roles, false};
         return true;
     case SL_ROUTE_EVENTS:
     case SL_ROUTE_STREAM:
+        SL_ASSERT(domain, "a route was found for it");
         *out =
             (struct sl_deed){SL_DO_READ_LOG, domain->name, NULL, sl_auth_log_roles(domain), false};
         return true;

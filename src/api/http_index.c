@@ -123,7 +123,7 @@ void api_get_health(struct api_call *call)
 
 void api_get_ready(struct api_call *call)
 {
-    if (sl_core_is_ready(call->api->options.core))
+    if (sl_api_is_ready(call->api))
         api_answer(call, 200, "text/plain", SL_TEXT("ready\n"));
     else
         api_refuse(call, "not_ready", NULL, "logs are being recovered");

@@ -76,9 +76,10 @@ static bool canonical_key(struct api_call *call, struct sl_text raw, struct sl_t
         return false;
     }
     *out = sl_arena_text(arena, sl_buf_as_text(&text));
-    if (!out->ptr)
-        api_no_memory(call);
-    return out->ptr != NULL;
+    if (out->ptr)
+        return true;
+    api_no_memory(call);
+    return false;
 }
 
 void api_get_row(struct api_call *call)

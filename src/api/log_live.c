@@ -180,6 +180,13 @@ static void happened(struct sl_log_watch *watch, const struct sl_stored_event *e
     follower->noted = event->position + 1;
     if (!follower->live || event->position < follower->query.from)
         return;
+    /* A peer that falls behind catches up by reading pages again, at its own speed. */
+    if (sl_stream_backlog(follower->stream.stream) > BACKLOG_MAX) {
+        SL_MARK("log follower fell behind");
+        follower->live = false;
+        read_or_pause(follower);
+        return;
+    }
     follower->query.from = event->position + 1;
     if (api_log_query_matches(&follower->query, event) && !send_event(follower, event))
         end_follower(&follower->stream);

@@ -188,8 +188,7 @@ static void write_process(struct sl_api *api, struct sl_buf *out)
     write_one(out, "sluice_bytes_in_total", "counter", "Bytes received.", net.bytes_in);
     write_one(out, "sluice_bytes_out_total", "counter", "Bytes sent.", net.bytes_out);
     write_one(out, "sluice_loop_wakeups_total", "counter", "Turns of the event loop.", net.wakeups);
-    write_one(out, "sluice_ready", "gauge", "1: commands are taken.",
-              sl_core_is_ready(api->options.core));
+    write_one(out, "sluice_ready", "gauge", "1: commands are taken.", sl_api_is_ready(api));
     write_one(out, "sluice_uptime_seconds", "gauge", "Since the start.",
               (uint64_t)(up_ns / 1000000000));
     write_one(out, "process_resident_memory_bytes", "gauge", "Memory of the process.",
@@ -206,7 +205,7 @@ void api_get_metrics(struct api_call *call)
     if (!api_knows_parameters(call, parameters))
         return;
     sl_buf_reset(&api->out);
-    if (sl_core_is_ready(api->options.core)) {
+    if (sl_api_is_ready(api)) {
         write_domain_metrics(api->options.core, &api->out);
         write_histograms(api->options.core, &api->out);
         write_view_metrics(api->options.core, &api->out);

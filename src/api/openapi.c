@@ -213,8 +213,9 @@ static void list_path(struct writer *w, const struct sl_domain *domain, const st
                   "],\"responses\":{\"200\":{\"description\":\"Rows in order; live, those that "
                   "change\",\"content\":{\"application/json\":{\"schema\":{\"type\":\"object\","
                   "\"properties\":{\"rows\":{\"type\":\"array\",\"items\":"
-                  "{\"$ref\":\"#/components/schemas/%s.%s\"}},\"next\":{\"type\":[\"string\","
-                  "\"null\"]}}}},\"text/event-stream\":{\"schema\":{\"type\":\"string\"}}}},"
+                  "{\"$ref\":\"#/components/schemas/%s.%s\"}},"
+                  "\"next\":{\"type\":\"string\"}}}},\"text/"
+                  "event-stream\":{\"schema\":{\"type\":\"string\"}}}},"
                   "\"304\":{\"description\":\"Not changed\"},",
                   domain->name, view->name);
     raw(w, ERROR(400) "," ERROR(401) "," ERROR(403) "," ERROR(409) "," ERROR(503) "," ERROR(

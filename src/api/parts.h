@@ -35,13 +35,15 @@ struct sl_api {
     struct api_seen_rule *seen;
     size_t seen_count;
     int64_t started_ns;
+    bool ready;  /* it was seen so (sl_api_is_ready) */
     bool closed; /* the engine is gone */
 };
 
 /* ---- A request at work (http.c)
  * ------------------------------------------------------------------- */
 
-/* Lives in the request's arena until it was answered. */
+/* Lives in the request's arena until it was answered: whatever answers is the last that touches it,
+ * or anything else in that arena. */
 struct api_call {
     struct sl_api *api;
     struct sl_request *request;

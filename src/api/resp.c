@@ -324,14 +324,25 @@ static enum sl_resp_result door_select(struct resp_session *session,
     return SL_RESP_DONE;
 }
 
+/* What redis-benchmark and libraries ask for: everything is durable, nothing else is known here. */
 static enum sl_resp_result door_config(struct resp_session *session,
                                        struct sl_resp_command *command)
 {
+    const int version = sl_resp_version(command->session);
+    struct sl_buf *out = command->out;
+
     (void)session;
-    if (resp_is(command->words[1], "GET"))
-        sl_resp_map(command->out, 0, sl_resp_version(command->session));
-    else
-        resp_error(command->out, "ERR", "settings stand in sluice.conf");
+    if (!resp_is(command->words[1], "GET") || command->word_count != 3) {
+        resp_error(out, "ERR", "settings stand in sluice.conf");
+    } else if (resp_is(command->words[2], "SAVE")) {
+        sl_resp_map(out, 1, version);
+        pair(out, "save", "");
+    } else if (resp_is(command->words[2], "APPENDONLY")) {
+        sl_resp_map(out, 1, version);
+        pair(out, "appendonly", "yes");
+    } else {
+        sl_resp_map(out, 0, version);
+    }
     return SL_RESP_DONE;
 }
 
@@ -492,7 +503,7 @@ enum sl_resp_result sl_api_resp(void *context, struct sl_resp_command *command)
             resp_error(command->out, "ERR", "wrong number of arguments for '%s'", door->name);
             return SL_RESP_DONE;
         }
-        if (!door->at_once && !sl_core_is_ready(api->options.core)) {
+        if (!door->at_once && !sl_api_is_ready(api)) {
             resp_error(command->out, "LOADING", "logs are being recovered");
             return SL_RESP_DONE;
         }

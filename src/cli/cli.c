@@ -110,7 +110,7 @@ static void print_help(void)
          "  sluice [options] VERB …\n  sluice [options] DOMAIN VERB …\n");
     for (size_t i = 0; i < VERBS; i++)
         printf("  %-8s %-26s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
-    puts("\nOptions, before the verb:\n"
+    puts("\nOptions:\n"
          "  --data DIR      whose server is spoken to, over DIR/sluice.sock (default: data)\n"
          "  --url URL       or its address, such as http://127.0.0.1:7070\n"
          "  --token TOKEN   who asks; else the environment's SLUICE_TOKEN\n"
@@ -207,7 +207,8 @@ static int run_domain(struct sl_cli *cli, int argc, char **argv)
 /* ---- The command line
  * -------------------------------------------------------------------------------------------- */
 
-/* Reads options before the verb; returns the verb's place, 0 for an error that was printed. */
+/* Takes the options that all verbs share out of the words, wherever they stand before a "--", and puts
+ * the others together. Returns how many are left, 0 for an error that was printed. */
 static int read_options(struct sl_cli *cli, int argc, char **argv)
 {
     const struct {
@@ -217,22 +218,29 @@ static int read_options(struct sl_cli *cli, int argc, char **argv)
                  {"--url", &cli->url},
                  {"--token", &cli->token},
                  {"--config", &cli->config}};
-    int at = 1;
+    int kept = 1;
 
-    while (at < argc && strncmp(argv[at], "--", 2) == 0) {
+    for (int at = 1; at < argc; at++) {
         const char **target = NULL;
         const size_t len = strcspn(argv[at], "=");
         for (size_t i = 0; i < sizeof table / sizeof *table; i++)
             if (strlen(table[i].name) == len && strncmp(argv[at], table[i].name, len) == 0)
                 target = table[i].target;
-        if (!target || (argv[at][len] == '\0' && at + 1 == argc)) {
-            cli_wrong(target ? "no value for %s" : "unknown option %s", argv[at]);
+        if (strcmp(argv[at], "--") == 0 || strcmp(argv[at], "serve") == 0) {
+            while (at < argc) /* what follows is the verb's own */
+                argv[kept++] = argv[at++];
+        } else if (!target) {
+            argv[kept++] = argv[at];
+        } else if (argv[at][len] == '=') {
+            *target = argv[at] + len + 1;
+        } else if (at + 1 < argc) {
+            *target = argv[++at];
+        } else {
+            cli_wrong("no value for %s", argv[at]);
             return 0;
         }
-        *target = argv[at][len] == '=' ? argv[at] + len + 1 : argv[at + 1];
-        at += argv[at][len] == '=' ? 1 : 2;
     }
-    return at;
+    return kept;
 }
 
 static bool is_word(const char *argument, const char *a, const char *b)
@@ -252,23 +260,25 @@ int sl_cli_run(struct sl_cli *cli, int argc, char **argv)
         puts("sluice " SL_VERSION);
         return SL_EXIT_OK;
     }
-    const int at = read_options(cli, argc, argv);
-    if (at == 0)
-        return SL_EXIT_USAGE;
-    if (at == argc)
-        return cli_wrong("no verb");
-    if (strcmp(argv[at], "serve") == 0)
-        return cli->serve(argc - at, argv + at);
-    if (strcmp(argv[at], "help") == 0)
-        return help(cli, argc - at, argv + at);
+    argc = read_options(cli, argc, argv);
+    if (argc < 2)
+        return argc == 0 ? SL_EXIT_USAGE : cli_wrong("no verb");
+    argc--;
+    argv++;
+    if (strcmp(argv[0], "serve") == 0)
+        return cli->serve(argc, argv);
+    if (strcmp(argv[0], "help") == 0)
+        return help(cli, argc, argv);
     for (size_t i = 0; i < VERBS; i++) {
-        if (strcmp(argv[at], verbs[i].name) != 0)
+        if (strcmp(argv[0], verbs[i].name) != 0)
             continue;
-        if (at + 1 < argc && is_word(argv[at + 1], "--help", "-h")) {
-            char *words[] = {argv[at], argv[at]};
+        if (argc > 1 && is_word(argv[1], "--help", "-h")) {
+            char *words[] = {argv[0], argv[0]};
             return help(cli, 2, words);
         }
-        return verbs[i].run(cli, argc - at, argv + at);
+        return verbs[i].run(cli, argc, argv);
     }
-    return run_domain(cli, argc - at, argv + at);
+    if (argv[0][0] == '-')
+        return cli_wrong("unknown option %s", argv[0]);
+    return run_domain(cli, argc, argv);
 }

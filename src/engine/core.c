@@ -454,6 +454,8 @@ void sl_core_close(struct sl_core *core)
         sl_event_store_close(domain->store);
     }
     sl_view_service_close(core->views);
+    /* Nobody posts any more. What has come meanwhile lies in structs that are closed below. */
+    (void)sl_mailbox_take_all(core->options.mailbox);
     for (size_t i = 0; i < core->options.domain_count; i++) {
         struct sl_core_domain *domain = &core->domains[i];
         for (size_t v = 0; v < domain->view_count; v++) {

@@ -185,13 +185,15 @@ void sl_request_answer(struct sl_request *request, int status, const char *conte
 void sl_http_answer_fault(struct http_request *r, const struct sl_http_fault *fault)
 {
     const struct status *status = find_status(fault->status);
-    char body[256];
+    char body[320];
 
     /* RFC 9457. All of it are literals of ours: nothing to escape. */
     const int len =
         snprintf(body, sizeof body,
-                 "{\"type\":\"/errors/%s\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\"}",
-                 fault->rule, status ? status->title : "Error", fault->status, fault->detail);
+                 "{\"type\":\"/errors/%s\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\","
+                 "\"rule\":\"%s\"}",
+                 fault->rule, status ? status->title : "Error", fault->status, fault->detail,
+                 fault->rule);
     answer(r, fault->status, "application/problem+json", (struct sl_text){NULL, 0},
            (struct sl_text){body, (size_t)len});
 }

@@ -124,7 +124,7 @@ static int64_t turn(void *context)
     const int64_t api_ns = sl_api_turn(server->api, now);
     int64_t next = engine_ns < api_ns ? engine_ns : api_ns;
 
-    if (!server->announced && !has_failed(server) && sl_core_is_ready(server->core))
+    if (!server->announced && !has_failed(server) && sl_api_is_ready(server->api))
         announce(server);
     if (server->stopping) {
         if (now >= server->stop_ns)

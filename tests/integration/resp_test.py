@@ -1,0 +1,247 @@
+"""RESP, as any Redis client speaks it: rows as values and hashes, commands, positions, subscriptions."""
+import json
+import shutil
+import subprocess
+
+import desks
+import lib
+from desks import ADA, DAY, EVE, book, uuid
+from lib import case
+
+
+def error(redis, name, *words):
+    try:
+        reply = redis.call(*words)
+    except lib.RespError as refused:
+        assert str(refused).startswith(name + ' '), refused
+        return str(refused)
+    raise AssertionError(f'{words} was answered {reply!r}')
+
+
+def do(redis, *words):
+    return json.loads(redis.call('SLUICE.DO', *words))
+
+
+def small_talk(redis):
+    with case('what clients say first'):
+        assert redis.call('PING') == 'PONG' and redis.call('ping', 'x') == b'x'
+        assert redis.call('ECHO', 'hello') == b'hello'
+        assert redis.call('SELECT', 0) == 'OK'
+        error(redis, 'ERR', 'SELECT', 1)
+        assert redis.call('CLIENT', 'SETINFO', 'LIB-NAME', 'x') == 'OK'
+        assert redis.call('CLIENT', 'SETNAME', 'me') == 'OK' and redis.call('CLIENT', 'GETNAME') == b'me'
+        assert redis.call('CLIENT', 'ID') > 0
+        assert len(redis.call('COMMAND')) == redis.call('COMMAND', 'COUNT')
+        assert b'sluice_version' in redis.call('INFO')
+        assert redis.call('CONFIG', 'GET', 'appendonly') == [b'appendonly', b'yes']
+        assert redis.call('CONFIG', 'GET', 'maxmemory') == []
+    with case('version 3'):
+        hello = redis.call('HELLO', 3)
+        assert hello['proto'] == 3 and hello['server'] == b'sluice', hello
+        assert redis.call('GET', 'desks:bookings:' + uuid(99)) is None
+        assert redis.call('HELLO', 2)[5] == 2
+        error(redis, 'NOPROTO', 'HELLO', 4)
+    with case('errors'):
+        error(redis, 'ERR', 'NOTHING')
+        error(redis, 'ERR', 'GET')
+        error(redis, 'ERR', 'GET', 'a', 'b')
+        error(redis, 'ERR', 'GET', 'nocolons')
+        error(redis, 'ERR', 'GET', 'desks:nothing:1')
+        error(redis, 'ERR', 'GET', 'nothing:bookings:1')
+        error(redis, 'ERR', 'MGET', 'desks:bookings:' + uuid(1), 'nonsense')
+        error(redis, 'ERR', 'MGET', 'nonsense', 'desks:bookings:' + uuid(1))
+    with case('writes are refused, and why'):
+        for words in (['SET', 'a', 'b'], ['DEL', 'desks:bookings:1'], ['HSET', 'a', 'b', 'c'],
+                      ['FLUSHALL'], ['incr', 'a']):
+            assert 'SLUICE.DO' in error(redis, 'READONLY', *words)
+
+
+def commands(redis):
+    with case('a command is carried out'):
+        outcome = do(redis, 'desks.BookDesk', json.dumps(book(1, 'A4', seats=2)))
+        assert outcome['events'][0]['stream'] == f'desk-day/A4,{DAY}', outcome
+    with case('and what a session did, its reads see at once'):
+        for i in range(2, 50):
+            do(redis, 'desks.BookDesk', json.dumps(book(i, f'B{i}')))
+            assert json.loads(redis.call('GET', 'desks:bookings:' + uuid(i))) == book(i, f'B{i}')
+    with case('a pipeline of commands and reads'):
+        for i in range(50, 80):
+            redis.send('SLUICE.DO', 'desks.BookDesk', json.dumps(book(i, f'B{i}')))
+        redis.send('EXISTS', *['desks:bookings:' + uuid(i) for i in range(50, 80)])
+        replies = [redis.read() for _ in range(31)]
+        assert all(json.loads(reply)['events'] for reply in replies[:30]), replies
+        assert redis.call('EXISTS', *['desks:bookings:' + uuid(i) for i in range(50, 81)]) == 30
+    with case('the same id gets the same reply, by whichever door'):
+        first = redis.call('SLUICE.DO', 'desks.BookDesk', json.dumps(book(90, 'C1')), 'ID', 'once')
+        assert redis.call('SLUICE.DO', 'desks.BookDesk', json.dumps(book(90, 'C1')), 'ID', 'once') == first
+        redis.http.headers = {}
+        reply = redis.http.post('/desks/BookDesk', book(90, 'C1'), {'Idempotency-Key': 'once'})
+        assert reply.body == first, reply
+        error(redis, 'REFUSED', 'SLUICE.DO', 'desks.BookDesk', json.dumps(book(91, 'C1')), 'ID', 'once')
+    with case('refusals'):
+        assert 'desk_taken desk A4 is taken' in \
+            error(redis, 'REFUSED', 'SLUICE.DO', 'desks.BookDesk', json.dumps(book(92, 'A4')))
+        assert 'required' in error(redis, 'INVALID', 'SLUICE.DO', 'desks.BookDesk', '{}')
+        error(redis, 'INVALID', 'SLUICE.DO', 'desks.BookDesk', '{')
+        error(redis, 'ERR', 'SLUICE.DO', 'desks.Nothing', '{}')
+        error(redis, 'ERR', 'SLUICE.DO', 'BookDesk', '{}')
+        error(redis, 'ERR', 'SLUICE.DO', 'desks.BookDesk', '{}', 'KEY', 'x')
+
+
+def reads(redis):
+    key = 'desks:bookings:' + uuid(1)
+    with case('a row is a text and a hash'):
+        assert json.loads(redis.call('GET', key)) == book(1, 'A4', seats=2)
+        fields = redis.call('HGETALL', key)
+        row = {fields[i].decode(): fields[i + 1].decode() for i in range(0, len(fields), 2)}
+        assert row == {key: str(value) for key, value in book(1, 'A4', seats=2).items()}, row
+        assert redis.call('HGET', key, 'desk') == b'A4' and redis.call('HGET', key, 'none') is None
+        assert redis.call('HMGET', key, 'day', 'none', 'who') == [DAY.encode(), None, b'Ada']
+        assert redis.call('TYPE', key) == 'string'
+    with case('rows that are not there'):
+        nothing = 'desks:bookings:' + uuid(99)
+        assert redis.call('GET', nothing) is None and redis.call('TYPE', nothing) == 'none'
+        assert redis.call('HGETALL', nothing) == [] and redis.call('HGET', nothing, 'desk') is None
+        assert redis.call('MGET', nothing, key, nothing)[0::2] == [None, None]
+        assert redis.call('EXISTS', nothing, key, key) == 2
+    with case('keys of several fields'):
+        assert json.loads(redis.call('GET', f'desks:days:A4,{DAY}'))['times'] == 1
+
+
+def scans(redis, position):
+    redis.http.get('/desks/bookings?min_position=' + position)
+    redis.http.get('/desks/days?min_position=' + position)
+
+    def scan(*words):
+        cursor, keys = '0', []
+        while True:
+            cursor, some = redis.call('SCAN', cursor, *words)
+            keys += some
+            if cursor == b'0':
+                return keys
+    with case('a scan finds each key of a view once'):
+        keys = scan('MATCH', 'desks:bookings:*', 'COUNT', '7')
+        assert len(keys) == len(set(keys)) == 81, keys
+        assert b'desks:bookings:' + uuid(1).encode() in keys
+    with case('and of all views that one may read'):
+        keys = scan('COUNT', '1000')
+        assert f'desks:days:A4,{DAY}'.encode() in keys and not [k for k in keys if b':ledger:' in k]
+        assert scan('TYPE', 'hash') == []
+    with case('cursors and patterns that are none'):
+        error(redis, 'ERR', 'SCAN', '77')
+        error(redis, 'ERR', 'SCAN', '0', 'MATCH', 'desks:bookings:a*')
+        error(redis, 'ERR', 'SCAN', '0', 'COUNT', '0')
+        error(redis, 'ERR', 'SCAN', '0', 'COUNT')
+
+
+def positions(redis, position):
+    domain, salt, number = position.split(':')
+    with case('waiting for a position'):
+        assert redis.call('SLUICE.WAIT', position) == 'OK'
+        assert redis.call('SLUICE.WAIT', position, 'bookings') == 'OK'
+        error(redis, 'ERR', 'SLUICE.WAIT', position, 'nothing')
+        error(redis, 'ERR', 'SLUICE.WAIT', 'nonsense')
+        error(redis, 'CONFLICT', 'SLUICE.WAIT', f'{domain}:{int(salt, 16) ^ 1:016x}:{number}')
+
+
+def rights(server, redis):
+    with case('views and commands for a role'):
+        error(redis, 'NOAUTH', 'GET', 'desks:ledger:' + uuid(1))
+        error(redis, 'NOAUTH', 'SLUICE.DO', 'desks.CancelBooking', json.dumps(book(1, 'A4')))
+        error(redis, 'WRONGPASS', 'AUTH', 'nobody-has-this-token')
+        assert redis.call('AUTH', ADA) == 'OK'
+        error(redis, 'NOPERM', 'GET', 'desks:ledger:' + uuid(1))
+        assert do(redis, 'desks.CancelBooking', json.dumps(book(1, 'A4')))['events']
+        error(redis, 'NOPERM', 'SLUICE.DO', 'desks.Sweep', json.dumps(book(1, 'A4')))
+        assert redis.call('AUTH', 'eve', EVE) == 'OK'
+        assert redis.call('GET', 'desks:ledger:' + uuid(2))
+    with case('what was permitted to one is not to the next on the same connection'):
+        assert redis.call('AUTH', ADA) == 'OK'
+        error(redis, 'NOPERM', 'GET', 'desks:ledger:' + uuid(2))
+    with case('HELLO can say who, too'):
+        other = server.resp()
+        assert other.call('HELLO', 3, 'AUTH', 'eve', EVE, 'SETNAME', 'x')['proto'] == 3
+        assert other.call('GET', 'desks:ledger:' + uuid(2))
+        other.close()
+    with case('a browser that was sent here gets nothing done'):
+        other = server.resp()
+        other.socket.sendall(b'POST / HTTP/1.1\r\nHost: x\r\n\r\nSLUICE.DO desks.BookDesk {}\r\n')
+        answer = other.file.read()
+        assert answer.startswith(b'-ERR') and answer.count(b'\r\n') == 1, answer
+        other.close()
+
+
+def subscriptions(server):
+    for version in (2, 3):
+        one, writer = server.resp(), server.resp()
+        base = 1000 * version
+        with case(f'a row and a view are watched, version {version}'):
+            one.call('HELLO', version)
+            channel = b'desks:bookings:' + uuid(base).encode()
+            assert one.call('SUBSCRIBE', channel) == [b'subscribe', channel, 1]
+            assert one.call('PSUBSCRIBE', 'desks:days:*') == [b'psubscribe', b'desks:days:*', 2]
+            do(writer, 'desks.BookDesk', json.dumps(book(base, f'P{version}')))
+            messages = sorted([one.read(), one.read()])
+            assert messages[0][:2] == [b'message', channel], messages
+            assert json.loads(messages[0][2]) == book(base, f'P{version}'), messages
+            assert messages[1][:3] == [b'pmessage', b'desks:days:*', f'desks:days:P{version},{DAY}'.encode()]
+            writer.call('AUTH', ADA)
+            do(writer, 'desks.CancelBooking', json.dumps(book(base, f'P{version}')))
+            messages = sorted([one.read(), one.read()])
+            assert messages[0] == [b'message', channel, b'null'], messages
+        with case(f'and no longer, version {version}'):
+            assert one.call('UNSUBSCRIBE', channel) == [b'unsubscribe', channel, 1]
+            assert one.call('PUNSUBSCRIBE') == [b'punsubscribe', None, 0]
+            do(writer, 'desks.BookDesk', json.dumps(book(base, f'P{version}')))
+            assert one.call('PING') == 'PONG'
+        one.close()
+        writer.close()
+    with case('who leaves while watching harms nobody'):
+        for _ in range(5):
+            leaver = server.resp()
+            leaver.call('PSUBSCRIBE', 'desks:bookings:*')
+            leaver.close()
+        writer = server.resp()
+        assert do(writer, 'desks.BookDesk', json.dumps(book(5000, 'Q1')))['events']
+        writer.close()
+
+
+def tools(server):
+    key = 'desks:bookings:' + uuid(2)
+    with case('redis-cli reads a row'):
+        if not shutil.which('redis-cli'):
+            raise lib.Skip('redis-cli is not installed')
+        out = subprocess.run(['redis-cli', '-p', str(server.resp_port), 'GET', key], check=True,
+                             stdout=subprocess.PIPE, timeout=30).stdout
+        assert json.loads(out) == book(2, 'B2'), out
+        out = subprocess.run(['redis-cli', '-3', '-p', str(server.resp_port), 'HGET', key, 'desk'],
+                             check=True, stdout=subprocess.PIPE, timeout=30).stdout
+        assert out == b'B2\n', out
+    with case('redis-benchmark runs through'):
+        if not shutil.which('redis-benchmark'):
+            raise lib.Skip('redis-benchmark is not installed')
+        out = subprocess.run(['redis-benchmark', '-p', str(server.resp_port), '-n', '5000', '-c', '16',
+                              '-P', '8', '--csv', 'GET', key], check=True, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, timeout=120).stdout.decode()
+        assert 'GET' in out and 'rror' not in out, out
+
+
+def main():
+    with desks.server() as server:
+        redis = server.resp()
+        redis.http = server.http
+        small_talk(redis)
+        commands(redis)
+        reads(redis)
+        position = do(redis, 'desks.BookDesk', json.dumps(book(95, 'D1')))['position']
+        positions(redis, position)
+        scans(redis, position)
+        rights(server, redis)
+        subscriptions(server)
+        tools(server)
+        with case('the server still runs, and stops when told'):
+            assert server.stop() == 0, server.child.output()
+    lib.done()
+
+
+main()
