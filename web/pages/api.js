@@ -67,7 +67,8 @@ export const follow = (url, handlers, onState = () => {}) => {
 };
 
 // Follows a list so that it is never stale: the stream first, then the list at the stream's
-// position, then the changes over it. `onRows` gets [key, row] changes, or a fresh list.
+// position, then the changes over it: `onRow` gets a key and its row, or null when that is gone.
+// A broken stream comes back by itself, and begins with a fresh list.
 export const followList = (path, query, onList, onRow, onProblem) =>
   follow(address(path, query), {
     ready: ({ position }) =>

@@ -4,6 +4,9 @@ import uPlot from 'uplot';
 import { html } from './ui.js';
 
 const HEIGHT = 180;
+const SHORTEST_S = 60; // what the axis of time shows at least
+
+const clock = (s) => new Date(s * 1000).toLocaleTimeString('en-GB');
 
 const colours = () => {
   const style = getComputedStyle(document.documentElement);
@@ -18,8 +21,12 @@ const options = (series, format, width) => {
     width, height: HEIGHT,
     cursor: { y: false, points: { size: 6 } },
     legend: { show: false },
-    scales: { y: { range: (_, low, high) => [0, Math.max(1, high * 1.1)] } },
-    axes: [{ ...axis, space: 70 },
+    padding: [8, 8, 0, 0],
+    scales: {
+      x: { range: (_, low, high) => [Math.min(low, high - SHORTEST_S), high] },
+      y: { range: (_, low, high) => [0, Math.max(4, high * 1.1)] },
+    },
+    axes: [{ ...axis, space: 80, size: 30, values: (_, ticks) => ticks.map(clock) },
            { ...axis, size: 62, values: (_, ticks) => ticks.map(format) }],
     series: [{}, ...series.map((label, i) => ({
       label, stroke: lines[i], width: 2, points: { show: false },

@@ -30,9 +30,23 @@ export const Notice = ({ problem, good }) => html`
 // A modal question. The browser's dialog keeps the focus inside and closes by Escape.
 export const Confirm = ({ title, yes, busy, onYes, onNo, children }) => {
   const dialog = useRef();
-  useEffect(() => dialog.current.showModal(), []);
+  useEffect(() => {
+    const { current } = dialog;
+    const before = document.activeElement;
+    current.showModal();
+    // A dialog that is taken away does not give the focus back by itself.
+    return () => {
+      current.close();
+      before.focus();
+    };
+  }, []);
+  // Escape takes the way of the button, which takes the dialog away.
+  const cancel = (event) => {
+    event.preventDefault();
+    onNo();
+  };
   return html`
-    <dialog ref=${dialog} aria-labelledby="question" onCancel=${onNo}>
+    <dialog ref=${dialog} aria-labelledby="question" onCancel=${cancel}>
       <h2 id="question">${title}</h2>
       ${children}
       <div class="row end">

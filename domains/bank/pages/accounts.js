@@ -114,7 +114,7 @@ export const Accounts = ({ kind }) => {
     <div class="row spread"><h1>Accounts</h1><a class="button main" href="#/transfer">
       New transfer</a></div>
     <section aria-label="List of accounts">
-      <div class="row spread">
+      <div class="row spread above">
         <nav class="tabs" aria-label="Kinds of accounts">${kinds.map(([name, title]) => html`
           <a href=${`#/${name}`} aria-current=${name === kind ? 'page' : null}>${title}</a>`)}
         </nav>

@@ -1,7 +1,7 @@
-// A transfer: a form, a question, and the server's word. A key is kept for as long as the question
-// stands, so that asking again after a lost answer cannot move the money twice.
-import { useState } from 'preact/hooks';
-import { command, newKey, read } from '/ui/api.js';
+// A transfer: a form, a question, and the server's word. The key of a transfer is kept until the
+// server has answered, so that sending it again after a lost answer cannot move the money twice.
+import { useRef, useState } from 'preact/hooks';
+import { command, newKey, Problem, read } from '/ui/api.js';
 import { Confirm, html, Notice } from '/ui/ui.js';
 import { toAccount } from './accounts.js';
 import { minorUnits, money } from './money.js';
@@ -22,15 +22,38 @@ const Fields = ({ from, onSubmit }) => html`
 const transferOf = async (form) => {
   const { from, to, amount, reference } = Object.fromEntries(new FormData(form));
   const account = await read(`/bank/balance/${encodeURIComponent(from.trim())}`).catch((error) => {
-    throw error.status === 404 ? { title: 'From', message: `There is no account ${from}.` } : error;
+    throw error.status === 404
+      ? new Problem({ title: 'From', detail: `There is no account ${from}.` }) : error;
   });
   const minor = minorUnits(amount, account.currency);
-  if (!minor) throw { title: 'Amount', message: 'Write an amount such as 12 or 12.50.' };
+  if (!minor)
+    throw new Problem({ title: 'Amount', detail: 'Write an amount such as 12 or 12.50.' });
   return { from: from.trim(), to: to.trim(), amount: minor, currency: account.currency, reference };
 };
 
+// The server speaks of minor units; here they are read as they were written.
+const inWords = (problem, { from, amount, currency }) => {
+  if (problem.rule === 'insufficient_funds')
+    problem.message = `Account ${from} has not ${money(amount, currency)} to give.`;
+  return problem;
+};
+
+// Gives a transfer the key that it had, if it was sent and never answered.
+const useKey = () => {
+  const open = useRef(null);
+  return {
+    keyOf: (transfer) => {
+      const text = JSON.stringify(transfer);
+      if (open.current?.text !== text) open.current = { text, key: newKey() };
+      return open.current.key;
+    },
+    answered: () => { open.current = null; },
+  };
+};
+
 export const Transfer = ({ from }) => {
-  const [asked, setAsked] = useState(null); // {transfer, key}
+  const [asked, setAsked] = useState(null); // the transfer in question
+  const { keyOf, answered } = useKey();
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState(null);
   const [good, setGood] = useState('');
@@ -39,23 +62,27 @@ export const Transfer = ({ from }) => {
     setProblem(null);
     setGood('');
     try {
-      setAsked({ transfer: await transferOf(event.target), key: newKey() });
+      setAsked(await transferOf(event.target));
     } catch (error) {
       setProblem(error);
     }
   };
   const send = async () => {
-    const { transfer, key } = asked;
+    setProblem(null);
     setBusy(true);
     try {
-      await command('/bank/Transfer', transfer, key);
-      setGood(html`${money(transfer.amount, transfer.currency)} went to ${transfer.to}.
-        <a href=${toAccount(transfer.from)}>Statement of ${transfer.from}</a>`);
+      await command('/bank/Transfer', asked, keyOf(asked));
+      answered();
+      setGood(html`${money(asked.amount, asked.currency)} went to ${asked.to}.
+        <a href=${toAccount(asked.from)}>Statement of ${asked.from}</a>`);
       setAsked(null);
     } catch (error) {
-      setProblem(error);
-      // Without an answer the question stands, with its key; a refusal is an answer.
-      if (error.status > 0 && error.status < 500) setAsked(null);
+      setProblem(inWords(error, asked));
+      // Without an answer the question stands; a refusal is an answer.
+      if (error.status > 0 && error.status < 500) {
+        answered();
+        setAsked(null);
+      }
     }
     setBusy(false);
   };
@@ -70,11 +97,11 @@ export const Transfer = ({ from }) => {
       <${Confirm} title="Move this money?" yes="Transfer" busy=${busy} onYes=${send}
                   onNo=${() => setAsked(null)}>
         <dl>
-          <dt>From</dt><dd>${asked.transfer.from}</dd>
-          <dt>To</dt><dd>${asked.transfer.to}</dd>
-          <dt>Amount</dt><dd>${money(asked.transfer.amount, asked.transfer.currency)}</dd>
-          ${asked.transfer.reference && html`
-            <dt>Reference</dt><dd>${asked.transfer.reference}</dd>`}
+          <dt>From</dt><dd>${asked.from}</dd>
+          <dt>To</dt><dd>${asked.to}</dd>
+          <dt>Amount</dt><dd>${money(asked.amount, asked.currency)}</dd>
+          ${asked.reference && html`
+            <dt>Reference</dt><dd>${asked.reference}</dd>`}
         </dl>
         <${Notice} problem=${problem} />
       <//>`}`;
