@@ -80,8 +80,7 @@ void sl_api_free(struct sl_api *api)
     free(api);
 }
 
-/* ---- Work that outlives its request or session
- * -------------------------------------------------------- */
+/* ---- Work that outlives its request or session --------------------------------------------- */
 
 void api_pending_add(struct sl_api *api, struct api_pending *pending,
                      void (*release)(struct api_pending *pending))
@@ -101,8 +100,7 @@ void api_pending_remove(struct api_pending *pending)
         pending->next->link = pending->link;
 }
 
-/* ---- Streams
- * ------------------------------------------------------------------------------------------- */
+/* ---- Streams ------------------------------------------------------------------------------- */
 
 static void peer_left(void *context)
 {

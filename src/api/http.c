@@ -6,8 +6,7 @@
 
 #include "base/hash.h"
 
-/* ---- Answers
- * ---------------------------------------------------------------------------------------- */
+/* ---- Answers ------------------------------------------------------------------------------- */
 
 struct sl_buf *api_headers(struct api_call *call)
 {
@@ -128,8 +127,7 @@ bool api_etag_matches(struct api_call *call, struct sl_text body)
     return wanted.len > 0 && sl_url_etag_matches(wanted, api_text(etag));
 }
 
-/* ---- Waiting
- * ---------------------------------------------------------------------------------------- */
+/* ---- Waiting ------------------------------------------------------------------------------- */
 
 static void peer_is_gone(struct sl_request *request)
 {
@@ -158,8 +156,7 @@ void api_waited(struct api_call *call)
     call->request->gone = NULL;
 }
 
-/* ---- What a request wants
- * ---------------------------------------------------------------------------- */
+/* ---- What a request wants ------------------------------------------------------------------ */
 
 bool api_wanted_position(struct api_call *call, uint64_t *out)
 {
@@ -245,8 +242,7 @@ bool api_knows_parameters(struct api_call *call, const char *const *names)
     return !broken;
 }
 
-/* ---- The way in
- * --------------------------------------------------------------------------------------- */
+/* ---- The way in ---------------------------------------------------------------------------- */
 
 static bool is_ours(struct api_call *call)
 {

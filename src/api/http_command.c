@@ -96,8 +96,7 @@ static void single_done(struct sl_submission *submission, const struct sl_outcom
              sl_buf_as_text(out));
 }
 
-/* ---- What the headers say
- * --------------------------------------------------------------------------- */
+/* ---- What the headers say ------------------------------------------------------------------ */
 
 static bool is_json(struct sl_text type)
 {
@@ -151,8 +150,7 @@ static bool wanted_revision(struct api_call *call, struct sl_submission *out)
     return true;
 }
 
-/* ---- One
- * --------------------------------------------------------------------------------------------- */
+/* ---- One ----------------------------------------------------------------------------------- */
 
 static void refuse_body(struct api_call *call, enum sl_err err, const struct sl_broken_rule *broken)
 {
@@ -194,8 +192,7 @@ static void post_single(struct api_call *call, struct sl_submission *pattern)
     sl_core_submit(call->domain, submission);
 }
 
-/* ---- Many
- * -------------------------------------------------------------------------------------------- */
+/* ---- Many ---------------------------------------------------------------------------------- */
 
 static struct sl_text broken_item(struct api_call *call, const struct sl_broken_rule *broken,
                                   struct sl_uuid id)

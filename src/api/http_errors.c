@@ -49,8 +49,7 @@ static void send_either(struct api_call *call, int status, bool page)
              sl_buf_as_text(&call->api->out));
 }
 
-/* ---- The list
- * ------------------------------------------------------------------------------------------- */
+/* ---- The list ------------------------------------------------------------------------------ */
 
 static void list_page(const struct sl_api *api, struct sl_buf *out)
 {
@@ -98,9 +97,7 @@ void api_get_errors(struct api_call *call)
     send_either(call, 200, page);
 }
 
-/* ---- One
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- One ----------------------------------------------------------------------------------- */
 
 static void own_rule(struct sl_buf *out, const struct sl_rule *rule, bool page)
 {

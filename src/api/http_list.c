@@ -26,8 +26,7 @@ struct list_query {
     bool has_index;
 };
 
-/* ---- Reading the query
- * ------------------------------------------------------------------------------ */
+/* ---- Reading the query --------------------------------------------------------------------- */
 
 static const struct sl_field *field_named(const struct sl_record *record, struct sl_text name)
 {
@@ -121,8 +120,7 @@ static bool take(struct list_query *query, struct sl_text name, struct sl_text v
     return take_field(query, name, value);
 }
 
-/* ---- Choosing the index
- * ------------------------------------------------------------------------------ */
+/* ---- Choosing the index -------------------------------------------------------------------- */
 
 static bool is_given(const struct list_query *query, const struct sl_field *field)
 {
@@ -210,8 +208,7 @@ static bool read_query(struct list_query *query)
     return choose_index(query);
 }
 
-/* ---- Answering
- * ---------------------------------------------------------------------------------------- */
+/* ---- Answering ----------------------------------------------------------------------------- */
 
 static void list_done(struct sl_view_listing *listing)
 {

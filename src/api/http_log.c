@@ -23,8 +23,7 @@ struct log_query {
     bool must_exist; /* a stream of which nothing is there is an error */
 };
 
-/* ---- Reading the query
- * ------------------------------------------------------------------------------- */
+/* ---- Reading the query --------------------------------------------------------------------- */
 
 static bool place_at(struct log_query *query, uint64_t position, bool is_number)
 {
@@ -126,8 +125,7 @@ static bool read_query(struct log_query *query)
     return true;
 }
 
-/* ---- Answering
- * ----------------------------------------------------------------------------------------- */
+/* ---- Answering ----------------------------------------------------------------------------- */
 
 /* Answering takes back the request's memory, and with it the read: that is closed before. */
 static void send_page(struct log_query *query)

@@ -65,8 +65,7 @@ double api_histogram_share(const struct sl_histogram *now, const struct sl_histo
     return (double)(UINT64_C(1) << (SL_HISTOGRAM_BUCKETS - 1));
 }
 
-/* ---- An event
- * ------------------------------------------------------------------------------------------- */
+/* ---- An event ------------------------------------------------------------------------------ */
 
 static void write_views(struct sl_core_domain *domain, uint64_t head, struct sl_buf *out)
 {
@@ -143,8 +142,7 @@ int64_t api_numbers_turn(struct sl_api *api, int64_t monotonic_ns)
     return api->numbers ? api->numbers->due_ns : INT64_MAX;
 }
 
-/* ---- Coming and going
- * ----------------------------------------------------------------------------------- */
+/* ---- Coming and going ---------------------------------------------------------------------- */
 
 static void end_watcher(struct api_stream *stream)
 {

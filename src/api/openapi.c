@@ -32,8 +32,7 @@ static void path(struct writer *w, const char *domain, const char *name, const c
 #define ERROR(status) "\"" #status "\":{\"$ref\":\"#/components/responses/problem\"}"
 #define PARAMETER(name) "{\"$ref\":\"#/components/parameters/" name "\"}"
 
-/* ---- Schemas
- * ------------------------------------------------------------------------------------------- */
+/* ---- Schemas ------------------------------------------------------------------------------- */
 
 /* Components are named "bank.Transfer" (commands), "bank.balance" (rows), "bank.event.Opened". */
 static void record_schemas(struct writer *w, const struct sl_domain *domain)
@@ -112,8 +111,7 @@ static void components(struct writer *w, const struct sl_domain *const *domains,
     raw(w, "}}}");
 }
 
-/* ---- Commands
- * -------------------------------------------------------------------------------------------- */
+/* ---- Commands ------------------------------------------------------------------------------ */
 
 static void command_path(struct writer *w, const struct sl_domain *domain,
                          const struct sl_command *command)
@@ -150,8 +148,7 @@ static void command_path(struct writer *w, const struct sl_domain *domain,
                415) "," ERROR(422) "," ERROR(503) "}}}");
 }
 
-/* ---- Queries
- * --------------------------------------------------------------------------------------------- */
+/* ---- Queries ------------------------------------------------------------------------------- */
 
 static void row_path(struct writer *w, const struct sl_domain *domain, const struct sl_view *view)
 {
@@ -251,8 +248,7 @@ static void log_paths(struct writer *w, const struct sl_domain *domain)
     raw(w, responses);
 }
 
-/* ---- The rest
- * --------------------------------------------------------------------------------------------- */
+/* ---- The rest ------------------------------------------------------------------------------ */
 
 static void server_paths(struct writer *w)
 {

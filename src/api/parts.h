@@ -39,8 +39,7 @@ struct sl_api {
     bool closed; /* the engine is gone */
 };
 
-/* ---- A request at work (http.c)
- * ------------------------------------------------------------------- */
+/* ---- A request at work (http.c) ------------------------------------------------------------ */
 
 /* Lives in the request's arena until it was answered: whatever answers is the last that touches it,
  * or anything else in that arena. */
@@ -87,8 +86,7 @@ bool api_knows_parameters(struct api_call *call, const char *const *names);
 /* Is the ETag of this body among If-None-Match? Puts the ETag into the header buffer. */
 bool api_etag_matches(struct api_call *call, struct sl_text body);
 
-/* ---- Doors, by file
- * -------------------------------------------------------------------------------- */
+/* ---- Doors, by file ------------------------------------------------------------------------ */
 
 void api_get_root(struct api_call *call); /* http_index.c */
 void api_get_domain(struct api_call *call);
@@ -109,8 +107,7 @@ void api_get_live(struct api_call *call);    /* numbers.c */
 void api_get_status(struct api_call *call);  /* admin.c */
 void api_post_shutdown(struct api_call *call);
 
-/* ---- Commands, whichever door they come by (outcome.c)
- * ------------------------------------------------ */
+/* ---- Commands, whichever door they come by (outcome.c) ------------------------------------- */
 
 /* What a repeat must equal to be one: name, body and who sent it. */
 struct sl_uuid api_digest(const struct sl_command *command, struct sl_text body,
@@ -123,8 +120,7 @@ void api_write_broken(const struct sl_broken_rule *broken, struct sl_text id, st
 /* Remembers which domain refuses by a rule, for the rule's page. */
 void api_saw_rule(struct sl_api *api, const struct sl_domain *domain, struct sl_text rule);
 
-/* ---- Streams (stream.c)
- * ------------------------------------------------------------------------------- */
+/* ---- Streams (stream.c) -------------------------------------------------------------------- */
 
 /* The first member of each kind of stream. */
 struct api_stream {
@@ -158,8 +154,7 @@ int64_t api_log_turn(struct sl_api *api, int64_t monotonic_ns);
 /* Does the stored event belong to what the query asks for? */
 bool api_log_query_matches(const struct api_log_query *query, const struct sl_stored_event *event);
 
-/* ---- Work that outlives its request or session
- * ---------------------------------------------------------- */
+/* ---- Work that outlives its request or session --------------------------------------------- */
 
 /* First member; freed when the engine answers, or when the api is freed after the engine has gone.
  */
@@ -171,8 +166,7 @@ void api_pending_add(struct sl_api *api, struct api_pending *pending,
                      void (*release)(struct api_pending *pending));
 void api_pending_remove(struct api_pending *pending);
 
-/* ---- Numbers (numbers.c)
- * ---------------------------------------------------------------------------------- */
+/* ---- Numbers (numbers.c) ------------------------------------------------------------------- */
 
 /* Bytes of memory that the process has; 0 where the system does not say. */
 uint64_t api_memory_bytes(struct sl_api *api);
@@ -181,8 +175,7 @@ double api_histogram_share(const struct sl_histogram *now, const struct sl_histo
                            double share);
 int64_t api_numbers_turn(struct sl_api *api, int64_t monotonic_ns);
 
-/* ---- Small texts
- * -------------------------------------------------------------------------------------------- */
+/* ---- Small texts --------------------------------------------------------------------------- */
 
 static inline struct sl_text api_text(const char *string)
 {

@@ -15,8 +15,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* ---- Sessions
- * ------------------------------------------------------------------------------------------ */
+/* ---- Sessions ------------------------------------------------------------------------------ */
 
 struct resp_session *resp_session_of(struct sl_api *api, struct sl_resp_session *net)
 {
@@ -84,8 +83,7 @@ void resp_saw_position(struct resp_session *session, struct sl_core_domain *doma
             session->own[i] = position;
 }
 
-/* ---- Words and errors
- * -------------------------------------------------------------------------------------- */
+/* ---- Words and errors ---------------------------------------------------------------------- */
 
 bool resp_is(struct sl_text word, const char *capitals)
 {
@@ -179,9 +177,7 @@ bool resp_resolve(struct resp_session *session, struct sl_text key, struct sl_te
     return true;
 }
 
-/* ---- Who
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- Who ----------------------------------------------------------------------------------- */
 
 static bool authenticate(struct resp_session *session, struct sl_text token, struct sl_buf *out)
 {
@@ -285,9 +281,7 @@ static enum sl_resp_result door_client(struct resp_session *session,
     return SL_RESP_DONE;
 }
 
-/* ---- Small talk
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- Small talk ---------------------------------------------------------------------------- */
 
 static enum sl_resp_result door_ping(struct resp_session *session, struct sl_resp_command *command)
 {
@@ -383,9 +377,7 @@ static enum sl_resp_result door_http(struct resp_session *session, struct sl_res
 static enum sl_resp_result door_command(struct resp_session *session,
                                         struct sl_resp_command *command);
 
-/* ---- The table
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- The table ----------------------------------------------------------------------------- */
 
 static const struct door {
     const char *name;

@@ -6,8 +6,7 @@
 
 enum { ARENA_BYTES_MAX = 4 << 20 };
 
-/* ---- SLUICE.DO domain.Command {json} [ID text]
- * ------------------------------------------------------------ */
+/* ---- SLUICE.DO domain.Command {json} [ID text] --------------------------------------------- */
 
 struct doing {
     struct api_pending pending; /* first */
@@ -152,8 +151,7 @@ enum sl_resp_result resp_do(struct resp_session *session, struct sl_resp_command
     return SL_RESP_LATER;
 }
 
-/* ---- SLUICE.WAIT token [view]
- * -------------------------------------------------------------------------------- */
+/* ---- SLUICE.WAIT token [view] -------------------------------------------------------------- */
 
 /* Without a view, all of the domain's are waited for, one after the other. */
 struct waiting {

@@ -67,8 +67,7 @@ bool resp_is(struct sl_text word, const char *capitals);
 void resp_error(struct sl_buf *out, const char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* ---- Commands, by file
- * ---------------------------------------------------------------------------------- */
+/* ---- Commands, by file --------------------------------------------------------------------- */
 
 typedef enum sl_resp_result resp_door(struct resp_session *session,
                                       struct sl_resp_command *command);

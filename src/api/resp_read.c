@@ -26,8 +26,7 @@ struct form {
     bool is_count;
 };
 
-/* ---- Rows as RESP
- * ----------------------------------------------------------------------------------------- */
+/* ---- Rows as RESP -------------------------------------------------------------------------- */
 
 static void write_text(const struct sl_resp_command *command, const struct sl_view_table *view,
                        const struct sl_view_row *row, struct sl_buf *out)
@@ -115,8 +114,7 @@ static void write_all_fields(const struct sl_resp_command *command,
     }
 }
 
-/* ---- Asking the engine
- * --------------------------------------------------------------------------------------- */
+/* ---- Asking the engine --------------------------------------------------------------------- */
 
 struct item {
     struct sl_lookup lookup;
@@ -233,9 +231,7 @@ static enum sl_resp_result ask(struct resp_session *session, struct sl_resp_comm
     return SL_RESP_LATER;
 }
 
-/* ---- Commands
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- Commands ------------------------------------------------------------------------------ */
 
 /* Is the row there, or known not to be, as new as the session asks for? */
 static bool look_up(struct resp_session *session, struct sl_text key, struct sl_view_row *row,

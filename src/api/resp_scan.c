@@ -46,8 +46,7 @@ static void end_scanning(struct scanning *scanning)
     free_scanning(&scanning->pending);
 }
 
-/* ---- Keys of rows
- * --------------------------------------------------------------------------------------------- */
+/* ---- Keys of rows -------------------------------------------------------------------------- */
 
 /* The next object of a JSON array's inside; ptr NULL at its end. */
 static struct sl_text next_object(struct sl_text *rest)
@@ -112,8 +111,7 @@ static size_t write_keys(struct scanning *scanning, struct sl_text rows, struct 
     return count;
 }
 
-/* ---- Where to go on
- * --------------------------------------------------------------------------------------------- */
+/* ---- Where to go on ------------------------------------------------------------------------ */
 
 /* The next view that the session may read, from this place on. */
 static struct sl_view_table *find_view(struct resp_session *session, size_t *domain_place,
@@ -186,9 +184,7 @@ static void listed(struct sl_view_listing *listing)
     end_scanning(scanning);
 }
 
-/* ---- The command
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- The command --------------------------------------------------------------------------- */
 
 struct wish {
     uint64_t cursor;

@@ -47,8 +47,7 @@ int cli_wrong(const char *format, ...)
     return SL_EXIT_USAGE;
 }
 
-/* ---- Speaking to a server
- * ---------------------------------------------------------------------------------- */
+/* ---- Speaking to a server ------------------------------------------------------------------ */
 
 int cli_connect(const struct sl_cli *cli, struct sl_client **out)
 {
@@ -100,9 +99,7 @@ int cli_failed(enum sl_err err, const struct sl_answer *answer, const struct sl_
     return SL_EXIT_REFUSED;
 }
 
-/* ---- Help
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- Help ---------------------------------------------------------------------------------- */
 
 static void print_help(void)
 {
@@ -177,8 +174,7 @@ static int cli_check(struct sl_cli *cli, int argc, char **argv)
     return cli->check(argv[1]);
 }
 
-/* ---- A domain's verbs
- * ------------------------------------------------------------------------------------------ */
+/* ---- A domain's verbs ---------------------------------------------------------------------- */
 
 static int run_domain(struct sl_cli *cli, int argc, char **argv)
 {
@@ -204,11 +200,10 @@ static int run_domain(struct sl_cli *cli, int argc, char **argv)
     return cli_wrong("%s has no verb %s; see: sluice help %s", domain->name, argv[1], domain->name);
 }
 
-/* ---- The command line
- * -------------------------------------------------------------------------------------------- */
+/* ---- The command line ---------------------------------------------------------------------- */
 
-/* Takes the options that all verbs share out of the words, wherever they stand before a "--", and puts
- * the others together. Returns how many are left, 0 for an error that was printed. */
+/* Takes the options that all verbs share out of the words, wherever they stand before a "--", and
+ * puts the others together. Returns how many are left, 0 for an error that was printed. */
 static int read_options(struct sl_cli *cli, int argc, char **argv)
 {
     const struct {

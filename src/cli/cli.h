@@ -4,7 +4,8 @@
  *     sluice VERB …
  *     sluice DOMAIN VERB …
  *
- * Options that all verbs share may stand anywhere: --data DIR, --url URL, --token TOKEN, --config FILE.
+ * Options that all verbs share may stand anywhere: --data DIR, --url URL, --token TOKEN, --config
+ * FILE.
  */
 #ifndef SL_CLI_CLI_H
 #define SL_CLI_CLI_H

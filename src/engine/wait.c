@@ -96,8 +96,8 @@ static void fetch(struct sl_lookup *lookup)
         return;
     const enum sl_err err = sl_view_fetch(lookup->view, lookup->key);
 
-    /* Busy: the view is being attached, or too many are fetched. It is tried again when something has
-     * moved. */
+    /* Busy: the view is being attached, or too many are fetched. It is tried again when something
+     * has moved. */
     if (err != SL_OK && err != SL_BUSY) {
         end_lookup(lookup, SL_LOOKUP_BROKEN, NULL);
         return;

@@ -1,6 +1,6 @@
 /*
- * A domain for the tests of the doors: it has what the shipped ones may not have all of. People book
- * desks; a caretaker closes them; nobody but an auditor sees who complained.
+ * A domain for the tests of the doors: it has what the shipped ones may not have all of. People
+ * book desks; a caretaker closes them; nobody but an auditor sees who complained.
  */
 #include <sluice/domain.h>
 
@@ -125,7 +125,8 @@ static const struct sl_domain desks_domain = {
     .events = SL_LIST(const struct sl_event_type *const, &desk_booked, &booking_cancelled),
     .views = SL_LIST(const struct sl_view,
                      {"bookings", &booking_record, "id", project_bookings,
-                      SL_LIST(const struct sl_index, {"by-day", "day, desk"}, {"by-person", "who, day"}),
+                      SL_LIST(const struct sl_index, {"by-day", "day, desk"},
+                              {"by-person", "who, day"}),
                       .search = "who, desk"},
                      {"days", &day_record, "desk, day", project_days, .strong = true},
                      {"ledger", &booking_record, "id", project_bookings, .roles = "auditor"}),

@@ -20,7 +20,8 @@ def run(*arguments, config=None, cwd=None):
         with open(os.path.join(folder, 'sluice.conf'), 'w', encoding='utf-8') as file:
             file.write(config)
     result = subprocess.run([lib.program(), *arguments], cwd=folder, stdin=subprocess.DEVNULL,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
+                            check=False)
     return result.returncode, result.stdout.decode()
 
 
@@ -140,7 +141,8 @@ def verbs(server):
     with case('the socket needs no Host and no token'):
         with socket.socket(socket.AF_UNIX) as wire:
             wire.connect(os.path.join(server.data, 'sluice.sock'))
-            wire.sendall(b'GET /admin/status HTTP/1.1\r\nHost: whoever\r\nConnection: close\r\n\r\n')
+            wire.sendall(b'GET /admin/status HTTP/1.1\r\nHost: whoever\r\n'
+                         b'Connection: close\r\n\r\n')
             assert wire.makefile('rb').read().startswith(b'HTTP/1.1 200')
     with case('a domain\'s verbs'):
         code, output = server.run('help', 'desks')
@@ -157,7 +159,8 @@ def crash(server):
         server.kill()
         server.start()
         for i in range(20):
-            reply = server.http.get('/desks/bookings/' + uuid(i), {'Sluice-Position': done.position})
+            reply = server.http.get('/desks/bookings/' + uuid(i),
+                                    {'Sluice-Position': done.position})
             assert reply.status == 200, reply
     with case('also the ids'):
         key = {'Idempotency-Key': 'crash'}
@@ -166,15 +169,16 @@ def crash(server):
         server.start()
         again = server.http.post('/desks/BookDesk', book(50, 'B1'), key)
         assert again.headers['idempotent-replayed'] == 'true', again
-        assert again.json['id'] == first.json['id'] and again.json['events'] == first.json['events'], again
+        assert again.json['id'] == first.json['id'], again
+        assert again.json['events'] == first.json['events'], again
 
 
 def stopping(server):
     with case('a stop under load answers what it took'):
         wire = socket.create_connection(('127.0.0.1', server.port), 30)
         body = json.dumps(book(900, 'Z1')).encode()
-        head = (b'POST /desks/BookDesk HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n'
-                b'Content-Length: %d\r\n\r\n' % len(body))
+        head = (b'POST /desks/BookDesk HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n'
+                b'Content-Type: application/json\r\n\r\n' % len(body))
         wire.sendall(head + body)
         started = time.monotonic()
         server.child.signal(signal.SIGTERM)
