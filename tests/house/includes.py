@@ -39,7 +39,7 @@ MAY_INCLUDE = {
     'include': set(),
     'domains': set(),
     'examples': set(),
-    'web': {'base', 'web'},
+    'web': {'base', 'api', 'web'},
     'tests': EVERYTHING,
     'fuzz': EVERYTHING,
     'bench': EVERYTHING,

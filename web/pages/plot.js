@@ -8,6 +8,8 @@ const SHORTEST_S = 60; // what the axis of time shows at least
 
 const clock = (s) => new Date(s * 1000).toLocaleTimeString('en-GB');
 
+const span = (times) => [Math.min(times[0], times.at(-1) - SHORTEST_S), times.at(-1)];
+
 const colours = () => {
   const style = getComputedStyle(document.documentElement);
   const of = (name) => style.getPropertyValue(name).trim();
@@ -23,10 +25,10 @@ const options = (series, format, width) => {
     legend: { show: false },
     padding: [8, 8, 0, 0],
     scales: {
-      x: { range: (_, low, high) => [Math.min(low, high - SHORTEST_S), high] },
+      x: { range: ({ data: [times] }) => span(times) },
       y: { range: (_, low, high) => [0, Math.max(4, high * 1.1)] },
     },
-    axes: [{ ...axis, space: 80, size: 30, values: (_, ticks) => ticks.map(clock) },
+    axes: [{ ...axis, space: 80, size: 24, values: (_, ticks) => ticks.map(clock) },
            { ...axis, size: 62, values: (_, ticks) => ticks.map(format) }],
     series: [{}, ...series.map((label, i) => ({
       label, stroke: lines[i], width: 2, points: { show: false },

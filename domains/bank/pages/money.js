@@ -1,8 +1,8 @@
 // Amounts are integers in a currency's minor units; people read and write them with a point.
 
-// XXX is "no currency" (ISO 4217), as the sample data has it: written with two places, no name.
+// "XXX" is "no currency" (ISO 4217), as the sample data has it: written with two places, no name.
 const digitsOf = (currency) => {
-  if (currency === 'XXX') return 2;
+  if (currency === "XXX") return 2;
   try {
     return new Intl.NumberFormat('en', { style: 'currency', currency })
       .resolvedOptions().maximumFractionDigits;
@@ -16,7 +16,7 @@ export const money = (amount, currency, sign = 'auto') => {
   const text = new Intl.NumberFormat('en', {
     minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: sign,
   }).format(amount / 10 ** digits);
-  return currency === 'XXX' ? text : `${text} ${currency}`;
+  return currency === "XXX" ? text : `${text} ${currency}`;
 };
 
 // "12.50" in minor units, without a detour through fractions that binary cannot hold; null when it

@@ -3,7 +3,7 @@
 import { command } from '/ui/api.js';
 
 const CHUNK = 500;
-const CURRENCY = 'XXX';
+const CURRENCY = "XXX";
 const SOURCE = 'OPENING'; // where opening balances come from
 
 const table = async (path) => {
