@@ -224,7 +224,8 @@ def tools(server):
     with case('redis-benchmark runs through'):
         if not shutil.which('redis-benchmark'):
             raise lib.Skip('redis-benchmark is not installed')
-        command = ['redis-benchmark', '-p', str(server.resp_port), '-n', '5000', '-c', '16', '-P', '8',
+        command = ['redis-benchmark', '-p', str(server.resp_port), '-n', '5000', '-c', '16',
+                   '-P', '8',
                    '--csv', 'GET', key]
         out = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                              timeout=120).stdout.decode()
