@@ -30,7 +30,7 @@ def rule(files):
 def is_room(folder):
     """Folders below a room that has a README may be its furniture: pages, specs, styles."""
     parts = folder.split('/')
-    depth = 3 if parts[:2] in (['src', 'stores'], ['include', 'sluice']) else 2
+    depth = 3 if parts[:2] == ['src', 'stores'] else 1 if parts[0] == 'web' else 2
     return len(parts) <= depth
 
 
