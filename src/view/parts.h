@@ -48,7 +48,7 @@ struct view_row {
 struct staged_row {
     struct sl_text key;     /* empty: a put whose key is not known before the projection is done */
     void *item;             /* in the arena; NULL: the row goes */
-    struct view_row *row;   /* set when the changes are prepared */
+    struct view_row *row;   /* of an edit; of others set when the changes are prepared */
     struct view_body *body; /* likewise: where the item goes */
     bool put;
     bool made_row;  /* `row` is new */

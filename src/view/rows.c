@@ -171,6 +171,7 @@ void *sl_row_edit_key(struct sl_rows *rows, const void *const *values, size_t co
     }
     staged->key = (struct sl_text){row->key, row->key_len};
     staged->item = copy;
+    staged->row = row; /* rows neither move nor go while an event is projected */
     rows->hashes[rows->count - 1] = hash;
     return copy;
 }
@@ -233,7 +234,8 @@ static const char *prepare_one(struct sl_rows *rows, size_t i)
         if (earlier)
             earlier->skip = true;
     }
-    staged->row = view_find(table, rows->hashes[i], staged->key);
+    if (!staged->row)
+        staged->row = view_find(table, rows->hashes[i], staged->key);
     if (!staged->row) {
         staged->row = view_row_new(table, rows->hashes[i], staged->key);
         if (!staged->row)
