@@ -145,8 +145,7 @@ enum sl_err sl_auth_add_token(struct sl_auth *auth, struct sl_text name, struct 
     return SL_OK;
 }
 
-/* ---- Who
- * ------------------------------------------------------------------------------------------ */
+/* ---- Who ----------------------------------------------------------------------------------- */
 
 const struct sl_principal *sl_auth_anonymous(const struct sl_auth *auth)
 {
@@ -187,8 +186,7 @@ const struct sl_principal *sl_auth_bearer(const struct sl_auth *auth, struct sl_
     return sl_auth_token(auth, header);
 }
 
-/* ---- May they
- * -------------------------------------------------------------------------------------- */
+/* ---- May they ------------------------------------------------------------------------------ */
 
 static bool has_any(struct sl_text had, const char *needed)
 {

@@ -33,8 +33,7 @@ struct sl_auth;
 enum sl_err sl_auth_new(struct sl_auth **out) SL_USE_RESULT;
 void sl_auth_free(struct sl_auth *auth); /* NULL is allowed */
 
-/* ---- Filling it
- * ---------------------------------------------------------------------------------- */
+/* ---- Filling it ---------------------------------------------------------------------------- */
 
 /* What the anonymous principal may: words such as "user"; "" for nothing. Copied. SL_NO_MEMORY. */
 enum sl_err sl_auth_set_anonymous(struct sl_auth *auth, struct sl_text roles,
@@ -62,8 +61,7 @@ enum sl_err sl_auth_admin_token(struct sl_auth *auth, struct sl_env *env, const 
                                 char out[SL_AUTH_ADMIN_TOKEN_SIZE], bool *out_made,
                                 struct sl_error *error) SL_USE_RESULT;
 
-/* ---- Who
- * ------------------------------------------------------------------------------------------ */
+/* ---- Who ----------------------------------------------------------------------------------- */
 
 /* Principals live as long as `auth`. */
 const struct sl_principal *sl_auth_anonymous(const struct sl_auth *auth);
@@ -74,8 +72,7 @@ const struct sl_principal *sl_auth_token(const struct sl_auth *auth, struct sl_t
  * no bearer token, or one that nobody has. */
 const struct sl_principal *sl_auth_bearer(const struct sl_auth *auth, struct sl_text header);
 
-/* ---- Where from
- * ------------------------------------------------------------------------------------ */
+/* ---- Where from ---------------------------------------------------------------------------- */
 
 /* Is this, but for its port, a name of this server? */
 bool sl_auth_host_is_ours(const struct sl_auth *auth, struct sl_text host);
@@ -89,8 +86,7 @@ enum sl_origin {
 enum sl_origin sl_auth_origin(const struct sl_auth *auth, struct sl_text origin,
                               struct sl_text host);
 
-/* ---- May they
- * -------------------------------------------------------------------------------------- */
+/* ---- May they ------------------------------------------------------------------------------ */
 
 enum sl_action {
     SL_DO_COMMAND = 1, /* send the command `name` of `domain` */

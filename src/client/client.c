@@ -99,9 +99,7 @@ bool sl_client_url(const char *url, char host[256], uint16_t *out_port)
     return true;
 }
 
-/* ---- Asking
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- Asking -------------------------------------------------------------------------------- */
 
 static void begin_request(struct sl_client *client, const char *method, const char *path)
 {
@@ -205,8 +203,7 @@ enum sl_err sl_client_get(struct sl_client *client, const char *path, struct sl_
     return ask(client, deadline_s, out, error);
 }
 
-/* ---- Progress
- * --------------------------------------------------------------------------------------------- */
+/* ---- Progress ------------------------------------------------------------------------------ */
 
 void sl_client_progress(struct sl_client *client, const char *what, uint64_t done, uint64_t total)
 {

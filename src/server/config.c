@@ -8,8 +8,7 @@
 
 enum { FILE_BYTES_MAX = 1 << 20, LINE_BYTES_MAX = 190 };
 
-/* ---- The table of keys
- * ------------------------------------------------------------------------------------ */
+/* ---- The table of keys --------------------------------------------------------------------- */
 
 enum kind { WORDS, PORT, PORT_OR_NONE, NUMBER32, NUMBER64, YES_NO, ANONYMOUS, SETTING };
 
@@ -57,8 +56,7 @@ static const struct key view_keys[] = {{"store", WORDS, SERVER(view_store), 0, 0
                                        {"cache_kib", SETTING, 0, 0, 0},
                                        {NULL, WORDS, 0, 0, 0}};
 
-/* ---- Reading
- * ---------------------------------------------------------------------------------------------- */
+/* ---- Reading ------------------------------------------------------------------------------- */
 
 struct reading {
     struct sl_config *config;
@@ -194,9 +192,7 @@ static int set(struct reading *reading, const struct key *key, const char *value
     }
 }
 
-/* ---- Sections
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- Sections ------------------------------------------------------------------------------ */
 
 static int begin_token(struct reading *reading, const char *name)
 {
@@ -282,8 +278,7 @@ static int take(void *context, const char *section, const char *name, const char
     return fail(reading, "[%s] has no key %.40s; it knows: %s", section, name, known);
 }
 
-/* ---- Texts and files
- * ------------------------------------------------------------------------------------------ */
+/* ---- Texts and files ----------------------------------------------------------------------- */
 
 /* inih reads lines of at most 200 bytes and would take the rest for another. */
 static size_t find_long_line(const char *text)

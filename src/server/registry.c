@@ -104,7 +104,6 @@ enum sl_err sl_registry_open(struct sl_registry *out, const struct sl_config *co
     return err;
 }
 
-#ifdef SL_WITH_SPEC
 int sl_registry_check(const char *path)
 {
     struct sl_registry registry = {0};
@@ -130,13 +129,6 @@ int sl_registry_check(const char *path)
     dlclose(module);
     return code;
 }
-#else
-int sl_registry_check(const char *path)
-{
-    fprintf(stderr, "sluice: %s: this program was built without specifications\n", path);
-    return SL_EXIT_FAILED;
-}
-#endif
 
 void sl_registry_close(struct sl_registry *registry)
 {

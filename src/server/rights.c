@@ -4,8 +4,7 @@
 #include "cli/exit_codes.h"
 #include "server/parts.h"
 
-/* ---- Small things that the folder shares
- * ------------------------------------------------------------------- */
+/* ---- Small things that the folder shares --------------------------------------------------- */
 
 enum sl_err server_path(char out[SERVER_PATH_MAX], const char *folder, const char *name,
                         struct sl_error *error)
@@ -50,8 +49,7 @@ int server_complain(enum sl_err err, const struct sl_error *error)
     }
 }
 
-/* ---- Who may what
- * --------------------------------------------------------------------------------------------- */
+/* ---- Who may what -------------------------------------------------------------------------- */
 
 static struct sl_text text(const char *string)
 {

@@ -43,8 +43,7 @@ struct server {
     char logs[SL_DOMAINS_MAX][SERVER_PATH_MAX];
 };
 
-/* ---- Stopping
- * --------------------------------------------------------------------------------------------- */
+/* ---- Stopping ------------------------------------------------------------------------------ */
 
 static void drained(void *context)
 {
@@ -79,9 +78,7 @@ static void on_shutdown(void *context)
         stop(server);
 }
 
-/* ---- The loop
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- The loop ------------------------------------------------------------------------------ */
 
 static void announce(struct server *server)
 {
@@ -163,9 +160,7 @@ static void on_resp_closed(void *context, struct sl_resp_session *session)
     sl_api_resp_closed(server->api, session);
 }
 
-/* ---- Starting
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- Starting ------------------------------------------------------------------------------ */
 
 static enum sl_err open_folder(struct server *server, struct sl_error *error)
 {
