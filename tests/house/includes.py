@@ -24,6 +24,7 @@ MAY_INCLUDE = {
     'src/auth': CENTRE | {'auth'},
     'src/model': WRITE_SIDE,
     'src/command': WRITE_SIDE | {'command'},
+    'src/spec': WRITE_SIDE | {'command', 'spec'},
     'src/consumer': FLOW,
     'src/view': FLOW | {'view'},
     'src/process': FLOW | {'command', 'view', 'process'},  # it commands; its state is a view's rows
