@@ -98,14 +98,15 @@ def quietly(command, folder):
     if code:
         with open(log_path, encoding='utf-8', errors='replace') as log:
             lines = log.read().splitlines()
-        print('\n'.join(interesting(lines)), flush=True)
+        print('\n'.join([*interesting(lines), f'… all of it: {folder}/test-build.log']), flush=True)
     return code
 
 
 def interesting(lines):
     """Compiler errors first of all, then the end of the output."""
-    errors = [line for line in lines if re.search(r'error:|FAILED:|ERROR', line)]
-    return errors[:60] + ['…'] + lines[-20:]
+    errors = [line for line in lines
+              if re.search(r'error:|FAILED:|ERROR|undefined reference|multiple definition', line)]
+    return errors[:60] or lines[-20:]
 
 
 def set_up(folder, options):
