@@ -5,6 +5,8 @@
  */
 #include "tests/domains/order.h"
 
+__extension__ typedef __int128 wide;
+
 enum { AUTHORIZED_MAX = 100000, DISCOUNT_MAX = 50 };
 
 /* ---- Commands and events --------------------------------------------------------------------- */
@@ -39,17 +41,16 @@ struct order {
     struct sl_money total; /* what the lines cost, less the discount; a command does not say it */
 };
 
-#define ORDER_FIELDS                                                                               \
-    SL_FIELD(struct order, id, .required = true), SL_FIELD(struct order, reference),               \
-        SL_FIELD(struct order, customer, .required = true, .length_max = 80),                      \
-        SL_FIELD(struct order, channel, CHANNELS),                                                 \
-        SL_FIELD(struct order, note, SL_HAS(struct order, has_note), .length_max = 200),           \
-        SL_FIELD(struct order, discount),                                                          \
-        SL_FIELD(struct order, lines, .required = true, .record = &line_record, .length_max = 20), \
-        SL_FIELD(struct order, ship_within_s, .required = true, SL_RANGE(1, 31536000)),            \
-        SL_FIELD(struct order, total)
-
-static const struct sl_record order_record = SL_RECORD(struct order, ORDER_FIELDS);
+static const struct sl_record order_record = SL_RECORD(struct order,
+    SL_FIELD(struct order, id, .required = true),
+    SL_FIELD(struct order, reference),
+    SL_FIELD(struct order, customer, .required = true, .length_max = 80),
+    SL_FIELD(struct order, channel, CHANNELS),
+    SL_FIELD(struct order, note, SL_HAS(struct order, has_note), .length_max = 200),
+    SL_FIELD(struct order, discount),
+    SL_FIELD(struct order, lines, .required = true, .record = &line_record, .length_max = 20),
+    SL_FIELD(struct order, ship_within_s, .required = true, SL_RANGE(1, 31536000)),
+    SL_FIELD(struct order, total));
 
 struct amount {
     struct sl_uuid id;
@@ -216,13 +217,13 @@ static bool add_up(const struct order *order, struct sl_money *out_total)
 {
     const struct line *lines = order->lines.items;
     int64_t scale = 100;
-    __extension__ __int128 total = 0;
+    wide total = 0;
 
     for (size_t i = 0; i < order->lines.count; i++) {
         if (__builtin_memcmp(lines[i].price.currency, lines[0].price.currency, 4) != 0 ||
             lines[i].price.minor < 0 || lines[i].price.minor > INT64_C(1000000000000))
             return false;
-        total += (__extension__ __int128)lines[i].price.minor * lines[i].quantity;
+        total += (wide)lines[i].price.minor * lines[i].quantity;
     }
     for (uint8_t i = 0; i < order->discount.scale && i < 16; i++)
         scale *= 10;
@@ -321,9 +322,147 @@ static enum sl_verdict decide_add(const struct sl_case *c, struct sl_decision *o
 /* ---- The process ----------------------------------------------------------------------------- */
 
 struct payment {
-    enum status status;
+    struct sl_uuid id;
 };
 
 static const struct sl_record payment_record =
-    SL_RECORD(struct payment, SL_FIELD(struct payment, status, STATUSES),
-              SL_FIELD(struct payment, id));
+    SL_RECORD(struct payment, SL_FIELD(struct payment, id));
+
+static void send_cancel(struct sl_reaction *out, struct sl_uuid id, enum reason reason)
+{
+    struct cancelling *command = sl_send(out, "order", "CancelOrder");
+
+    *command = (struct cancelling){id, reason};
+}
+
+static void react_payment(const struct sl_event *event, void *state, struct sl_reaction *out)
+{
+    struct payment *payment = state;
+
+    if (sl_timer_fired(event, "expiry")) {
+        send_cancel(out, payment->id, REASON_EXPIRED);
+    } else if (sl_command_refused(event, "Authorize", NULL)) {
+        send_cancel(out, payment->id, REASON_DECLINED);
+    } else if (event->type == &order_placed) {
+        const struct order *order = event->body;
+        struct amount *authorize = sl_send(out, "order", "Authorize");
+
+        payment->id = order->id;
+        *authorize = (struct amount){order->id, order->total};
+        sl_timer_set(out, "expiry", sl_time_after(event->time, order->ship_within_s));
+    } else if (event->type == &order_shipped || event->type == &order_cancelled) {
+        sl_timer_clear(out, "expiry");
+    }
+}
+
+/* ---- Views ----------------------------------------------------------------------------------- */
+
+struct order_row {
+    struct sl_uuid id;
+    sl_u128 reference;
+    struct sl_text customer;
+    enum channel channel;
+    enum status status;
+    bool has_reason;
+    enum reason reason;
+    bool has_note;
+    struct sl_text note;
+    struct sl_decimal discount;
+    struct sl_money total;
+    struct sl_list lines;
+};
+
+static const struct sl_record order_row_record = SL_RECORD(struct order_row,
+    SL_FIELD(struct order_row, id),
+    SL_FIELD(struct order_row, reference),
+    SL_FIELD(struct order_row, customer),
+    SL_FIELD(struct order_row, channel, CHANNELS),
+    SL_FIELD(struct order_row, status, STATUSES),
+    SL_FIELD(struct order_row, reason, SL_HAS(struct order_row, has_reason), REASONS),
+    SL_FIELD(struct order_row, note, SL_HAS(struct order_row, has_note)),
+    SL_FIELD(struct order_row, discount),
+    SL_FIELD(struct order_row, total),
+    SL_FIELD(struct order_row, lines, .record = &line_record));
+
+static void put_order(const struct order *order, struct sl_rows *rows)
+{
+    struct order_row *row = sl_row_put(rows);
+
+    *row = (struct order_row){
+        .id = order->id,
+        .reference = order->reference,
+        .customer = order->customer,
+        .channel = order->channel,
+        .status = STATUS_PLACED,
+        .has_note = order->has_note,
+        .note = order->note,
+        .discount = order->discount,
+        .total = order->total,
+        .lines = order->lines,
+    };
+}
+
+static void project_orders(const struct sl_event *event, struct sl_rows *rows)
+{
+    const struct sl_uuid *id = event->body; /* the first field of all that concern an order */
+
+    if (event->type == &order_placed) {
+        put_order(event->body, rows);
+        return;
+    }
+    if (event->type != &order_authorized && event->type != &order_shipped &&
+        event->type != &order_cancelled)
+        return;
+    struct order_row *row = sl_row_edit(rows, id);
+    if (!row) {
+        sl_rows_fail(rows, "something happened to an order that was not placed");
+        return;
+    }
+    row->status = status_after(event);
+    if (event->type == &order_cancelled) {
+        row->has_reason = true;
+        row->reason = ((const struct cancelling *)event->body)->reason;
+    }
+}
+
+static void project_stock(const struct sl_event *event, struct sl_rows *rows)
+{
+    const struct sl_text *item = event->body; /* the first field of all that concern stock */
+
+    if (event->type != &stock_added && event->type != &stock_reserved &&
+        event->type != &stock_released && event->type != &stock_shipped)
+        return;
+    struct stock *row = sl_row_edit(rows, item);
+    if (!row)
+        row = sl_row_put(rows);
+    row->item = *item;
+    evolve_stock(row, event);
+}
+
+/* ---- The descriptor -------------------------------------------------------------------------- */
+
+const struct sl_domain order_domain = {
+    .name = "order",
+    .title = "Orders",
+    .commands = SL_LIST(const struct sl_command,
+        { "AddStock", &stocking_record, decide_add,
+          SL_LIST(const struct sl_need, { &stocks, "item" }) },
+        { "PlaceOrder", &order_record, decide_place,
+          SL_LIST(const struct sl_need, { &orders, "id" }), more_for_command },
+        { "Authorize", &amount_record, decide_authorize,
+          SL_LIST(const struct sl_need, { &orders, "id" }), .internal = true },
+        { "ShipOrder", &shipping_record, decide_ship,
+          SL_LIST(const struct sl_need, { &orders, "id" }), more_for_state },
+        { "CancelOrder", &cancelling_record, decide_cancel,
+          SL_LIST(const struct sl_need, { &orders, "id" }), more_for_state }),
+    .events = SL_LIST(const struct sl_event_type *const, &order_placed, &order_authorized,
+        &order_shipped, &order_cancelled, &stock_added, &stock_reserved, &stock_released,
+        &stock_shipped),
+    .views = SL_LIST(const struct sl_view,
+        { "orders", &order_row_record, "id", project_orders,
+          SL_LIST(const struct sl_index, { "by-status", "status, id" },
+                                         { "by-customer", "customer, id" }) },
+        { "stock", &stock_record, "item", project_stock }),
+    .processes = SL_LIST(const struct sl_process,
+        { "payment", "id", &payment_record, react_payment }),
+};
