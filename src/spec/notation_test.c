@@ -93,7 +93,8 @@ static void turns_into_json(void)
 
 static void refuses_what_cannot_be_read(void)
 {
-    static const char deep[] = "{a:[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}";
+    static const char deep[] =
+        "{a:[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}";
     static const char *const table[] = {
         "{",        "{number}",       "{number: }",  "{number: 5",   "{number: 5,}",
         "{: 5}",    "{number 5}",     "{ids: [b1}",  "{ids: [b1 b2]}", "{number: 5} 6",

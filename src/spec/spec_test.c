@@ -165,12 +165,15 @@ static bool holds(const struct sl_spec *spec, struct sl_buf *report)
 static void what_is_true_holds(void)
 {
     static const struct sl_spec table[] = {
-        {.name = "an event", .when = "Put {chest: c, count: 5}", .then = "PutIn {chest: c, count: 5}"},
+        {.name = "an event",
+         .when = "Put {chest: c, count: 5}",
+         .then = "PutIn {chest: c, count: 5}"},
         {.name = "in its stream",
          .when = "Put {chest: c, count: 5}",
          .then = "chest/c: PutIn {chest: c, count: 5}"},
         {.name = "a state",
-         .given = "chest/c: PutIn {chest: c, count: 5, from: ada}\nchest/d: PutIn {chest: d, count: 9}",
+         .given =
+             "chest/c: PutIn {chest: c, count: 5, from: ada}\nchest/d: PutIn {chest: d, count: 9}",
          .when = "Take {chest: c, count: 6}",
          .refused = "too_few"},
         {.name = "a state that more names, by tag",
@@ -233,8 +236,10 @@ static void what_is_not_is_told(void)
         {{.when = "Put {chest: }"}, "when: a value is expected at: }"},
         {{.when = "Put {chest: c}", .then = "Flown {chest: c}"}, "then: it names an event"},
         {{.when = "Put {chest: c}", .then = "PutIn {chest: c, count: x}"}, "then: count"},
-        {{.given = "PutIn {chest: c}", .when = "Put {chest: c}"}, "given: a stream is AGGREGATE/KEY"},
-        {{.given = "chest/c: Flown {}", .when = "Put {chest: c}"}, "given: there is no event Flown"},
+        {{.given = "PutIn {chest: c}", .when = "Put {chest: c}"},
+         "given: a stream is AGGREGATE/KEY"},
+        {{.given = "chest/c: Flown {}", .when = "Put {chest: c}"},
+         "given: there is no event Flown"},
         {{.given = "chest/c: PutIn {}", .when = "Put {chest: c}"},
          "given: PutIn could not have happened: chest"},
         {{.now = "noon", .when = "Put {chest: c}"}, "now is a day or an instant, not noon"},

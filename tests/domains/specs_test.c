@@ -6,6 +6,7 @@
 
 #include "domains/bank/bank.h"
 #include "tests/domains/desks.h"
+#include "tests/domains/order.h"
 
 int main(int argc, char **argv)
 {
@@ -15,6 +16,7 @@ int main(int argc, char **argv)
         size_t count;
     } known[] = {
         {&desks_domain, desks_specs, desks_spec_count},
+        {&order_domain, order_specs, order_spec_count},
         {&bank_domain, bank_specs, bank_spec_count},
     };
 
