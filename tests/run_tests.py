@@ -5,6 +5,7 @@ out of time, and a test that Meson never reported each count as one failure: not
 not being there to be counted.
 """
 import argparse
+import fcntl
 import fnmatch
 import json
 import os
@@ -202,6 +203,18 @@ def run_meson(folder, label, tests, patience, count):
             count_program(f'{label}: {name}', results[name], count)
 
 
+def take_turn():
+    """Two runs at a time would build into each other's folders: the second one waits. The lock lives
+    as long as the file that is returned."""
+    lock = open(os.path.join(TOP, 'test'), 'rb')
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print('── another ./test is running here; waiting for its end …', flush=True)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
 def list_tests():
     folder, _, options, is_outside, _ = BUILDS[0]
     if set_up(folder, options):
@@ -232,10 +245,12 @@ def main():
     if options.long:
         os.environ['SLUICE_LONG'] = '1'
 
+    turn = take_turn()
     started, count = time.monotonic(), Count()
     is_sanitized = not options.no_sanitizers and (options.sanitizers or not options.names)
     for spec in BUILDS if is_sanitized else BUILDS[:1]:
         run_build(spec, options.names, options.long, count)
+    turn.close()
     if not count.passed and not count.failed and not count.skipped:
         print(f'no test is named {" or ".join(options.names)} (./test --list says what there is)')
         return 2

@@ -35,7 +35,6 @@ MAY_INCLUDE = {
     'src/stores': CENTRE | {'contracts'},
     'src/client': CENTRE | {'client'},
     'src/embed': EVERYTHING,
-    'src/spec': WRITE_SIDE | {'command', 'spec'},
     'src/server': EVERYTHING,
     'src/cli': EVERYTHING,
     'include': set(),
