@@ -41,6 +41,7 @@ class World:
                                   'name one on a disk by --folder')
         os.chmod(self.folder, 0o711)  # PostgreSQL runs as another user and must pass through
         self.others = machine.Others()
+        self.commit = machine.commit()  # others may commit while this runs
         self.run = f'{int(time.time()):x}'
         self.count = 0
         self.running = []

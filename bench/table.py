@@ -54,7 +54,7 @@ def versions(world):
     postgres = sorted(glob.glob('/usr/lib/postgresql/*/bin'))
     at = postgres[-1] if postgres else ''
     return [
-        ('Sluice', f'{machine.said(world.program, "--version")}, commit {machine.commit()}'),
+        ('Sluice', f'{machine.said(world.program, "--version")}, commit {world.commit}'),
         ('PostgreSQL', machine.said(os.path.join(at, 'postgres'), '--version')),
         ('pgbench', machine.said(os.path.join(at, 'pgbench'), '--version')),
         ('Redis', machine.said('redis-server', '--version').split(' sha=')[0]),
