@@ -187,6 +187,7 @@ static void happened(struct sl_log_watch *watch, const struct sl_stored_event *e
         read_or_pause(follower);
         return;
     }
+    SL_ASSERT(event->position == follower->query.from, "P1");
     follower->query.from = event->position + 1;
     if (api_log_query_matches(&follower->query, event) && !send_event(follower, event))
         end_follower(&follower->stream);

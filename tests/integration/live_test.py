@@ -55,6 +55,12 @@ def last_position(http):
     return page['events'][0]['position']
 
 
+def write_one_by_one(port, count):
+    writer = lib.Http(port)
+    for i in range(count):
+        writer.post('/desks/BookDesk', book(20000 + i, f'J{i}'))
+
+
 def the_log(http):
     count = 3000
     before = last_position(http) + 1
@@ -76,10 +82,21 @@ def the_log(http):
             ids.append(event['id'])
         thread.join()
         stream.close()
+    with case('many who join while others write miss nothing'):
+        first = last_position(http) + 1
+        thread = threading.Thread(target=write_one_by_one, args=(http.port, 600))
+        thread.start()
+        for join in range(0, 500, 10):
+            lib.wait_until(lambda: last_position(http) >= first + join, 30, 'an event')
+            take, stream = following(http, f'/desks/events?after={first + join - 3}', AUDITOR)
+            got = [json.loads(take()['data'])['position'] for _ in range(20)]
+            assert got == list(range(first + join - 2, first + join + 18)), got
+            stream.close()
+        thread.join()
     with case('and goes on exactly behind Last-Event-ID'):
         for at in (0, 1, before + 17, before + count - 2):
             take, stream = following(http, '/desks/events', {**AUDITOR, 'Last-Event-ID': ids[at]})
-            assert json.loads(take()['data'])['position'] == at + 1
+            assert json.loads(take()['data'])['position'] == at + 1, at
             stream.close()
     with case('of a tag, what was and what comes'):
         take, stream = following(http, '/desks/events?tag=desk:C5&after=start', AUDITOR)

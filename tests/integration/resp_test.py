@@ -210,6 +210,21 @@ def subscriptions(server):
         writer.close()
 
 
+def behind(server):
+    with case('a session sees its own command in a view that is far behind'):
+        for i in range(4):
+            items = [book(100000 + i * 8190 + n, f'{i}.{n}', '2026-12-31') for n in range(8190)]
+            assert server.http.post('/desks/BookDesk', items).status == 200
+        server.kill()
+        server.start()
+        redis = server.resp()
+        for i in range(20):
+            do(redis, 'desks.BookDesk', json.dumps(book(6000 + i, f'R{i}')))
+            row = redis.call('GET', 'desks:bookings:' + uuid(6000 + i))
+            assert row and json.loads(row) == book(6000 + i, f'R{i}'), row
+        redis.close()
+
+
 def tools(server):
     key = 'desks:bookings:' + uuid(2)
     with case('redis-cli reads a row'):
@@ -244,6 +259,7 @@ def main():
         scans(redis, position)
         rights(server, redis)
         subscriptions(server)
+        behind(server)
         tools(server)
         with case('the server still runs, and stops when told'):
             assert server.stop() == 0, server.child.output()
