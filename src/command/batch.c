@@ -109,6 +109,20 @@ static enum sl_err add_tags(struct sl_batch *batch, const struct sl_event_model 
     return SL_OK;
 }
 
+/* `decide` may have let texts and lists point into states, which change or go before the batch is
+ * durable: from here on the event is what the log will have of it, and stands alone (C2). */
+static bool detach(struct sl_batch *batch, struct sl_slice packed, struct sl_event *event)
+{
+    const struct sl_record *record = event->type->record;
+    struct sl_error error = {0};
+    void *body = sl_arena_zeroed(&batch->arena, 1, record->size);
+
+    if (!body || sl_unpack(record, packed, &batch->arena, body, &error) != SL_OK)
+        return false;
+    event->body = body;
+    return true;
+}
+
 size_t sl_batch_add_event(struct sl_batch *batch, const struct sl_event_model *model,
                           const struct sl_schema *schema, struct sl_event event, enum sl_err *err)
 {
@@ -134,7 +148,8 @@ size_t sl_batch_add_event(struct sl_batch *batch, const struct sl_event_model *m
         return SIZE_MAX;
     }
     stored.body = sl_arena_slice(&batch->arena, sl_buf_slice(&batch->pack));
-    if (!stored.body.ptr && stored.body.len > 0) {
+    if ((!stored.body.ptr && stored.body.len > 0) ||
+        (!model->flat && !detach(batch, stored.body, &event))) {
         *err = SL_NO_MEMORY;
         return SIZE_MAX;
     }

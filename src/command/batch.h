@@ -81,9 +81,10 @@ static inline bool sl_batch_is_full(const struct sl_batch *batch)
 
 void sl_batch_add_work(struct sl_batch *batch, struct sl_work *work);
 
-/* Adds an event whose body lives in the batch's arena. Position, revision and tags are given by
- * the caller. Returns its place, or SIZE_MAX: no memory (the batch is unchanged). SL_LIMIT
- * cases: a body over 1 MiB, a tag over 128 bytes; `*err` says which. */
+/* Adds an event whose body lives in the batch's arena; what it points at elsewhere is copied.
+ * Position and revision are given by the caller. Returns its place, or SIZE_MAX and the reason in
+ * `*err`, the batch unchanged: SL_NO_MEMORY, or SL_LIMIT for a body over 1 MiB or a tag over 128
+ * bytes. */
 size_t sl_batch_add_event(struct sl_batch *batch, const struct sl_event_model *model,
                           const struct sl_schema *schema, struct sl_event event, enum sl_err *err);
 

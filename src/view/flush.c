@@ -12,6 +12,9 @@
 
 static const int64_t ms_ns = 1000000;
 static const int64_t checkpoint_alone_ms = 5000; /* the position moved, but no row */
+/* After a flush the writer rests as many times as long as it took: the larger the next one, the
+ * more of its rows share a page, and the processor is for those who wait for an answer. */
+static const int64_t rest_times = 4, rest_ns_max = 5000000000;
 static const int64_t retry_first_ns = 1000000000, retry_last_ns = 60000000000;
 
 /* ---- What is dirty --------------------------------------------------------------------------- */
@@ -38,8 +41,10 @@ void view_dirty_add(struct sl_view_table *table, struct view_row *row)
         return;
     SL_ASSERT(table->dirty_count < table->dirty_capacity);
     row->flags |= ROW_DIRTY;
-    if (table->dirty_count++ == 0)
-        view_flush_by(table, sl_env_monotonic(view_env(table)) + table->options.flush_ms * ms_ns);
+    if (table->dirty_count++ == 0) {
+        const int64_t due = sl_env_monotonic(view_env(table)) + table->options.flush_ms * ms_ns;
+        view_flush_by(table, due > table->rest_until ? due : table->rest_until);
+    }
     table->dirty[table->dirty_count - 1] = row;
 }
 
@@ -164,6 +169,9 @@ static void flush_done(struct sl_view_table *table)
     table->stored = work->checkpoint.position;
     table->failing = false;
     table->retry_span = 0;
+    const int64_t rest = work->took_ns * rest_times;
+    table->rest_until =
+        sl_env_monotonic(view_env(table)) + (rest < rest_ns_max ? rest : rest_ns_max);
     view_evict(table);
     if (table->stored < table->position && table->dirty_count == 0)
         view_flush_by(table, sl_env_monotonic(view_env(table)) + checkpoint_alone_ms * ms_ns);

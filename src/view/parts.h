@@ -155,6 +155,7 @@ struct sl_view_table {
     struct view_work work; /* `busy`: it is under way */
     bool busy;
     int64_t flush_due;
+    int64_t rest_until; /* of the writer's rest after a flush; who waits for the store breaks it */
     int64_t retry_due;
     int64_t retry_span;
 

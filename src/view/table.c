@@ -4,7 +4,7 @@
 #include <string.h>
 
 enum {
-    EVICT_VISITS = 64,
+    EVICT_VISITS = 16,
     ROW_OVERHEAD = sizeof(struct view_row) + sizeof(struct sl_table_slot) + 16,
     BODY_OVERHEAD = sizeof(struct view_body) + 16,
 };
@@ -138,8 +138,8 @@ void view_evict(struct sl_view_table *table)
         if (table->bytes <= table->options.memory_max)
             return;
     }
-    /* Perhaps all is dirty. */
-    if (table->dirty_count > 0)
+    /* What is dirty stays: when that is most of it, the writer must help. */
+    if (table->dirty_count > table->rows.count / 2)
         view_flush_by(table, 0);
 }
 

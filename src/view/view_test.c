@@ -279,6 +279,24 @@ static void an_old_answer_covers_nothing(void)
     }
 }
 
+/* A removed row is a stone until the store knows; then nothing of it is left. */
+static void what_is_removed_takes_no_memory(void)
+{
+    struct bench bench;
+
+    REQUIRE(begin(&bench, 12));
+    CHECK(happen(&bench, "put 1 a; put 2 b; put 3 c") == SL_VIEW_APPLIED);
+    bench_settle(&bench);
+    CHECK(happen(&bench, "delete 1; delete 2; delete 3; delete 4") == SL_VIEW_APPLIED);
+    CHECK_U64(sl_view_table_status(bench.table).rows_dirty, 3);
+    CHECK_STRING(see(&bench, "1"), "-");
+    bench_settle(&bench);
+    CHECK_U64(sl_view_table_status(bench.table).rows_in_memory, 0);
+    CHECK_U64(sl_view_table_status(bench.table).bytes, 0);
+    CHECK_STRING(see(&bench, "1"), "-");
+    bench_end(&bench);
+}
+
 static void keys_are_written_one_way(void)
 {
     static const char *const keys[] = {"01", "+1", " 1", "1 ", "0x1", "", "1,1", "%31"};
