@@ -645,6 +645,7 @@ int main(void)
         {"an event fails whole, and degrades the view", an_event_fails_whole},
         {"an event waits for rows", waits_for_rows_and_tries_again},
         {"an old answer covers nothing", an_old_answer_covers_nothing},
+        {"what is removed takes no memory", what_is_removed_takes_no_memory},
         {"keys are written in one way", keys_are_written_one_way},
         {"M1: fetches are bounded", fetches_are_bounded},
         {"lists show what is stored", lists_what_is_stored},
