@@ -35,6 +35,17 @@ uint64_t sl_sim_random(struct sl_env *env, uint64_t limit)
     return sim_random(sim_of(env), limit);
 }
 
+void sim_note(struct sim_env *sim, uint64_t what)
+{
+    sim->digest ^= what;
+    sim->digest = next_number(&sim->digest);
+}
+
+uint64_t sl_sim_digest(const struct sl_env *env)
+{
+    return ((const struct sim_env *)env)->digest;
+}
+
 /* Each number alone would almost never keep or lose all; what programs trip over is both. */
 struct sim_mood sim_mood(struct sim_env *sim, uint64_t first, uint64_t last)
 {
@@ -79,10 +90,13 @@ static void sim_env_random(struct sl_env *env, void *out, size_t len)
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
+_Thread_local unsigned sl_sim_takes_memory;
+
 void *sim_zeroed(size_t count, size_t size)
 {
+    sl_sim_takes_memory++;
     void *out = calloc(count > 0 ? count : 1, size);
-
+    sl_sim_takes_memory--;
     SL_ASSERT(out, "M1");
     return out;
 }
@@ -92,15 +106,18 @@ void *sim_room(void *items, size_t *capacity, size_t count, size_t item_size)
     if (count < *capacity)
         return items;
     *capacity = count > 0 ? count * 2 : 8;
+    sl_sim_takes_memory++;
     void *out = reallocarray(items, *capacity, item_size);
+    sl_sim_takes_memory--;
     SL_ASSERT(out, "M1");
     return out;
 }
 
 char *sim_copy(const char *text)
 {
+    sl_sim_takes_memory++;
     char *copy = strdup(text);
-
+    sl_sim_takes_memory--;
     SL_ASSERT(copy, "M1");
     return copy;
 }
@@ -135,9 +152,9 @@ static enum sl_err sim_start(struct sl_env *env, const struct sl_actor *actor,
                              struct sl_mailbox **out, struct sl_error *error)
 {
     struct sim_env *sim = sim_of(env);
-    struct sim_actor *new = sim_zeroed(1, sizeof *new);
+    struct sim_actor *new = calloc(1, sizeof *new);
 
-    if (sl_mailbox_new(NULL, new, &new->mailbox) != SL_OK) {
+    if (!new || sl_mailbox_new(NULL, new, &new->mailbox) != SL_OK) {
         free(new);
         return sl_fail(error, SL_NO_MEMORY, "no memory for the actor %s", actor->name);
     }
@@ -159,6 +176,15 @@ static bool has_work(const struct sim_env *sim, const struct sim_actor *actor)
            actor->deadline <= sim->monotonic_ns;
 }
 
+static uint64_t sim_place_of(const struct sim_env *sim, const struct sim_actor *actor)
+{
+    uint64_t i = 0;
+
+    while (sim->actors[i] != actor)
+        i++;
+    return i;
+}
+
 /* One message, or the turn after the last one. The turn is a step of its own: in the server, too,
  * others get between. */
 static void act(struct sim_env *sim, struct sim_actor *actor)
@@ -170,8 +196,10 @@ static void act(struct sim_env *sim, struct sim_actor *actor)
     sim->running = actor;
     if (!actor->taken && !actor->owes_turn)
         actor->taken = sl_mailbox_take_all(actor->mailbox);
+    sim_note(sim, sim_place_of(sim, actor) << 32 ^ (uint64_t)sim->monotonic_ns);
     if (actor->taken) {
         struct sl_message *message = actor->taken;
+        sim_note(sim, message->kind);
         actor->taken = message->next;
         actor->owes_turn = !actor->taken;
         actor->actor.step(actor->actor.self, message);
@@ -184,10 +212,10 @@ static void act(struct sim_env *sim, struct sim_actor *actor)
 
 static void remove_actor(struct sim_env *sim, struct sim_actor *actor)
 {
-    size_t i = 0;
+    const size_t i = sim_place_of(sim, actor);
 
-    while (sim->actors[i] != actor)
-        i++;
+    if (sim->held == actor)
+        sim->held = NULL;
     sim->actor_count--;
     memmove(sim->actors + i, sim->actors + i + 1, (sim->actor_count - i) * sizeof(void *));
     (void)sl_mailbox_take_all(actor->mailbox); /* to a dead one; they belong to the test */
@@ -210,6 +238,22 @@ static void sim_stop(struct sl_env *env, struct sl_mailbox *mailbox)
     remove_actor(sim, actor);
 }
 
+/* The seed takes the processor from an actor, and gives it back some steps later. */
+static void hold_somebody(struct sim_env *sim)
+{
+    const uint64_t one_in = 32;
+
+    if (sim->held_steps > 0) {
+        sim->held_steps--;
+        return;
+    }
+    sim->held = NULL;
+    if (sim->held_steps_max == 0 || sim->actor_count == 0 || sim_random(sim, one_in) > 0)
+        return;
+    sim->held = sim->actors[sim_random(sim, sim->actor_count)];
+    sim->held_steps = sim_random(sim, sim->held_steps_max);
+}
+
 bool sl_sim_step(struct sl_env *env)
 {
     struct sim_env *sim = sim_of(env);
@@ -217,17 +261,39 @@ bool sl_sim_step(struct sl_env *env)
 
     if (sim->disk.power_is_out)
         return false;
+    hold_somebody(sim);
     for (size_t i = 0; i < sim->actor_count; i++)
-        count += has_work(sim, sim->actors[i]);
+        count += sim->actors[i] != sim->held && has_work(sim, sim->actors[i]);
+    if (count == 0) { /* the processor has nothing else to do */
+        sim->held = NULL;
+        for (size_t i = 0; i < sim->actor_count; i++)
+            count += has_work(sim, sim->actors[i]);
+    }
     if (count == 0)
         return false;
     uint64_t nth = sim_random(sim, count);
     for (size_t i = 0;; i++) {
-        if (has_work(sim, sim->actors[i]) && nth-- == 0) {
+        if (sim->actors[i] != sim->held && has_work(sim, sim->actors[i]) && nth-- == 0) {
             act(sim, sim->actors[i]);
             return true;
         }
     }
+}
+
+void sl_sim_unfair(struct sl_env *env, uint64_t steps_max)
+{
+    sim_of(env)->held_steps_max = steps_max;
+}
+
+int64_t sl_sim_next_deadline(const struct sl_env *env)
+{
+    const struct sim_env *sim = (const struct sim_env *)env;
+    int64_t next = INT64_MAX;
+
+    for (size_t i = 0; i < sim->actor_count; i++)
+        if (!sim->actors[i]->gone && sim->actors[i]->deadline < next)
+            next = sim->actors[i]->deadline;
+    return next;
 }
 
 uint64_t sl_sim_run(struct sl_env *env, int64_t until_ns)
@@ -243,10 +309,7 @@ uint64_t sl_sim_run(struct sl_env *env, int64_t until_ns)
             SL_ASSERT(++steps_now < steps_max, "M1");
             steps++;
         }
-        int64_t next = INT64_MAX;
-        for (size_t i = 0; i < sim->actor_count; i++)
-            if (!sim->actors[i]->gone && sim->actors[i]->deadline < next)
-                next = sim->actors[i]->deadline;
+        const int64_t next = sl_sim_next_deadline(env);
         if (next == INT64_MAX || sim->disk.power_is_out || sim->monotonic_ns >= until_ns)
             return steps;
         sl_sim_advance(env, (next < until_ns ? next : until_ns) - sim->monotonic_ns);

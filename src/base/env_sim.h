@@ -40,6 +40,22 @@ bool sl_sim_step(struct sl_env *env);
 /* A number below `limit` (at least 1) from the seed. */
 uint64_t sl_sim_random(struct sl_env *env, uint64_t limit);
 
+/* From now on the seed sometimes leaves an actor alone for up to so many steps of others, as a
+ * system does with a thread; 0, as at the start: whoever has something to do is as likely as any
+ * other. */
+void sl_sim_unfair(struct sl_env *env, uint64_t steps_max);
+
+/* The earliest deadline of all actors (monotonic ns); INT64_MAX: there is none. */
+int64_t sl_sim_next_deadline(const struct sl_env *env);
+
+/* A digest of all that happened: which actor took which message when, and what the disk was told.
+ * The same seed and the same calls give the same one. */
+uint64_t sl_sim_digest(const struct sl_env *env);
+
+/* Not 0 while the simulator takes memory for itself: tests that let allocations fail let these
+ * through. */
+extern _Thread_local unsigned sl_sim_takes_memory;
+
 void sl_sim_advance(struct sl_env *env, int64_t ns); /* both clocks; not backwards */
 void sl_sim_jump(struct sl_env *env, int64_t ns);    /* the UTC clock alone, also backwards */
 
@@ -65,6 +81,13 @@ uint64_t sl_sim_disk_calls(struct sl_env *env);
 
 /* The n-th next disk call of any kind fails once with SL_IO (0: never). */
 void sl_sim_disk_fail_at(struct sl_env *env, uint64_t nth_call);
+/* The n-th next disk call and those that follow, `count` in all, fail: with SL_IO, or with SL_LIMIT
+ * as on a full disk those that write, create or rename, while reads, syncs and removals go on. */
+void sl_sim_disk_fault(struct sl_env *env, uint64_t nth_call, uint64_t count, enum sl_err as);
+/* Number of disk calls of any kind so far. */
+uint64_t sl_sim_disk_all_calls(struct sl_env *env);
+/* Each call that changes or syncs something takes up to so long, on both clocks; 0: no time. */
+void sl_sim_disk_slow(struct sl_env *env, int64_t ns_max);
 /* Bytes that fit on the disk; writes beyond do what fits and fail with SL_LIMIT. 0: no limit but 1
  * GiB a file. A removed file's room is free after its folder was synced and the file is closed. */
 void sl_sim_disk_size(struct sl_env *env, uint64_t bytes);

@@ -1,4 +1,5 @@
 #include "base/env_sim_parts.h"
+#include "base/hash.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -29,18 +30,33 @@ enum sim_gate sim_gate(struct sim_env *sim, bool changes)
 
     if (disk->power_is_out)
         return SIM_POWER_OUT;
+    disk->all_calls++;
     if (changes) {
         disk->calls++;
+        if (disk->slow_ns > 0)
+            sl_sim_advance(&sim->env, (int64_t)sim_random(sim, (uint64_t)disk->slow_ns));
         if (is_this(&disk->power_loss_in)) {
             disk->power_is_out = true;
             return SIM_CUT_OFF;
         }
     }
-    return is_this(&disk->fail_in) ? SIM_FAIL : SIM_GO;
+    if (disk->fail_in > 1) {
+        disk->fail_in--;
+        return SIM_GO;
+    }
+    if (disk->fail_in == 0)
+        return SIM_GO;
+    if (--disk->fail_count == 0)
+        disk->fail_in = 0;
+    return disk->fail_as == SL_IO ? SIM_FAIL : changes ? SIM_FULL : SIM_GO;
 }
 
 enum sl_err sim_refuse(struct sl_error *error, enum sim_gate gate, const char *path)
 {
+    if (gate == SIM_FULL) {
+        errno = ENOSPC;
+        return sl_fail(error, SL_LIMIT, "cannot write %s: the disk is full", path);
+    }
     errno = EIO;
     return sl_fail(error, SL_IO, gate == SIM_FAIL ? "%s: the disk fails" : "%s: the power is out",
                    path);
@@ -111,7 +127,11 @@ enum sl_err sim_open(struct sl_env *env, const char *path, unsigned flags, struc
         return status;
     }
     SL_ASSERT(inode);
-    struct sim_file *file = sim_zeroed(1, sizeof *file);
+    struct sim_file *file = calloc(1, sizeof *file);
+    if (!file) {
+        free(whole);
+        return sl_fail(error, SL_NO_MEMORY, "no memory to open %s", path);
+    }
     *file = (struct sim_file){{&file_ops, flags}, sim, sim->disk.files, inode, whole};
     inode->refs++;
     sim->disk.files = file;
@@ -171,8 +191,10 @@ static enum sl_err sim_write(struct sl_file *base, uint64_t offset, const void *
         return sim_refuse(error, gate, file->path);
     const uint64_t end = size_that_fits(file, offset + len);
     size_t fits = end > offset ? (size_t)(end - offset) : 0;
-    if (gate == SIM_FAIL)
+    if (gate == SIM_FAIL || gate == SIM_FULL)
         fits = (size_t)sim_random(sim, fits + 1);
+    if (fits > 0)
+        sim_note(sim, sl_hash64(bytes, fits, offset));
     sim_inode_write(sim, file->inode, offset, bytes, fits);
     if (gate != SIM_GO)
         return sim_refuse(error, gate, file->path);
@@ -188,7 +210,7 @@ static enum sl_err sim_sync(struct sl_file *base, struct sl_error *error)
     const struct sim_file *file = (const struct sim_file *)base;
     const enum sim_gate gate = file_gate(file, true);
 
-    if (gate == SIM_GO) {
+    if (gate == SIM_GO || gate == SIM_FULL) {
         sim_inode_sync(file->inode);
         return SL_OK;
     }
@@ -214,7 +236,7 @@ static enum sl_err sim_truncate(struct sl_file *base, uint64_t size, struct sl_e
     const struct sim_file *file = (const struct sim_file *)base;
     const enum sim_gate gate = file_gate(file, true);
 
-    if (gate == SIM_FAIL || gate == SIM_POWER_OUT)
+    if (gate != SIM_GO && gate != SIM_CUT_OFF)
         return sim_refuse(error, gate, file->path);
     const bool fits = size_that_fits(file, size) == size;
     if (fits)
@@ -302,7 +324,27 @@ bool sl_sim_power_is_out(struct sl_env *env)
 
 void sl_sim_disk_fail_at(struct sl_env *env, uint64_t nth_call)
 {
-    sim_of(env)->disk.fail_in = nth_call;
+    sl_sim_disk_fault(env, nth_call, 1, SL_IO);
+}
+
+void sl_sim_disk_fault(struct sl_env *env, uint64_t nth_call, uint64_t count, enum sl_err as)
+{
+    struct sim_disk *disk = &sim_of(env)->disk;
+
+    SL_ASSERT(count > 0 && (as == SL_IO || as == SL_LIMIT));
+    disk->fail_in = nth_call;
+    disk->fail_count = count;
+    disk->fail_as = as;
+}
+
+uint64_t sl_sim_disk_all_calls(struct sl_env *env)
+{
+    return sim_of(env)->disk.all_calls;
+}
+
+void sl_sim_disk_slow(struct sl_env *env, int64_t ns_max)
+{
+    sim_of(env)->disk.slow_ns = ns_max;
 }
 
 void sl_sim_disk_size(struct sl_env *env, uint64_t bytes)

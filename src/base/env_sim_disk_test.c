@@ -497,6 +497,36 @@ static void syncs_are_complete(void)
     }
 }
 
+/* From the second call on everything fails; on a full disk only what needs room. */
+static void faults_last(void)
+{
+    REQUIRE(sl_env_sim_new(1, &env) == SL_OK);
+    struct sl_file *file = open_file("f");
+    const uint64_t calls = sl_sim_disk_all_calls(env);
+    char byte;
+    size_t len;
+
+    sl_sim_disk_fault(env, 2, 2, SL_IO);
+    CHECK(sl_file_write(file, 0, "x", 1, &error) == SL_OK);
+    CHECK(sl_file_write(file, 0, "y", 1, &error) == SL_IO);
+    CHECK(sl_file_read(file, 0, &byte, 1, &len, &error) == SL_IO);
+    CHECK(sl_file_read(file, 0, &byte, 1, &len, &error) == SL_OK);
+    CHECK_U64(sl_sim_disk_all_calls(env) - calls, 4);
+    sl_sim_disk_fault(env, 1, UINT64_MAX, SL_LIMIT);
+    CHECK(sl_file_write(file, 1, "y", 1, &error) == SL_LIMIT);
+    CHECK(sl_disk_rename(env, "f", "g", &error) == SL_LIMIT);
+    CHECK(sl_file_sync(file, &error) == SL_OK);
+    CHECK(sl_disk_remove(env, "f", &error) == SL_OK);
+    CHECK(sl_disk_sync_folder(env, ".", &error) == SL_OK);
+    sl_sim_disk_fault(env, 0, 1, SL_IO);
+    sl_sim_disk_slow(env, 1000);
+    for (int i = 0; i < 10; i++)
+        CHECK(sl_file_write(file, 0, "z", 1, &error) == SL_OK);
+    CHECK(sl_env_monotonic(env) > 0);
+    sl_file_close(file);
+    sl_env_free(env);
+}
+
 int main(void)
 {
     memset(new_bytes, 'n', sizeof new_bytes);
@@ -513,5 +543,6 @@ int main(void)
         {"removed names may come back", removed_names_may_come_back},
         {"failed syncs lose writes", failed_syncs_lose_writes},
         {"any call can fail", any_call_can_fail}, {"the disk can be full", the_disk_can_be_full},
-        {"bytes can be damaged", bytes_can_be_damaged}, {"syncs are complete", syncs_are_complete});
+        {"bytes can be damaged", bytes_can_be_damaged}, {"syncs are complete", syncs_are_complete},
+        {"faults last", faults_last});
 }

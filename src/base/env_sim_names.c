@@ -209,7 +209,7 @@ enum sl_err sim_sync_folder(struct sl_env *env, const char *path, struct sl_erro
     const enum sim_gate gate = sim_gate(sim, true);
     size_t kept = 0;
 
-    if (gate != SIM_GO)
+    if (gate != SIM_GO && gate != SIM_FULL)
         return sim_refuse(error, gate, path);
     char *folder = sim_path(path);
     const bool is_folder = sim_is_folder(sim, folder);
@@ -329,7 +329,7 @@ enum sl_err sim_remove(struct sl_env *env, const char *path, struct sl_error *er
     const enum sim_gate gate = sim_gate(sim, true);
     enum sl_err status = SL_OK;
 
-    if (gate != SIM_GO && gate != SIM_CUT_OFF)
+    if (gate == SIM_FAIL || gate == SIM_POWER_OUT)
         return sim_refuse(error, gate, path);
     char *whole = sim_path(path);
     struct sim_inode *inode = sim_name_find(&sim->disk.now, whole);
@@ -339,7 +339,7 @@ enum sl_err sim_remove(struct sl_env *env, const char *path, struct sl_error *er
         status = sl_fail(error, SL_NOT_FOUND, "cannot remove %s: no such file or folder", path);
     else if (!is_empty(&sim->disk.now, whole) || !is_empty(&sim->disk.folders, whole))
         status = sl_fail(error, SL_CONFLICT, "cannot remove %s: it is not empty", path);
-    else if (gate == SIM_GO)
+    else if (gate != SIM_CUT_OFF)
         drop(sim, &sim->disk.folders, whole);
     free(whole);
     return gate == SIM_CUT_OFF ? sim_refuse(error, gate, path) : status;

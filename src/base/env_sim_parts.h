@@ -108,10 +108,11 @@ enum sl_err sim_list(struct sl_env *env, const char *path,
 
 /* ---- Files and faults (env_sim_disk.c) ------------------------------------------------------- */
 
-enum sim_gate { SIM_GO, SIM_FAIL, SIM_CUT_OFF, SIM_POWER_OUT };
+enum sim_gate { SIM_GO, SIM_FAIL, SIM_FULL, SIM_CUT_OFF, SIM_POWER_OUT };
 
 /* Every disk call asks first. `changes`: it changes or syncs something. SIM_CUT_OFF: do it, but
- * make nothing durable, and return sim_refuse. SIM_FAIL: fail as a disk does, half done. */
+ * make nothing durable, and return sim_refuse. SIM_FAIL: fail as a disk does, half done; SIM_FULL:
+ * likewise, for want of room. */
 enum sim_gate sim_gate(struct sim_env *sim, bool changes);
 enum sl_err sim_refuse(struct sl_error *error, enum sim_gate gate, const char *path);
 
@@ -134,7 +135,11 @@ struct sim_disk {
     uint64_t next_op;
     uint64_t calls;         /* changing or syncing ones so far */
     uint64_t power_loss_in; /* such calls until the power fails; 0: never */
+    uint64_t all_calls;     /* of any kind so far */
     uint64_t fail_in;       /* calls until one fails; 0: never */
+    uint64_t fail_count;    /* how many fail from that one on */
+    enum sl_err fail_as;    /* SL_IO, or SL_LIMIT for what changes something */
+    int64_t slow_ns;        /* a changing call takes up to so long */
     uint64_t bytes_max;     /* 0: no limit */
     bool power_is_out;
 };
@@ -150,6 +155,10 @@ struct sim_env {
     size_t actor_count;
     size_t actor_capacity;
     const struct sim_actor *running;
+    const struct sim_actor *held; /* the system does not run it for the moment */
+    uint64_t held_steps;
+    uint64_t held_steps_max; /* 0: every actor has its chance at each step */
+    uint64_t digest;
 };
 
 static inline struct sim_env *sim_of(struct sl_env *env)
@@ -158,6 +167,8 @@ static inline struct sim_env *sim_of(struct sl_env *env)
 }
 
 uint64_t sim_random(struct sim_env *sim, uint64_t limit);
+/* What happened goes into the digest of the run. */
+void sim_note(struct sim_env *sim, uint64_t what);
 struct sim_mood sim_mood(struct sim_env *sim, uint64_t first, uint64_t last);
 enum sim_fate sim_fate(struct sim_env *sim, struct sim_mood mood, uint64_t op);
 

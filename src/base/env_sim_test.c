@@ -189,6 +189,60 @@ static void advancing_makes_deadlines_due(void)
     sl_env_free(env);
 }
 
+/* With the system's whims another order comes out; the same seed gives the same digest again, and
+ * another seed another one. Returns the digest. */
+static uint64_t talk_unfairly(uint64_t seed, uint64_t steps_max, struct diary *diary)
+{
+    struct sl_env *env;
+    struct talker talkers[2] = {0};
+    struct sl_message messages[80] = {0};
+
+    memset(diary, 0, sizeof *diary);
+    if (!CHECK(sl_env_sim_new(seed, &env) == SL_OK))
+        return 0;
+    sl_sim_unfair(env, steps_max);
+    for (int i = 0; i < 2; i++)
+        start(env, &talkers[i], diary, (char)('a' + i));
+    for (int i = 0; i < 80; i++)
+        sl_mailbox_post(talkers[i % 2].mailbox, &messages[i]);
+    sl_sim_run(env, INT64_MAX);
+    const uint64_t digest = sl_sim_digest(env);
+    for (int i = 0; i < 2; i++)
+        sl_env_stop(env, talkers[i].mailbox);
+    sl_env_free(env);
+    return digest;
+}
+
+static size_t longest_run(const struct diary *diary)
+{
+    size_t longest = 0, run = 0;
+
+    for (size_t i = 0; i < diary->len; i++) {
+        run = i > 0 && diary->text[i] == diary->text[i - 1] ? run + 1 : 1;
+        longest = run > longest ? run : longest;
+    }
+    return longest;
+}
+
+static void seeds_leave_actors_alone(void)
+{
+    static struct diary diary;
+    size_t fair = 0, unfair = 0;
+    unsigned different = 0;
+
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        talk_unfairly(seed, 0, &diary);
+        fair += longest_run(&diary);
+        const uint64_t digest = talk_unfairly(seed, 60, &diary);
+        unfair += longest_run(&diary);
+        CHECK_U64(diary.len, 84); /* held, but not for ever: 80 messages and four turns */
+        CHECK_U64(talk_unfairly(seed, 60, &diary), digest);
+        different += talk_unfairly(seed + 1, 60, &diary) != digest;
+    }
+    CHECK(unfair > 3 * fair / 2);
+    CHECK_U64(different, 20);
+}
+
 /* ---- Power loss ------------------------------------------------------------------------------ */
 
 static void actors_die_with_the_power(void)
@@ -265,6 +319,7 @@ int main(void)
 {
     return TAP_RUN({"clocks move when told", clocks_move_when_told},
                    {"seeds decide the order", seeds_decide_the_order},
+                   {"seeds leave actors alone", seeds_leave_actors_alone},
                    {"turns follow all mail", turns_follow_all_mail},
                    {"time passes to deadlines", time_passes_to_deadlines},
                    {"advancing makes deadlines due", advancing_makes_deadlines_due},
