@@ -91,6 +91,11 @@ void sl_log_segment_head_write(const struct sl_log_segment_head *head, uint8_t *
     sl_put_le64(block + 80, head->first_batch);
     sl_put_le64(block + 88, head->previous);
     sl_put_le64(block + 96, (uint64_t)head->time.ns);
+    sl_log_segment_head_seal(block);
+}
+
+void sl_log_segment_head_seal(uint8_t *block)
+{
     sl_put_le64(block + 24, segment_checksum(block));
 }
 
@@ -187,26 +192,38 @@ bool sl_log_batch_is_whole(const struct sl_log_batch_head *head, const uint8_t *
 
 /* ---- Reading frames -------------------------------------------------------------------------- */
 
+enum sl_err sl_log_frame_next_any(struct sl_cursor *cursor, struct sl_log_frame *out)
+{
+    if (sl_cursor_left(cursor) == 0)
+        return SL_NOT_FOUND;
+    struct sl_log_frame frame = {.whole = {cursor->next, 0}};
+    frame.kind = sl_cursor_u8(cursor);
+    frame.flags = sl_cursor_u8(cursor);
+    const uint64_t length = sl_cursor_varint(cursor);
+    if (cursor->failed || length > sl_cursor_left(cursor))
+        return SL_CORRUPT;
+    frame.payload = sl_cursor_take(cursor, (size_t)length);
+    frame.whole.len = (size_t)(cursor->next - frame.whole.ptr);
+    *out = frame;
+    return SL_OK;
+}
+
 enum sl_err sl_log_frame_next(struct sl_cursor *cursor, struct sl_log_frame *out)
 {
-    while (sl_cursor_left(cursor) > 0) {
-        struct sl_log_frame frame = {.whole = {cursor->next, 0}};
-        frame.kind = sl_cursor_u8(cursor);
-        frame.flags = sl_cursor_u8(cursor);
-        const uint64_t length = sl_cursor_varint(cursor);
-        if (cursor->failed || length > sl_cursor_left(cursor))
-            return SL_CORRUPT;
-        frame.payload = sl_cursor_take(cursor, (size_t)length);
-        frame.whole.len = (size_t)(cursor->next - frame.whole.ptr);
+    struct sl_log_frame frame;
+    enum sl_err err;
+
+    while ((err = sl_log_frame_next_any(cursor, &frame)) == SL_OK) {
         if (frame.kind >= SL_LOG_EVENT && frame.kind <= SL_LOG_EPOCH) {
             *out = frame;
             return SL_OK;
         }
         if ((frame.flags & SL_LOG_MAY_SKIP) == 0)
             return SL_UNSUPPORTED;
-        SL_MARK("log: skipped frame");
+        if (frame.kind != SL_LOG_BATCH)
+            SL_MARK("log: skipped frame");
     }
-    return SL_NOT_FOUND;
+    return err;
 }
 
 static struct sl_text take_text(struct sl_cursor *cursor)

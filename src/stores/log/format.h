@@ -33,6 +33,15 @@ struct sl_log_segment_head {
 /* Fills a block of SL_LOG_BLOCK bytes. */
 void sl_log_segment_head_write(const struct sl_log_segment_head *head, uint8_t *block);
 
+/* Puts the checksum into a header that was changed. */
+void sl_log_segment_head_seal(uint8_t *block);
+
+/* Of a header that was read: is it a sealed segment's (sealed.h)? */
+static inline bool sl_log_segment_is_sealed(const uint8_t *block)
+{
+    return sl_le32(block + 104) != 0;
+}
+
 /* SL_CORRUPT, or SL_UNSUPPORTED when a newer program wrote it (F1). `path` is for the message. */
 enum sl_err sl_log_segment_head_read(const uint8_t *block, const char *path,
                                      struct sl_log_segment_head *out,
@@ -88,6 +97,7 @@ enum sl_log_frame_kind {
     SL_LOG_ENCRYPTED = 5, /* reserved: an event whose body is under a subject's key */
     SL_LOG_STONE = 6,     /* reserved: where an event was scavenged, with its hash */
     SL_LOG_PROGRESS = 7,  /* reserved: how far a process or relay has come */
+    SL_LOG_BATCH = 8,     /* in sealed segments: where a batch begins (sealed.h); may be skipped */
 };
 
 enum sl_log_frame_flags {
@@ -105,6 +115,9 @@ struct sl_log_frame {
  * a kind that this program doesn't know and may not skip. Frames to be skipped are not handed
  * out. */
 enum sl_err sl_log_frame_next(struct sl_cursor *cursor, struct sl_log_frame *out) SL_USE_RESULT;
+
+/* The next frame of whatever kind; SL_NOT_FOUND, SL_CORRUPT as above. For copying and verifying. */
+enum sl_err sl_log_frame_next_any(struct sl_cursor *cursor, struct sl_log_frame *out) SL_USE_RESULT;
 
 /* An event as it lies in its frame; everything points into it. Tags: sl_log_tag_next. */
 struct sl_log_event {
