@@ -1,0 +1,253 @@
+#include "stores/log/salvage.h"
+
+#include "base/hash.h"
+#include "stores/log/audit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    PIECE_BYTES = 1 << 20,
+    PROGRESS_BYTES = 16 << 20,
+};
+
+/* ---- Files ----------------------------------------------------------------------------------- */
+
+/* Reads a file piece by piece: into a checksum, and into `to` where that is not NULL. */
+static enum sl_err read_through(struct sl_file *from, const char *path, uint64_t bytes,
+                                struct sl_file *to, uint64_t *checksum, struct sl_error *error)
+{
+    uint8_t *piece = aligned_alloc(SL_LOG_BLOCK, PIECE_BYTES);
+    enum sl_err err = SL_OK;
+
+    if (!piece)
+        return sl_fail(error, SL_NO_MEMORY, "no memory to read %s", path);
+    *checksum = 0;
+    for (uint64_t at = 0; at < bytes && err == SL_OK;) {
+        const size_t len = bytes - at < PIECE_BYTES ? (size_t)(bytes - at) : PIECE_BYTES;
+        size_t got;
+        err = sl_file_read(from, at, piece, len, &got, error);
+        if (err == SL_OK && got < len)
+            err = sl_fail(error, SL_CORRUPT, "%s has %llu bytes where %llu are expected", path,
+                          (unsigned long long)(at + got), (unsigned long long)bytes);
+        if (err == SL_OK && to)
+            err = sl_file_write(to, at, piece, len, error);
+        if (err == SL_OK)
+            *checksum = sl_hash64(piece, len, *checksum);
+        at += len;
+    }
+    free(piece);
+    return err;
+}
+
+enum sl_err sl_log_checksum_file(struct sl_env *env, const char *path, uint64_t bytes,
+                                 uint64_t *out, struct sl_error *error)
+{
+    struct sl_file *file;
+    uint64_t checksum;
+
+    enum sl_err err = sl_disk_open(env, path, SL_OPEN_READ, &file, error);
+    if (err != SL_OK)
+        return err;
+    err = read_through(file, path, bytes, NULL, &checksum, error);
+    sl_file_close(file);
+    if (err == SL_OK)
+        *out = checksum;
+    return err;
+}
+
+enum sl_err sl_log_copy_file(struct sl_env *env, const char *from, const char *to, uint64_t bytes,
+                             uint64_t bytes_full, uint64_t *checksum, struct sl_error *error)
+{
+    struct sl_file *source = NULL, *target = NULL;
+    uint64_t sum = 0;
+
+    enum sl_err err = sl_disk_open(env, from, SL_OPEN_READ, &source, error);
+    if (err == SL_OK)
+        err = sl_disk_open(env, to, SL_OPEN_WRITE | SL_OPEN_CREATE | SL_OPEN_EXCLUSIVE, &target,
+                           error);
+    if (err == SL_OK)
+        err = read_through(source, from, bytes, target, &sum, error);
+    if (err == SL_OK && bytes_full > bytes)
+        err = sl_log_zero(target, bytes, bytes_full, error);
+    if (err == SL_OK)
+        err = sl_file_sync(target, error);
+    sl_file_close(source);
+    sl_file_close(target);
+    if (err == SL_OK && checksum)
+        *checksum = sum;
+    return err;
+}
+
+/* ---- Finding the cut ------------------------------------------------------------------------- */
+
+/* Walks to the damage, or to the end; the walk then stands behind the last batch to be saved. */
+static enum sl_err find_cut(struct sl_log_salvage *salvage, struct sl_log_walk *walk,
+                            struct sl_error *error)
+{
+    struct sl_log_audit audit = {0};
+    struct sl_log_seen seen;
+    uint64_t told = 0;
+    enum sl_err err;
+
+    for (;;) {
+        err = sl_log_walk_next(walk, &seen, error);
+        if (err == SL_OK)
+            err = sl_log_audit_batch(&audit, walk, &seen, error);
+        if (err != SL_OK)
+            break;
+        salvage->segment = walk->segment.number;
+        salvage->offset = walk->offset;
+        salvage->batches = walk->batch;
+        salvage->position = walk->position;
+        salvage->last_time = seen.head.time;
+        if (salvage->progress && walk->bytes_seen - told >= PROGRESS_BYTES) {
+            told = walk->bytes_seen;
+            salvage->progress(salvage->context, told);
+        }
+    }
+    salvage->outcomes = audit.outcomes;
+    salvage->lost_until = walk->durable_through > salvage->position ? walk->durable_through
+                                                                    : salvage->position;
+    sl_log_audit_close(&audit);
+    return err == SL_NOT_FOUND ? SL_OK : err;
+}
+
+/* What lies behind the damage, as far as it can be read: told, never saved. */
+static enum sl_err look_behind(struct sl_log_salvage *salvage, struct sl_log_walk *walk)
+{
+    struct sl_error ignored = {0};
+    struct sl_log_seen seen;
+
+    for (uint64_t number = salvage->segment; number <= walk->last; number++) {
+        uint64_t at = number == salvage->segment ? salvage->offset : SL_LOG_BLOCK;
+        enum sl_err err = sl_log_walk_start(walk, number, &ignored);
+        if (err == SL_NO_MEMORY)
+            return err;
+        if (err != SL_OK)
+            continue; /* a segment that can't be read tells nothing */
+        if (walk->position > salvage->lost_until)
+            salvage->lost_until = walk->position;
+        while ((err = sl_log_walk_search(walk, &at, &seen, &ignored)) == SL_OK) {
+            const uint64_t until = seen.head.first_position + seen.head.event_count;
+            if (until > salvage->lost_until)
+                salvage->lost_until = until;
+            if (seen.head.first_position >= salvage->position)
+                salvage->whole_behind += seen.head.event_count;
+        }
+        if (err == SL_NO_MEMORY)
+            return err;
+    }
+    return SL_OK;
+}
+
+/* ---- Copying --------------------------------------------------------------------------------- */
+
+static void temporary_path(const struct sl_log_folder *folder, uint64_t number, char *out)
+{
+    char name[48];
+
+    snprintf(name, sizeof name, "%020llu.seg.tmp", (unsigned long long)number);
+    sl_log_path(folder, name, out);
+}
+
+static enum sl_err copy_segment(const struct sl_log_salvage *salvage,
+                                const struct sl_log_folder *source,
+                                const struct sl_log_folder *target, uint64_t number,
+                                struct sl_error *error)
+{
+    char from[SL_LOG_PATH_MAX], to[SL_LOG_PATH_MAX];
+    struct sl_log_segment_head head;
+    struct sl_file *file;
+    uint64_t bytes;
+
+    enum sl_err err = sl_log_segment_open(source, number, SL_OPEN_READ, &head, &file, error);
+    if (err != SL_OK)
+        return err;
+    err = sl_file_size(file, &bytes, error);
+    sl_file_close(file);
+    if (err != SL_OK)
+        return err;
+    uint64_t bytes_full = head.bytes;
+    if (number == salvage->segment)
+        bytes = salvage->offset;
+    else
+        bytes_full = bytes;
+    sl_log_segment_path(source, number, from);
+    temporary_path(target, number, to);
+    return sl_log_copy_file(salvage->env, from, to, bytes, bytes_full, NULL, error);
+}
+
+/* Names come last, segment 0's at the very end: a folder that was left unfinished lacks its first
+ * segment, and so never opens as a shorter log. */
+static enum sl_err give_names(const struct sl_log_salvage *salvage,
+                              const struct sl_log_folder *target, struct sl_error *error)
+{
+    char from[SL_LOG_PATH_MAX], to[SL_LOG_PATH_MAX];
+    enum sl_err err = SL_OK;
+
+    for (uint64_t number = salvage->segment + 1; number-- > 0 && err == SL_OK;) {
+        temporary_path(target, number, from);
+        sl_log_segment_path(target, number, to);
+        if (number == 0)
+            err = sl_disk_sync_folder(salvage->env, target->path, error);
+        if (err == SL_OK)
+            err = sl_disk_rename(salvage->env, from, to, error);
+    }
+    return err == SL_OK ? sl_disk_sync_folder(salvage->env, target->path, error) : err;
+}
+
+static enum sl_err copy(const struct sl_log_salvage *salvage, const struct sl_log_folder *source,
+                        struct sl_error *error)
+{
+    struct sl_log_folder target = {.env = salvage->env};
+    struct sl_log_listing listing;
+
+    if (strlen(salvage->to) >= sizeof target.path)
+        return sl_fail(error, SL_LIMIT, "the target folder has too long a name");
+    memcpy(target.path, salvage->to, strlen(salvage->to) + 1);
+    enum sl_err err = sl_disk_make_folder(salvage->env, target.path, error);
+    if (err == SL_OK)
+        err = sl_log_folder_list(&target, &listing, error);
+    if (err == SL_OK && (listing.segment_count > 0 || listing.has_spare))
+        err = sl_fail(error, SL_CONFLICT, "%s holds a log already: name another folder",
+                      target.path);
+    /* What an attempt before this one left unfinished. */
+    if (err == SL_OK)
+        err = sl_log_folder_sweep(&target, error);
+    for (uint64_t number = 0; number <= salvage->segment && err == SL_OK; number++)
+        err = copy_segment(salvage, source, &target, number, error);
+    return err == SL_OK ? give_names(salvage, &target, error) : err;
+}
+
+enum sl_err sl_log_salvage(struct sl_log_salvage *salvage, struct sl_error *error)
+{
+    struct sl_log_walk walk = {0};
+    struct sl_error met = {0};
+
+    enum sl_err err = sl_log_walk_open(&walk, salvage->env, salvage->from, &met);
+    salvage->log = walk.segment.log;
+    salvage->segment = 0;
+    salvage->offset = SL_LOG_BLOCK;
+    if (err == SL_OK)
+        err = find_cut(salvage, &walk, &met);
+    else if (err == SL_CORRUPT)
+        err = sl_fail(&met, SL_NOT_FOUND, "%s: its first segment can't be read: nothing can be "
+                      "saved; restore a backup", salvage->from);
+    if (err == SL_CORRUPT) {
+        salvage->is_damaged = true;
+        salvage->damage = met;
+        salvage->damage_offset = walk.damage_offset;
+        sl_log_segment_path(&walk.folder, walk.damage_segment, salvage->damaged_file);
+        err = look_behind(salvage, &walk);
+        if (err == SL_NO_MEMORY)
+            (void)sl_fail(&met, err, "no memory to look behind the damage");
+    }
+    if (err == SL_OK)
+        err = copy(salvage, &walk.folder, &met);
+    if (err != SL_OK && error)
+        *error = met;
+    sl_log_walk_close(&walk);
+    return err;
+}
