@@ -27,6 +27,7 @@ tests  git                  says which files belong to the project
 tests  python3              drives servers from outside and checks the rules of the house
 tests  redis-tools          a stranger that speaks RESP to the server
 tests  sqlite3              a stranger that opens a view
+tests  zstd                 unpacks a day of payments
 '
 
 # What packages ask before they start a service while they are set up; 101 means no.
