@@ -3,9 +3,9 @@
  *
  * `struct sl_view_table` belongs to the engine's thread. It applies durable events
  * (sl_view_project), publishes the rows at once, and hands dirty rows with their checkpoint to the
- * view writer, an actor of its own: `flush_ms` after the first, but not before the writer has rested
- * four times as long as its last work took; at once when somebody waits for the store. Clean
- * rows may be evicted when memory is over its ceiling; a dirty row stays until the writer has
+ * view writer, an actor of its own: `flush_ms` after the first of them, but not before the writer
+ * has rested four times as long as its last work took; at once when somebody waits for the store.
+ * Clean rows may be evicted when memory is over its ceiling; a dirty row stays until the writer has
  * answered for it.
  *
  * A row that is neither in memory nor known to be absent is fetched by a reader, an actor too. When
