@@ -285,7 +285,7 @@ void view_work_done(struct sl_view_table *table)
         flush_done(table);
         break;
     }
-    if (table->reattach && !table->busy && table->service) {
+    if (table->reattach && !table->busy && !view_is_closing(table)) {
         table->reattach = false;
         view_rows_drop(table);
         view_attach_start(table);

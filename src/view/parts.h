@@ -215,6 +215,7 @@ void view_post_fetch(struct sl_view_table *table, struct view_fetch *fetch);
 /* Readers see old rows: their connections are opened anew. */
 void view_reopen_readers(struct sl_view_service *service);
 void view_service_add(struct sl_view_service *service, struct sl_view_table *table);
+bool view_is_closing(const struct sl_view_table *table);
 void view_moved(struct sl_view_table *table);
 
 #endif

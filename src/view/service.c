@@ -253,6 +253,11 @@ void view_service_add(struct sl_view_service *service, struct sl_view_table *tab
     service->tables = table;
 }
 
+bool view_is_closing(const struct sl_view_table *table)
+{
+    return table->service->closing;
+}
+
 void view_moved(struct sl_view_table *table)
 {
     if (!table->service->closing)
@@ -317,7 +322,6 @@ void sl_view_service_step(struct sl_view_service *service, struct sl_message *me
 {
     struct sl_view_table *table;
 
-    (void)service;
     switch (message->kind) {
     case VIEW_FETCH:
         table = ((struct view_fetch *)message)->table;
@@ -334,7 +338,11 @@ void sl_view_service_step(struct sl_view_service *service, struct sl_message *me
     }
     default:
         table = ((struct view_work *)message)->table;
-        view_work_done(table);
+        /* Whoever closes may have closed the log: its history is not asked for any more. */
+        if (service->closing && message->kind != VIEW_FLUSH)
+            view_work_abandon(table);
+        else
+            view_work_done(table);
         view_moved(table);
         break;
     }
