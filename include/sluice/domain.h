@@ -107,7 +107,8 @@ void *sl_emit(struct sl_decision *out, const struct sl_event_type *type, size_t 
  * which {field} stands for the command's field. Both are literals. Returns SL_REFUSED. */
 enum sl_verdict sl_refuse(struct sl_decision *out, const char *rule, const char *message);
 
-/* Zeroed memory that lives until the events were taken: for lists that an event carries. */
+/* Zeroed memory that lives until the events were taken: for lists that an event carries. At most 16
+ * MiB a call. */
 void *sl_room(struct sl_decision *out, size_t count, size_t size);
 
 /* Names one more aggregate that the decision needs, by its fields' values in the key's order: it

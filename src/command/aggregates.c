@@ -6,6 +6,11 @@
 #include "base/hash.h"
 #include "record/pack.h"
 
+enum {
+    OVERHEAD = 48, /* of the allocator, and the table's slot */
+    TRIM_AT_ONCE = 4096,
+};
+
 static bool same(const void *value, struct sl_slice key)
 {
     const struct sl_held *held = value;
@@ -24,7 +29,8 @@ void sl_aggregates_init(struct sl_aggregates *aggregates, size_t bytes_max)
 
 void sl_held_free(struct sl_held *held)
 {
-    free(held->state);
+    if (held->apart)
+        free(held->state);
     free(held);
 }
 
@@ -72,42 +78,49 @@ void sl_aggregates_drop_all(struct sl_aggregates *aggregates)
 
 void sl_aggregates_close(struct sl_aggregates *aggregates)
 {
-    while (aggregates->oldest)
+    while (aggregates->oldest) {
+        aggregates->oldest->stage = SL_HELD_READY; /* nobody waits for its reading any more */
         drop(aggregates, aggregates->oldest);
+    }
     sl_table_close(&aggregates->table);
 }
 
-struct sl_held *sl_aggregates_find(const struct sl_aggregates *aggregates, struct sl_text name)
+uint64_t sl_aggregates_hash(struct sl_text name)
 {
-    return sl_table_find(&aggregates->table, sl_hash64(name.ptr, name.len, 0), key_of(name));
+    return sl_hash64(name.ptr, name.len, 0);
 }
 
+struct sl_held *sl_aggregates_find(const struct sl_aggregates *aggregates, uint64_t hash,
+                                   struct sl_text name)
+{
+    return sl_table_find(&aggregates->table, hash, key_of(name));
+}
+
+/* One piece of memory: the struct, the state, the name. */
 static struct sl_held *make(const struct sl_aggregate *aggregate, struct sl_text name,
                             uint64_t hash)
 {
-    struct sl_held *held = calloc(1, sizeof *held + name.len);
-    void *state = calloc(1, aggregate->record->size);
+    const size_t head = (sizeof(struct sl_held) + 15) / 16 * 16;
+    const size_t size = head + aggregate->record->size + name.len;
+    struct sl_held *held = calloc(1, size);
 
-    if (!held || !state) {
-        free(held);
-        free(state);
+    if (!held)
         return NULL;
-    }
-    char *text = (char *)(held + 1);
-    memcpy(text, name.ptr, name.len);
     held->aggregate = aggregate;
     held->hash = hash;
+    held->state = (uint8_t *)held + head;
+    char *text = (char *)held->state + aggregate->record->size;
+    memcpy(text, name.ptr, name.len);
     held->name = (struct sl_text){text, name.len};
-    held->state = state;
     held->flat = sl_record_is_flat(aggregate->record);
-    held->bytes = sizeof *held + name.len + aggregate->record->size + 32;
+    held->bytes = size + OVERHEAD;
     return held;
 }
 
 struct sl_held *sl_aggregates_pin(struct sl_aggregates *aggregates,
                                   const struct sl_aggregate *aggregate, struct sl_text name)
 {
-    const uint64_t hash = sl_hash64(name.ptr, name.len, 0);
+    const uint64_t hash = sl_aggregates_hash(name);
     struct sl_held *held = sl_table_find(&aggregates->table, hash, key_of(name));
 
     if (held) {
@@ -137,40 +150,64 @@ void sl_aggregates_unpin(struct sl_aggregates *aggregates, struct sl_held *held)
     held->pins--;
 }
 
-void sl_held_evolve(struct sl_held *held, const struct sl_event *event)
+void sl_held_evolve(struct sl_aggregates *aggregates, struct sl_held *held,
+                    const struct sl_event *event)
 {
     held->aggregate->evolve(held->state, event);
+    if (held->flat || held->next_unsettled)
+        return;
+    held->next_unsettled = aggregates->unsettled ? aggregates->unsettled : held;
+    aggregates->unsettled = held;
 }
 
-enum sl_err sl_held_settle(struct sl_aggregates *aggregates, struct sl_held *held)
+void sl_held_forget(struct sl_held *held)
 {
-    if (held->flat)
-        return SL_OK;
+    memset(held->state, 0, held->aggregate->record->size);
+    held->stage = SL_HELD_NEW;
+    held->loaded = held->stream_count = 0;
+}
 
+static bool settle(struct sl_aggregates *aggregates, struct sl_held *held)
+{
     const struct sl_record *record = held->aggregate->record;
     const size_t size = sl_record_copy_size(record, held->state);
     void *memory = aligned_alloc(16, (size + 15) / 16 * 16);
 
     if (!memory)
-        return SL_NO_MEMORY;
+        return false;
     sl_record_copy(record, held->state, memory);
-    free(held->state);
+    if (held->apart)
+        free(held->state);
     held->state = memory;
+    held->apart = true;
 
-    const size_t bytes = sizeof *held + held->name.len + size + 32;
+    const size_t bytes = sizeof *held + held->name.len + record->size + size + 2 * OVERHEAD;
     if (!held->orphan)
         aggregates->bytes += bytes - held->bytes;
     held->bytes = bytes;
-    return SL_OK;
+    return true;
+}
+
+void sl_aggregates_settle(struct sl_aggregates *aggregates)
+{
+    struct sl_held *held = aggregates->unsettled;
+
+    aggregates->unsettled = NULL;
+    while (held) {
+        struct sl_held *next = held->next_unsettled == held ? NULL : held->next_unsettled;
+        held->next_unsettled = NULL;
+        if (held->stage != SL_HELD_NEW && !settle(aggregates, held))
+            sl_held_forget(held);
+        held = next;
+    }
 }
 
 void sl_aggregates_trim(struct sl_aggregates *aggregates, uint64_t durable)
 {
     struct sl_held *held = aggregates->oldest;
 
-    /* A few at a time: a turn must not pause for it. */
-    for (int looked = 0; held && looked < 64 && aggregates->bytes > aggregates->bytes_max;
-         looked++) {
+    for (int looked = 0;
+         held && looked < TRIM_AT_ONCE && aggregates->bytes > aggregates->bytes_max; looked++) {
         struct sl_held *next = held->newer;
         if (held->pins == 0 && held->stage != SL_HELD_LOADING && held->touched <= durable)
             drop(aggregates, held);

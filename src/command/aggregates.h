@@ -25,12 +25,15 @@ struct sl_held {
     struct sl_text name; /* "account/7"; lies behind the struct */
     void *state;
     bool flat;
+    bool apart;   /* `state` is memory of its own, not behind the struct */
     bool orphan;  /* no longer in the table: freed when its read comes back */
     uint8_t stage;
     uint32_t pins;
     uint64_t loaded;       /* all events below have been evolved */
     uint64_t touched;      /* one past the last event of this reign that concerns it */
     uint64_t stream_count; /* events in its own stream: the next revision */
+    uint64_t planned;      /* the same, while a decision's events are being numbered */
+    struct sl_held *next_unsettled; /* itself: the last one; NULL: settled */
     struct sl_need_slot *waiters;
     struct sl_held *newer, *older;
     size_t bytes;
@@ -41,13 +44,17 @@ struct sl_aggregates {
     struct sl_held *newest, *oldest; /* in the order of use */
     size_t bytes;
     size_t bytes_max;
+    struct sl_held *unsettled; /* whose states point into the memory of the last events */
 };
 
 void sl_aggregates_init(struct sl_aggregates *aggregates, size_t bytes_max);
 void sl_aggregates_close(struct sl_aggregates *aggregates);
 
+uint64_t sl_aggregates_hash(struct sl_text name);
+
 /* The one that is held, or NULL. */
-struct sl_held *sl_aggregates_find(const struct sl_aggregates *aggregates, struct sl_text name);
+struct sl_held *sl_aggregates_find(const struct sl_aggregates *aggregates, uint64_t hash,
+                                   struct sl_text name);
 
 /* The same, made (stage NEW, state zeroed) if it is not held; pinned. NULL: no memory. */
 struct sl_held *sl_aggregates_pin(struct sl_aggregates *aggregates,
@@ -55,13 +62,18 @@ struct sl_held *sl_aggregates_pin(struct sl_aggregates *aggregates,
 void sl_aggregates_unpin(struct sl_aggregates *aggregates, struct sl_held *held);
 
 /* Applies an event that concerns it. What the state takes by pointer must live until settled. */
-void sl_held_evolve(struct sl_held *held, const struct sl_event *event);
+void sl_held_evolve(struct sl_aggregates *aggregates, struct sl_held *held,
+                    const struct sl_event *event);
 
-/* Makes the state stand alone. */
-enum sl_err sl_held_settle(struct sl_aggregates *aggregates, struct sl_held *held) SL_USE_RESULT;
+/* Makes all states stand alone. One for which there is no memory is forgotten: the log gives it
+ * back. */
+void sl_aggregates_settle(struct sl_aggregates *aggregates);
 
-/* Drops resting ones, the longest unused first, until memory is under its ceiling. `durable`: all
- * below is durable. */
+/* Its state is as if it had never been read (stage NEW). Those who have it pinned must look. */
+void sl_held_forget(struct sl_held *held);
+
+/* Drops resting ones, the longest unused first, until memory is under its ceiling; at most a few
+ * thousand at once, so that a turn does not pause for it. `durable`: all below is durable. */
 void sl_aggregates_trim(struct sl_aggregates *aggregates, uint64_t durable);
 
 /* Drops all: nothing may be pinned. Those that are LOADING become orphans. */

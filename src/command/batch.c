@@ -5,6 +5,14 @@
 
 #include "record/pack.h"
 
+enum { ARENA_BYTES_MAX = 64 << 20 };
+
+/* Memory from the arena failed: has it run into its ceiling, or is there none? */
+static enum sl_err no_room(const struct sl_batch *batch)
+{
+    return batch->arena.total > ARENA_BYTES_MAX / 2 ? SL_BUSY : SL_NO_MEMORY;
+}
+
 struct sl_batch *sl_batch_new(struct sl_writer *writer)
 {
     struct sl_batch *batch = calloc(1, sizeof *batch);
@@ -13,8 +21,13 @@ struct sl_batch *sl_batch_new(struct sl_writer *writer)
         return NULL;
     batch->writer = writer;
     batch->works_end = &batch->works;
-    batch->arena.bytes_max = 64u << 20;
-    batch->pack.bytes_max = 2u << 20;
+    batch->arena.bytes_max = ARENA_BYTES_MAX;
+    /* One byte more than an event may have, taken at once: an append that fails is too large. */
+    batch->pack.bytes_max = SL_STORE_EVENT_BYTES_MAX + 1;
+    if (!sl_buf_reserve(&batch->pack, batch->pack.bytes_max)) {
+        sl_batch_free(batch);
+        return NULL;
+    }
     return batch;
 }
 
@@ -22,6 +35,7 @@ void sl_batch_reset(struct sl_batch *batch)
 {
     SL_ASSERT(!batch->works, "every command is answered before its batch is used again");
     sl_arena_reset(&batch->arena);
+    sl_recent_reset(&batch->recent);
     batch->event_count = batch->outcome_count = batch->schema_count = 0;
     batch->work_count = batch->bytes = 0;
     batch->works_end = &batch->works;
@@ -33,6 +47,7 @@ void sl_batch_free(struct sl_batch *batch)
         return;
     sl_arena_close(&batch->arena);
     sl_buf_close(&batch->pack);
+    sl_recent_close(&batch->recent);
     free(batch->stored);
     free(batch->events);
     free(batch->outcomes);
@@ -84,7 +99,7 @@ static enum sl_err add_tags(struct sl_batch *batch, const struct sl_event_model 
     struct sl_text *tags = sl_arena_take(&batch->arena, model->tag_count * sizeof *tags + 1);
 
     if (!tags)
-        return SL_NO_MEMORY;
+        return no_room(batch);
     out->tags = tags;
     out->tag_count = 0;
     for (size_t i = 0; i < model->tag_count; i++) {
@@ -95,11 +110,11 @@ static enum sl_err add_tags(struct sl_batch *batch, const struct sl_event_model 
         sl_buf_text(&batch->pack, rule->name);
         sl_buf_byte(&batch->pack, ':');
         if (sl_place_write(&rule->place, body, &batch->pack) != SL_OK ||
-            batch->pack.len > SL_STORE_TAG_BYTES_MAX)
+            batch->pack.len > SL_TAG_BYTES_MAX)
             return SL_LIMIT;
         struct sl_text tag = sl_arena_text(&batch->arena, sl_buf_as_text(&batch->pack));
         if (!tag.ptr)
-            return SL_NO_MEMORY;
+            return no_room(batch);
         bool twice = false;
         for (uint32_t k = 0; k < out->tag_count; k++)
             twice = twice || sl_text_equals(tags[k], tag);
@@ -111,20 +126,34 @@ static enum sl_err add_tags(struct sl_batch *batch, const struct sl_event_model 
 
 /* `decide` may have let texts and lists point into states, which change or go before the batch is
  * durable: from here on the event is what the log will have of it, and stands alone (C2). */
-static bool detach(struct sl_batch *batch, struct sl_slice packed, struct sl_event *event)
+static bool detach(struct sl_batch *batch, bool flat, struct sl_slice packed,
+                   struct sl_event *event)
 {
     const struct sl_record *record = event->type->record;
     struct sl_error error = {0};
     void *body = sl_arena_zeroed(&batch->arena, 1, record->size);
 
-    if (!body || sl_unpack(record, packed, &batch->arena, body, &error) != SL_OK)
+    if (!body)
+        return false;
+    if (flat)
+        memcpy(body, event->body, record->size);
+    else if (sl_unpack(record, packed, &batch->arena, body, &error) != SL_OK)
         return false;
     event->body = body;
     return true;
 }
 
-size_t sl_batch_add_event(struct sl_batch *batch, const struct sl_event_model *model,
-                          const struct sl_schema *schema, struct sl_event event, enum sl_err *err)
+static size_t bytes_of(const struct sl_stored_event *stored)
+{
+    size_t bytes = stored->body.len + stored->stream.len + 64;
+
+    for (uint32_t i = 0; i < stored->tag_count; i++)
+        bytes += stored->tags[i].len + 8;
+    return bytes;
+}
+
+enum sl_err sl_batch_add_event(struct sl_batch *batch, const struct sl_event_model *model,
+                               const struct sl_schema *schema, struct sl_event event)
 {
     struct sl_stored_event stored = {.position = event.position,
                                      .revision = event.revision,
@@ -132,38 +161,40 @@ size_t sl_batch_add_event(struct sl_batch *batch, const struct sl_event_model *m
                                      .command = event.command,
                                      .schema = schema,
                                      .stream = event.stream};
+    enum sl_err err = SL_OK;
 
-    *err = SL_NO_MEMORY;
     if (batch->event_count == batch->event_capacity && !grow_events(batch))
-        return SIZE_MAX;
-    if (model->tag_count > 0) {
-        *err = add_tags(batch, model, event.body, &stored);
-        if (*err)
-            return SIZE_MAX;
-    }
+        return SL_NO_MEMORY;
+    if (model->tag_count > 0)
+        err = add_tags(batch, model, event.body, &stored);
+    if (err)
+        return err;
     sl_buf_reset(&batch->pack);
     sl_pack(&batch->pack, event.type->record, event.body);
-    if (batch->pack.failed || batch->pack.len > SL_STORE_EVENT_BYTES_MAX) {
-        *err = SL_LIMIT;
-        return SIZE_MAX;
-    }
+    if (batch->pack.failed || batch->pack.len > SL_STORE_EVENT_BYTES_MAX)
+        return SL_LIMIT;
     stored.body = sl_arena_slice(&batch->arena, sl_buf_slice(&batch->pack));
-    if ((!stored.body.ptr && stored.body.len > 0) ||
-        (!model->flat && !detach(batch, stored.body, &event))) {
-        *err = SL_NO_MEMORY;
-        return SIZE_MAX;
-    }
-    *err = SL_OK;
+    if (!stored.body.ptr || !detach(batch, model->flat, stored.body, &event))
+        return no_room(batch);
+    if (batch->bytes + bytes_of(&stored) > SL_STORE_BATCH_BYTES_MAX)
+        return SL_BUSY;
     batch->stored[batch->event_count] = stored;
     batch->events[batch->event_count] = event;
-    batch->bytes += stored.body.len + stored.stream.len + 64;
-    return batch->event_count++;
+    batch->bytes += bytes_of(&stored);
+    batch->event_count++;
+    return SL_OK;
 }
 
-void sl_batch_cut(struct sl_batch *batch, size_t event_count, size_t bytes)
+struct sl_batch_mark sl_batch_mark(const struct sl_batch *batch)
 {
-    batch->event_count = event_count;
-    batch->bytes = bytes;
+    return (struct sl_batch_mark){batch->event_count, batch->outcome_count, batch->bytes};
+}
+
+void sl_batch_cut(struct sl_batch *batch, struct sl_batch_mark mark)
+{
+    batch->event_count = mark.event_count;
+    batch->outcome_count = mark.outcome_count;
+    batch->bytes = mark.bytes;
 }
 
 enum sl_err sl_batch_add_outcome(struct sl_batch *batch, struct sl_stored_outcome outcome)

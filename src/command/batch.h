@@ -8,10 +8,12 @@
 #include "base/buf.h"
 #include "command/aggregates.h"
 #include "command/ids.h"
+#include "command/recent.h"
 #include "command/submission.h"
 #include "contracts/event_store.h"
 #include "model/model.h"
 
+#define SL_TAG_BYTES_MAX 128 /* of an event; a store takes longer ones */
 #define SL_BATCH_EVENTS_MAX 16384
 #define SL_BATCH_BYTES_MAX (8u << 20) /* a batch is closed over this; the store takes 16 MiB */
 
@@ -39,7 +41,9 @@ struct sl_work {
     struct sl_need_slot *slots;
     size_t slot_count;
     uint32_t missing; /* needs that are being loaded */
-    uint32_t rounds;
+    uint32_t rounds;  /* of `more` that named something */
+    bool prepared;
+    enum sl_err trouble; /* why it cannot be decided: LIMIT, NO_MEMORY, IO */
     /* The answer. */
     int status;
     bool repeated;
@@ -64,6 +68,7 @@ struct sl_batch {
     size_t outcome_count, outcome_capacity;
     const struct sl_schema **schemas;
     size_t schema_count, schema_capacity;
+    struct sl_recent recent; /* what its events are tagged with and memory does not hold */
     struct sl_work *works, **works_end;
     size_t work_count;
     size_t bytes;
@@ -81,15 +86,24 @@ static inline bool sl_batch_is_full(const struct sl_batch *batch)
 
 void sl_batch_add_work(struct sl_batch *batch, struct sl_work *work);
 
-/* Adds an event whose body lives in the batch's arena; what it points at elsewhere is copied.
- * Position and revision are given by the caller. Returns its place, or SIZE_MAX and the reason in
- * `*err`, the batch unchanged: SL_NO_MEMORY, or SL_LIMIT for a body over 1 MiB or a tag over 128
- * bytes. */
-size_t sl_batch_add_event(struct sl_batch *batch, const struct sl_event_model *model,
-                          const struct sl_schema *schema, struct sl_event event, enum sl_err *err);
+/* Adds an event; its body and all that it points at are copied. Position, revision and stream are
+ * given by the caller, the stream in the batch's arena. The batch is unchanged on failure:
+ * SL_NO_MEMORY; SL_LIMIT for a body over 1 MiB or a tag over 128 bytes; SL_BUSY for what does not
+ * fit into a batch that holds so much already. */
+enum sl_err sl_batch_add_event(struct sl_batch *batch, const struct sl_event_model *model,
+                               const struct sl_schema *schema,
+                               struct sl_event event) SL_USE_RESULT;
 
-/* Takes events behind `event_count` out again. */
-void sl_batch_cut(struct sl_batch *batch, size_t event_count, size_t bytes);
+/* How full it is, so that it can be cut back to that. */
+struct sl_batch_mark {
+    size_t event_count;
+    size_t outcome_count;
+    size_t bytes;
+};
+struct sl_batch_mark sl_batch_mark(const struct sl_batch *batch);
+
+/* Takes events and outcomes that came after the mark out again. */
+void sl_batch_cut(struct sl_batch *batch, struct sl_batch_mark mark);
 
 enum sl_err sl_batch_add_outcome(struct sl_batch *batch,
                                  struct sl_stored_outcome outcome) SL_USE_RESULT;

@@ -8,7 +8,7 @@
 
 /* A body for events that cannot be taken any more, so that `decide` may go on writing: the whole
  * decision is thrown away afterwards. */
-static _Thread_local _Alignas(16) uint8_t scrap[64 * 1024];
+static _Thread_local _Alignas(16) uint8_t scrap[SL_RECORD_BYTES_MAX];
 
 void sl_decision_reset(struct sl_decision *decision, struct sl_arena *arena, size_t need_count)
 {
@@ -22,7 +22,15 @@ void sl_decision_reset(struct sl_decision *decision, struct sl_arena *arena, siz
 void sl_decision_close(struct sl_decision *decision)
 {
     free(decision->events);
+    free(decision->spare);
     *decision = (struct sl_decision){0};
+}
+
+enum sl_err sl_decision_reserve(struct sl_decision *decision)
+{
+    if (!decision->spare)
+        decision->spare = malloc(SL_ROOM_BYTES_MAX);
+    return decision->spare ? SL_OK : SL_NO_MEMORY;
 }
 
 static bool grow(struct sl_decision *decision)
@@ -39,11 +47,20 @@ static bool grow(struct sl_decision *decision)
 
 static void *spoil(struct sl_decision *out, enum sl_err why, size_t size)
 {
-    SL_ASSERT(size <= sizeof scrap, "M1");
+    void *room = size <= sizeof scrap ? scrap : out->spare;
+
+    SL_ASSERT(room, "M1");
     if (!out->failed)
         out->failed = why;
-    memset(scrap, 0, size);
-    return scrap;
+    memset(room, 0, size);
+    return room;
+}
+
+/* Memory from the arena failed: has it run into its ceiling, or is there none? */
+static enum sl_err no_room(const struct sl_decision *out)
+{
+    const size_t max = out->arena->bytes_max ? out->arena->bytes_max : (size_t)64 << 20;
+    return out->arena->total > max / 4 * 3 ? SL_LIMIT : SL_NO_MEMORY;
 }
 
 void *sl_emit(struct sl_decision *out, const struct sl_event_type *type, size_t need)
@@ -58,19 +75,18 @@ void *sl_emit(struct sl_decision *out, const struct sl_event_type *type, size_t 
         return spoil(out, SL_NO_MEMORY, size);
     void *body = sl_arena_zeroed(out->arena, 1, size);
     if (!body)
-        return spoil(out, SL_NO_MEMORY, size);
+        return spoil(out, no_room(out), size);
     out->events[out->count++] = (struct sl_emitted){type, body, need};
     return body;
 }
 
 void *sl_room(struct sl_decision *out, size_t count, size_t size)
 {
-    void *room = sl_arena_zeroed(out->arena, count, size);
+    size_t bytes;
 
-    if (!room && count * size <= sizeof scrap)
-        return spoil(out, SL_NO_MEMORY, count * size);
-    SL_ASSERT(room, "M1");
-    return room;
+    SL_ASSERT(!__builtin_mul_overflow(count, size, &bytes) && bytes <= SL_ROOM_BYTES_MAX, "M1");
+    void *room = sl_arena_zeroed(out->arena, count, size);
+    return room ? room : spoil(out, no_room(out), bytes);
 }
 
 enum sl_verdict sl_refuse(struct sl_decision *out, const char *rule, const char *message)
@@ -105,10 +121,13 @@ struct sl_text sl_key_of(struct sl_needs *out, enum sl_kind kind, const void *va
     struct sl_buf buf = {.bytes_max = 4 * SL_PLACE_BYTES_MAX};
     struct sl_text key = {0};
 
-    if (sl_place_write_values(&place, &value, 1, &buf) == SL_OK)
+    enum sl_err err = sl_place_write_values(&place, &value, 1, &buf);
+    if (!err)
         key = sl_arena_text(out->arena, sl_buf_as_text(&buf));
-    else
-        out->failed = SL_LIMIT;
+    if (!err && !key.ptr)
+        err = SL_NO_MEMORY;
+    if (err)
+        out->failed = err;
     sl_buf_close(&buf);
     return key;
 }

@@ -10,6 +10,7 @@
 #include "model/model.h"
 
 #define SL_DECISION_EVENTS_MAX 8190
+#define SL_ROOM_BYTES_MAX ((size_t)16 << 20) /* of one sl_room */
 
 struct sl_emitted {
     const struct sl_event_type *type;
@@ -18,9 +19,11 @@ struct sl_emitted {
 };
 
 /* What `decide` writes into. Bodies live in `arena`; texts in them may point anywhere that `decide`
- * could see. Zero-initialise, then set arena and need_count. `events` is kept over a reset. */
+ * could see. Zero-initialise, then set arena and need_count. `events` and `spare` are kept over a
+ * reset. */
 struct sl_decision {
     struct sl_arena *arena;
+    void *spare; /* SL_ROOM_BYTES_MAX, for a decision that fails; NULL: then memory must suffice */
     size_t need_count;
     struct sl_emitted *events;
     size_t count;
@@ -33,6 +36,10 @@ struct sl_decision {
 
 void sl_decision_reset(struct sl_decision *decision, struct sl_arena *arena, size_t need_count);
 void sl_decision_close(struct sl_decision *decision);
+
+/* Takes the spare room, so that a `decide` for which memory runs out can be let run to its end. It
+ * is not touched before. */
+enum sl_err sl_decision_reserve(struct sl_decision *decision) SL_USE_RESULT;
 
 /* What `more` writes into: aggregates and keys, each once. */
 struct sl_asked {

@@ -48,6 +48,19 @@ static void start_claim(struct sl_writer *writer)
     sl_event_store_claim(writer->options.store, claim);
 }
 
+/* One is open, one with the store, one being answered: no more are ever needed. */
+static bool spare_batches(struct sl_writer *writer)
+{
+    for (int i = 0; i < 2; i++) {
+        struct sl_batch *batch = sl_batch_new(writer);
+        if (!batch)
+            return false;
+        batch->next_free = writer->free_batches;
+        writer->free_batches = batch;
+    }
+    return true;
+}
+
 enum sl_err sl_writer_open(const struct sl_writer_options *options, struct sl_writer **out,
                            struct sl_error *error)
 {
@@ -65,7 +78,8 @@ enum sl_err sl_writer_open(const struct sl_writer_options *options, struct sl_wr
     writer->schemas = calloc(events, sizeof *writer->schemas);
     writer->schema_sent = calloc(events, sizeof *writer->schema_sent);
     writer->open = sl_batch_new(writer);
-    if (!writer->schemas || !writer->schema_sent || !writer->open) {
+    if (!writer->schemas || !writer->schema_sent || !writer->open || !spare_batches(writer) ||
+        sl_decision_reserve(&writer->decision) != SL_OK) {
         sl_writer_close(writer);
         return sl_fail(error, SL_NO_MEMORY, "no memory for the write side");
     }
@@ -243,7 +257,12 @@ static void remembered(struct sl_writer *writer)
                                           .time_s = (uint32_t)(outcome->time.ns / 1000000000),
                                           .status = (uint16_t)outcome->status,
                                           .event_count = (uint16_t)outcome->event_count};
-        SL_ASSERT(sl_ids_add(&writer->ids, known) == SL_OK, "C1");
+        if (sl_ids_add(&writer->ids, known) != SL_OK) {
+            const struct sl_error error = {SL_NO_MEMORY, 0, "no memory for the command ids"};
+            sl_writer_fail(writer, &error);
+            writer->retry_ns = sl_env_monotonic(writer->options.env) + RETRY_NS;
+            return;
+        }
     }
     if (!read->end) {
         read_outcomes(writer, read->next);
@@ -260,8 +279,7 @@ static struct sl_batch *next_batch(struct sl_writer *writer)
 {
     struct sl_batch *batch = writer->free_batches;
 
-    if (!batch)
-        return sl_batch_new(writer);
+    SL_ASSERT(batch, "at most one batch is open, one with the store, one being answered");
     writer->free_batches = batch->next_free;
     return batch;
 }
@@ -270,7 +288,8 @@ static void settle(struct sl_writer *writer, struct sl_batch *batch)
 {
     struct sl_append *append = &batch->append;
 
-    writer->writes_now = false;
+    SL_ASSERT(writer->flying == batch, "T1");
+    writer->flying = NULL;
     if (append->result != SL_APPEND_DURABLE) {
         answer_all(writer, batch,
                    append->result == SL_APPEND_UNKNOWN ? "outcome_unknown" : "log_failed",
@@ -310,11 +329,9 @@ static void publish(struct sl_writer *writer, struct sl_batch *batch)
 static bool hand_over(struct sl_writer *writer, bool may_block, struct sl_batch **out_done)
 {
     struct sl_batch *batch = writer->open;
-    struct sl_batch *next = next_batch(writer);
 
-    if (!next)
-        return false; /* memory is out: the batch stays open, and is tried again next turn */
-    writer->open = next;
+    writer->open = next_batch(writer);
+    writer->flying = batch;
     batch->handed_ns = sl_env_monotonic(writer->options.env);
     batch->append = (struct sl_append){.message = {.reply_to = writer->options.mailbox,
                                                    .kind = SL_WRITER_APPENDED},
@@ -328,7 +345,6 @@ static bool hand_over(struct sl_writer *writer, bool may_block, struct sl_batch 
                                        .schema_count = batch->schema_count,
                                        .bytes = batch->bytes,
                                        .flags = may_block ? SL_APPEND_MAY_BLOCK : 0};
-    writer->writes_now = true;
     bool done = false;
     if (batch->event_count + batch->outcome_count + batch->schema_count == 0) {
         /* Repeats alone: all that they depend on is durable, since nothing is on its way. */
@@ -425,7 +441,7 @@ int64_t sl_writer_turn(struct sl_writer *writer, bool may_block)
     const int64_t now = sl_env_monotonic(writer->options.env);
     struct sl_batch *done = NULL;
 
-    if (writer->stage == SL_WRITER_FAILED && !writer->writes_now && !writer->draining) {
+    if (writer->stage == SL_WRITER_FAILED && !writer->flying && !writer->draining) {
         if (now < writer->retry_ns)
             return writer->retry_ns;
         start_claim(writer);
@@ -433,7 +449,7 @@ int64_t sl_writer_turn(struct sl_writer *writer, bool may_block)
     if (writer->stage != SL_WRITER_RUNNING)
         return INT64_MAX;
     sl_writer_run_queue(writer);
-    while (!writer->writes_now && writer->open->works && hand_over(writer, may_block, &done)) {
+    while (!writer->flying && writer->open->works && hand_over(writer, may_block, &done)) {
         settle(writer, done);
         publish(writer, done);
         if (writer->stage != SL_WRITER_RUNNING)
@@ -455,27 +471,61 @@ void sl_writer_drain(struct sl_writer *writer)
 
 bool sl_writer_is_idle(const struct sl_writer *writer)
 {
-    return writer->works_out == 0 && writer->loads_out == 0 && !writer->writes_now &&
+    return writer->works_out == 0 && writer->loads_out == 0 && !writer->flying &&
            !writer->claim.under_way && !writer->outcomes.under_way;
 }
 
-void sl_writer_close(struct sl_writer *writer)
+static void keep_works(struct sl_writer *writer, struct sl_work *work)
 {
-    if (!writer)
-        return;
-    sl_batch_free(writer->open);
-    for (struct sl_batch *batch = writer->free_batches, *next; batch; batch = next) {
-        next = batch->next_free;
-        sl_batch_free(batch);
+    while (work) {
+        struct sl_work *next = work->next;
+        work->next = writer->free_works;
+        writer->free_works = work;
+        work = next;
+    }
+}
+
+/* Those that nobody will answer any more join the free ones, which go next. */
+static void free_works(struct sl_writer *writer)
+{
+    keep_works(writer, writer->queue.first);
+    keep_works(writer, writer->line.first);
+    if (writer->open)
+        keep_works(writer, writer->open->works);
+    if (writer->flying)
+        keep_works(writer, writer->flying->works);
+    while (writer->recalls) {
+        writer->recalls->work->next = NULL;
+        keep_works(writer, writer->recalls->work);
+        sl_writer_end_recall(writer->recalls);
     }
     for (struct sl_work *work = writer->free_works, *next; work; work = next) {
         next = work->next;
         sl_arena_close(&work->arena);
         free(work);
     }
+}
+
+void sl_writer_close(struct sl_writer *writer)
+{
+    if (!writer)
+        return;
+    free_works(writer);
+    while (writer->loads) {
+        if (writer->loads->held->orphan)
+            sl_held_free(writer->loads->held);
+        sl_writer_end_load(writer->loads);
+    }
+    sl_batch_free(writer->open);
+    sl_batch_free(writer->flying);
+    for (struct sl_batch *batch = writer->free_batches, *next; batch; batch = next) {
+        next = batch->next_free;
+        sl_batch_free(batch);
+    }
     sl_aggregates_close(&writer->aggregates);
     sl_ids_close(&writer->ids);
     sl_decision_close(&writer->decision);
+    sl_arena_close(&writer->decision_arena);
     sl_buf_close(&writer->scratch);
     sl_arena_close(&writer->outcomes.read.arena);
     sl_arena_close(&writer->schema_arena);

@@ -73,6 +73,11 @@ static bool load(struct sl_writer *writer, struct sl_held *held)
         return false;
     load->writer = writer;
     load->held = held;
+    load->others = writer->loads;
+    load->link = &writer->loads;
+    if (load->others)
+        load->others->link = &load->others;
+    writer->loads = load;
     start_load(writer, load);
     return true;
 }
@@ -89,7 +94,7 @@ static void wait_for(struct sl_need_slot *slot, struct sl_work *work)
 static bool make_room_for_slots(struct sl_work *work)
 {
     if (work->slot_count < SL_WORK_SLOTS || work->slots != work->own_slots)
-        return work->slot_count < SL_NEEDS_MAX;
+        return true;
     struct sl_need_slot *slots = sl_arena_zeroed(&work->arena, SL_NEEDS_MAX, sizeof *slots);
     if (!slots)
         return false;
@@ -99,49 +104,78 @@ static bool make_room_for_slots(struct sl_work *work)
     return true;
 }
 
-/* Pins one more need and, if its history is not here, begins to read it. */
-static bool add_need(struct sl_writer *writer, struct sl_work *work,
-                     const struct sl_aggregate *aggregate, struct sl_text name)
+/* Events that are not durable yet may concern an aggregate that was not here when they were
+ * decided: its reading must reach beyond them. */
+static uint64_t undurable(const struct sl_writer *writer, const struct sl_held *held)
 {
+    const uint64_t open = sl_recent_find(&writer->open->recent, held->hash);
+
+    if (open > 0 || !writer->flying)
+        return open;
+    return sl_recent_find(&writer->flying->recent, held->hash);
+}
+
+/* Pins one more need. */
+static enum sl_err add_need(struct sl_writer *writer, struct sl_work *work,
+                            const struct sl_aggregate *aggregate, struct sl_text name)
+{
+    if (work->slot_count == SL_NEEDS_MAX)
+        return SL_LIMIT;
     if (!make_room_for_slots(work))
-        return false;
+        return SL_NO_MEMORY;
     struct sl_held *held = sl_aggregates_pin(&writer->aggregates, aggregate, name);
     if (!held)
-        return false;
+        return SL_NO_MEMORY;
+    SL_ASSERT(held->aggregate == aggregate, "two aggregates have one name");
     work->slots[work->slot_count++] = (struct sl_need_slot){.held = held};
-    /* A log that is empty below has no history to read. */
-    if (held->stage == SL_HELD_NEW && writer->log.next == 0)
-        held->stage = SL_HELD_READY;
-    return held->stage != SL_HELD_NEW || load(writer, held);
+    if (held->stage == SL_HELD_NEW) {
+        const uint64_t upto = undurable(writer, held);
+        if (upto > held->touched)
+            held->touched = upto;
+        /* A log that is empty has no history to read. */
+        if (writer->log.next == 0)
+            held->stage = SL_HELD_READY;
+    }
+    return SL_OK;
 }
 
-static void wait_where_loading(struct sl_work *work, size_t from)
+/* Begins to read what is not here, and waits for it. */
+static void wait_where_missing(struct sl_writer *writer, struct sl_work *work)
 {
-    for (size_t i = from; i < work->slot_count; i++)
-        if (work->slots[i].held->stage != SL_HELD_READY)
-            wait_for(&work->slots[i], work);
+    for (size_t i = 0; i < work->slot_count && !work->trouble; i++) {
+        struct sl_need_slot *slot = &work->slots[i];
+
+        if (slot->held->stage == SL_HELD_READY || slot->waits)
+            continue;
+        if (slot->held->stage == SL_HELD_NEW && !load(writer, slot->held))
+            work->trouble = SL_NO_MEMORY;
+        else
+            wait_for(slot, work);
+    }
 }
 
-static bool name_table_needs(struct sl_writer *writer, struct sl_work *work)
+static enum sl_err name_table_needs(struct sl_writer *writer, struct sl_work *work)
 {
     const struct sl_command_model *command = work->command;
+    enum sl_err err = SL_OK;
 
-    for (size_t i = 0; i < command->need_count; i++) {
+    for (size_t i = 0; i < command->need_count && !err; i++) {
         const struct sl_need_model *need = &command->needs[i];
         const char *name = need->aggregate->aggregate->name;
 
         sl_buf_reset(&writer->scratch);
         sl_buf_append(&writer->scratch, name, strlen(name));
         sl_buf_byte(&writer->scratch, '/');
-        if (sl_place_write(&need->key, work->submission->body, &writer->scratch) != SL_OK ||
-            !add_need(writer, work, need->aggregate->aggregate, sl_buf_as_text(&writer->scratch)))
-            return false;
+        err = sl_place_write(&need->key, work->submission->body, &writer->scratch);
+        if (!err)
+            err = add_need(writer, work, need->aggregate->aggregate,
+                           sl_buf_as_text(&writer->scratch));
     }
-    return true;
+    return err;
 }
 
 /* Asks `more` for needs beyond those the command has. Its places count on from the table's. */
-static bool name_more_needs(struct sl_writer *writer, struct sl_work *work)
+static enum sl_err name_more_needs(struct sl_writer *writer, struct sl_work *work)
 {
     const struct sl_submission *submission = work->submission;
     const void *states[SL_NEEDS_MAX];
@@ -167,13 +201,15 @@ static bool name_more_needs(struct sl_writer *writer, struct sl_work *work)
                               .id = submission->id,
                               .principal = submission->principal};
     work->command->command->more(&c, &needs);
-    for (size_t i = before; i < needs.count && !needs.failed; i++) {
+    enum sl_err err = needs.failed;
+    for (size_t i = before; i < needs.count && !err; i++) {
         sl_buf_reset(&writer->scratch);
         sl_stream_name(&writer->scratch, needs.asked[i].aggregate->name, needs.asked[i].key);
-        if (!add_need(writer, work, needs.asked[i].aggregate, sl_buf_as_text(&writer->scratch)))
-            return false;
+        err = writer->scratch.failed ? SL_NO_MEMORY
+                                     : add_need(writer, work, needs.asked[i].aggregate,
+                                                sl_buf_as_text(&writer->scratch));
     }
-    return needs.failed == SL_OK;
+    return err;
 }
 
 /* Names the needs that the command's table says, and begins to read what is not here. */
@@ -183,10 +219,26 @@ static void prepare(struct sl_writer *writer, struct sl_work *work)
 
     if (sl_ids_find(&writer->ids, work->submission->id, now_s))
         return; /* a repeat needs nothing */
-    work->rounds = 1;
-    if (!name_table_needs(writer, work))
-        work->rule = "needs_too_much";
-    wait_where_loading(work, 0);
+    work->prepared = true;
+    work->trouble = name_table_needs(writer, work);
+    wait_where_missing(writer, work);
+}
+
+/* Round by round, until `more` names nothing new, or what it named is being read. */
+static void name_all_needs(struct sl_writer *writer, struct sl_work *work)
+{
+    /* What it waited for may have been forgotten again meanwhile. */
+    wait_where_missing(writer, work);
+    while (work->command->command->more && work->missing == 0 && !work->trouble) {
+        const size_t before = work->slot_count;
+
+        work->trouble = name_more_needs(writer, work);
+        if (work->slot_count == before)
+            return;
+        if (!work->trouble && ++work->rounds > ROUNDS_MAX)
+            work->trouble = SL_LIMIT;
+        wait_where_missing(writer, work);
+    }
 }
 
 enum step { STEP_DONE, STEP_WAITS, STEP_FULL };
@@ -194,7 +246,7 @@ enum step { STEP_DONE, STEP_WAITS, STEP_FULL };
 /* Decides the command at the head of the line, if all it needs is here. */
 static enum step step_head(struct sl_writer *writer, struct sl_work *work)
 {
-    if (work->rounds == 0 && !work->rule) {
+    if (!work->prepared) {
         const uint32_t now_s = (uint32_t)(sl_env_now(writer->options.env).ns / 1000000000);
         const struct sl_known_id *known = sl_ids_find(&writer->ids, work->submission->id, now_s);
         if (known) {
@@ -203,23 +255,17 @@ static enum step step_head(struct sl_writer *writer, struct sl_work *work)
         }
         prepare(writer, work);
     }
-    while (work->missing == 0 && !work->rule && work->command->command->more) {
-        const size_t before = work->slot_count;
-        if (work->rounds > ROUNDS_MAX || !name_more_needs(writer, work))
-            work->rule = "needs_too_much";
-        if (work->slot_count == before)
-            break;
-        work->rounds++;
-        wait_where_loading(work, before);
-    }
+    if (work->missing == 0 && !work->trouble)
+        name_all_needs(writer, work);
     if (work->missing > 0)
         return STEP_WAITS;
-    if (work->rule) {
-        sl_writer_answer_failed(writer, work, work->rule,
-                                strcmp(work->rule, "load_failed") == 0
-                                    ? "the history that decides could not be read: try again"
-                                    : "the command needs more aggregates or rounds than there "
-                                      "may be, or memory is out");
+    if (work->trouble == SL_NO_MEMORY) {
+        sl_writer_answer_failed(writer, work, "overloaded", "memory is out: try again later");
+        return STEP_DONE;
+    }
+    if (work->trouble && work->trouble != SL_LIMIT) {
+        sl_writer_answer_failed(writer, work, "load_failed",
+                                "the history that decides could not be read: try again");
         return STEP_DONE;
     }
     return sl_writer_decide(writer, work) ? STEP_DONE : STEP_FULL;
@@ -256,43 +302,48 @@ void sl_writer_run_queue(struct sl_writer *writer)
     }
 }
 
-static enum sl_err evolve_all(struct sl_writer *writer, struct sl_load *load)
+static enum sl_err evolve_page(struct sl_writer *writer, struct sl_load *load)
 {
     struct sl_held *held = load->held;
     struct sl_read *read = &load->read;
     struct sl_error error = {0};
+    enum sl_err err = SL_OK;
 
-    for (size_t i = 0; i < read->event_count; i++) {
+    for (size_t i = 0; i < read->event_count && !err; i++) {
         const struct sl_stored_event *stored = &read->events[i];
         struct sl_event event;
 
         if (sl_text_equals(stored->stream, held->name))
             held->stream_count = stored->revision + 1;
-        enum sl_err err =
-            sl_model_decode(writer->options.model, stored, &read->arena, &event, &error);
+        err = sl_model_decode(writer->options.model, stored, &read->arena, &event, &error);
         if (err == SL_NOT_FOUND)
-            continue; /* a type that the domain gave up says nothing to it */
-        if (err)
-            return err;
-        sl_held_evolve(held, &event);
+            err = SL_OK; /* a type that the domain gave up says nothing to it */
+        else if (!err)
+            sl_held_evolve(&writer->aggregates, held, &event);
     }
-    return sl_held_settle(&writer->aggregates, held);
+    if (err) /* what it took by pointer goes with the page */
+        sl_held_forget(held);
+    sl_aggregates_settle(&writer->aggregates);
+    return held->stage == SL_HELD_NEW && !err ? SL_NO_MEMORY : err;
 }
 
 /* All who waited for it have one need less, or fail with it when it is their turn. */
-static void wake_waiters(struct sl_held *held, bool good)
+static void wake_waiters(struct sl_held *held, enum sl_err err)
 {
     for (struct sl_need_slot *slot = held->waiters; slot; slot = slot->next_waiter) {
         slot->waits = false;
         slot->work->missing--;
-        if (!good)
-            slot->work->rule = "load_failed";
+        if (err)
+            slot->work->trouble = err == SL_NO_MEMORY ? SL_NO_MEMORY : SL_IO;
     }
     held->waiters = NULL;
 }
 
-static void end_load(struct sl_load *load)
+void sl_writer_end_load(struct sl_load *load)
 {
+    *load->link = load->others;
+    if (load->others)
+        load->others->link = load->link;
     sl_arena_close(&load->read.arena);
     free(load);
 }
@@ -306,23 +357,21 @@ void sl_writer_loaded(struct sl_load *load)
     writer->loads_out--;
     if (held->orphan) {
         sl_held_free(held);
-        end_load(load);
+        sl_writer_end_load(load);
         return;
     }
-    enum sl_err err = read->err ? read->err : evolve_all(writer, load);
+    enum sl_err err = read->err ? read->err : evolve_page(writer, load);
     if (err) {
         /* Half a history must not decide: it is read again from its beginning, by the next
          * command. */
-        memset(held->state, 0, held->aggregate->record->size);
-        held->stage = SL_HELD_NEW;
-        held->loaded = held->stream_count = 0;
-        wake_waiters(held, false);
-        end_load(load);
+        sl_held_forget(held);
+        wake_waiters(held, err);
+        sl_writer_end_load(load);
         return;
     }
     held->loaded = read->end ? read->durable : read->next;
     sl_arena_reset(&read->arena);
-    if (!read->end) {
+    if (!read->end || (held->touched > read->durable && held->touched <= writer->log.durable)) {
         start_load(writer, load);
     } else if (held->touched > read->durable) {
         /* What concerns it is still on its way to the disk: the rest is read when it is there. */
@@ -330,8 +379,8 @@ void sl_writer_loaded(struct sl_load *load)
         writer->stale_loads = load;
     } else {
         held->stage = SL_HELD_READY;
-        wake_waiters(held, true);
-        end_load(load);
+        wake_waiters(held, SL_OK);
+        sl_writer_end_load(load);
     }
 }
 
@@ -344,7 +393,7 @@ void sl_writer_reload_stale(struct sl_writer *writer)
         struct sl_load *next = load->next;
         if (load->held->orphan) {
             sl_held_free(load->held);
-            end_load(load);
+            sl_writer_end_load(load);
         } else {
             start_load(writer, load);
         }

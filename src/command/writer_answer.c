@@ -91,8 +91,22 @@ static void start_recall(struct sl_writer *writer, struct sl_work *work)
                                     .until = work->position,
                                     .count_max = work->event_count,
                                     .bytes_max = SL_STORE_BATCH_BYTES_MAX};
+    recall->others = writer->recalls;
+    recall->link = &writer->recalls;
+    if (recall->others)
+        recall->others->link = &recall->others;
+    writer->recalls = recall;
     writer->loads_out++;
     sl_event_store_read(writer->options.store, &recall->read);
+}
+
+void sl_writer_end_recall(struct sl_recall *recall)
+{
+    *recall->link = recall->others;
+    if (recall->others)
+        recall->others->link = recall->link;
+    sl_arena_close(&recall->read.arena);
+    free(recall);
 }
 
 void sl_writer_recalled(struct sl_recall *recall)
@@ -103,8 +117,7 @@ void sl_writer_recalled(struct sl_recall *recall)
     /* Events that cannot be read just now do not unmake the outcome: it is told without them. */
     leave(writer, recall->work, recall->read.events,
           recall->read.err ? 0 : recall->read.event_count);
-    sl_arena_close(&recall->read.arena);
-    free(recall);
+    sl_writer_end_recall(recall);
 }
 
 void sl_writer_answer_batch(struct sl_writer *writer, struct sl_batch *batch)

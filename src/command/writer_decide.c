@@ -23,6 +23,7 @@ void sl_writer_repeat(struct sl_writer *writer, struct sl_work *work,
         sl_aggregates_unpin(&writer->aggregates, work->slots[i].held);
     work->slot_count = 0;
     work->repeated = true;
+    work->trouble = SL_OK;
     work->position = writer->log.next;
     if (!sl_uuid_equals(known->digest, work->submission->digest)) {
         work->status = 422;
@@ -39,11 +40,13 @@ void sl_writer_repeat(struct sl_writer *writer, struct sl_work *work,
             const size_t rule = strlen(known->reply) + 1;
             const size_t all = rule + strlen(known->reply + rule) + 1;
             char *copy = sl_arena_take(&writer->open->arena, all);
-            if (copy) {
-                memcpy(copy, known->reply, all);
-                work->rule = copy;
-                work->message = copy + rule;
+            if (!copy) {
+                sl_writer_answer_failed(writer, work, "overloaded", "memory is out: try again");
+                return;
             }
+            memcpy(copy, known->reply, all);
+            work->rule = copy;
+            work->message = copy + rule;
         }
     }
     sl_batch_add_work(writer->open, work);
@@ -82,38 +85,36 @@ static const struct sl_schema *schema_for(struct sl_writer *writer,
 }
 
 /* Tells every aggregate in memory that the event concerns: its stream's, and those it is tagged
- * with. */
-static enum sl_err evolve_concerned(struct sl_writer *writer, struct sl_held *stream,
-                                    const struct sl_event *event,
-                                    const struct sl_stored_event *stored)
+ * with. For those that are not here, the batch notes what their reading must wait for. */
+static void evolve_concerned(struct sl_writer *writer, struct sl_held *stream,
+                             const struct sl_event *event, const struct sl_stored_event *stored)
 {
     struct sl_held *concerned[SL_TAGS_MAX + 1];
     size_t count = 0;
-    char name[SL_STORE_TAG_BYTES_MAX];
+    char name[SL_TAG_BYTES_MAX];
 
-    if (stream)
-        concerned[count++] = stream;
+    concerned[count++] = stream;
     for (uint32_t i = 0; i < stored->tag_count; i++) {
         const struct sl_text tag = stored->tags[i];
         char *colon = memchr(tag.ptr, ':', tag.len);
 
         memcpy(name, tag.ptr, tag.len);
         name[colon - tag.ptr] = '/';
-        struct sl_held *held =
-            sl_aggregates_find(&writer->aggregates, (struct sl_text){name, tag.len});
-        if (held && held != stream)
+        const struct sl_text text = {name, tag.len};
+        const uint64_t hash = sl_aggregates_hash(text);
+        struct sl_held *held = sl_aggregates_find(&writer->aggregates, hash, text);
+        if (!held)
+            sl_recent_note(&writer->open->recent, hash, event->position + 1);
+        else if (held != stream)
             concerned[count++] = held;
     }
     for (size_t i = 0; i < count; i++) {
         concerned[i]->touched = event->position + 1;
         if (concerned[i]->stage != SL_HELD_READY)
             continue; /* its reading will meet the event in the log */
-        sl_held_evolve(concerned[i], event);
+        sl_held_evolve(&writer->aggregates, concerned[i], event);
         concerned[i]->loaded = event->position + 1;
-        if (sl_held_settle(&writer->aggregates, concerned[i]) != SL_OK)
-            return SL_NO_MEMORY;
     }
-    return SL_OK;
 }
 
 /* Adds the decision's events to the batch, without telling anybody yet. */
@@ -122,18 +123,16 @@ static enum sl_err add_events(struct sl_writer *writer, struct sl_work *work, st
     struct sl_batch *batch = writer->open;
     const struct sl_decision *decision = &writer->decision;
 
+    for (size_t i = 0; i < work->slot_count; i++)
+        work->slots[i].held->planned = work->slots[i].held->stream_count;
     for (size_t i = 0; i < decision->count; i++) {
         const struct sl_emitted *emitted = &decision->events[i];
-        const struct sl_held *held = work->slots[emitted->need].held;
+        struct sl_held *held = work->slots[emitted->need].held;
         const struct sl_event_model *model =
             sl_model_event(writer->options.model, emitted->type);
         struct sl_broken_rule broken;
-        uint64_t revision = held->stream_count;
-        enum sl_err err;
 
         SL_ASSERT(model, "a domain lists the events it emits");
-        for (size_t k = 0; k < i; k++)
-            revision += work->slots[decision->events[k].need].held == held;
         if (sl_record_validate(emitted->type->record, emitted->body, &broken) != SL_OK)
             return SL_INVALID;
         const struct sl_schema *schema = schema_for(writer, model);
@@ -145,11 +144,12 @@ static enum sl_err add_events(struct sl_writer *writer, struct sl_work *work, st
         const struct sl_event event = {.type = emitted->type,
                                        .body = emitted->body,
                                        .position = writer->log.next + i,
-                                       .revision = revision,
+                                       .revision = held->planned++,
                                        .time = now,
                                        .stream = stream,
                                        .command = work->submission->id};
-        if (sl_batch_add_event(batch, model, schema, event, &err) == SIZE_MAX)
+        enum sl_err err = sl_batch_add_event(batch, model, schema, event);
+        if (err)
             return err;
     }
     return SL_OK;
@@ -163,7 +163,7 @@ static void refuse(struct sl_work *work, int status, const char *rule, const cha
 }
 
 /* Fills in a refusal's message, in the batch's memory. */
-static void refuse_by_rule(struct sl_writer *writer, struct sl_work *work)
+static enum sl_err refuse_by_rule(struct sl_writer *writer, struct sl_work *work)
 {
     const struct sl_decision *decision = &writer->decision;
     struct sl_buf *buf = &writer->scratch;
@@ -172,8 +172,12 @@ static void refuse_by_rule(struct sl_writer *writer, struct sl_work *work)
     sl_message_fill(buf, decision->message, work->command->command->record,
                     work->submission->body);
     sl_buf_byte(buf, 0);
-    const char *text = sl_arena_text(&writer->open->arena, sl_buf_as_text(buf)).ptr;
-    refuse(work, 422, decision->rule, text ? text : decision->message);
+    const char *text =
+        buf->failed ? NULL : sl_arena_text(&writer->open->arena, sl_buf_as_text(buf)).ptr;
+    if (!text)
+        return SL_NO_MEMORY;
+    refuse(work, 422, decision->rule, text);
+    return SL_OK;
 }
 
 /* Remembers the outcome: in the batch for the log, and in memory. */
@@ -216,31 +220,44 @@ static enum sl_err remember(struct sl_writer *writer, struct sl_work *work, stru
     return sl_ids_add(&writer->ids, known);
 }
 
-static const char *limit_message(enum sl_err err)
+/* What no repetition makes smaller. */
+static void refuse_too_large(struct sl_work *work)
 {
-    return err == SL_LIMIT ? "the command makes more or larger events than there may be (8,190 "
-                             "events, 1 MiB each, tags of 128 bytes)"
-           : err == SL_INVALID ? "the decision broke a rule of its own event's record"
-                               : "memory is out";
+    refuse(work, 413, "too_large",
+           "the command needs or makes more than there may be (64 aggregates in 4 rounds; 8,190 "
+           "events, 1 MiB each, 16 MiB in all, tags of 128 bytes)");
 }
 
-/* What `decide` says, with all that surrounds it. Events are in the batch behind
- * `work->first_event`. */
-static void run_decision(struct sl_writer *writer, struct sl_work *work, struct sl_time now)
+static bool stands_as_expected(const struct sl_work *work)
+{
+    const struct sl_submission *submission = work->submission;
+
+    return !submission->has_expected ||
+           (work->slot_count > 0 &&
+            work->slots[0].held->stream_count == submission->expected_events);
+}
+
+/* What `decide` says, with all that surrounds it: events go into the batch. SL_NO_MEMORY, SL_BUSY:
+ * nothing was decided. */
+static enum sl_err run_decision(struct sl_writer *writer, struct sl_work *work,
+                                struct sl_time now)
 {
     const struct sl_submission *submission = work->submission;
     struct sl_decision *decision = &writer->decision;
     const void *states[SL_NEEDS_MAX];
 
+    sl_arena_reset(&writer->decision_arena);
+    sl_decision_reset(decision, &writer->decision_arena, work->slot_count);
+    if (work->trouble == SL_LIMIT) {
+        refuse_too_large(work);
+        return SL_OK;
+    }
+    if (!stands_as_expected(work)) {
+        refuse(work, 409, "unexpected_revision", "the stream stands at another revision");
+        return SL_OK;
+    }
     for (size_t i = 0; i < work->slot_count; i++)
         states[i] = work->slots[i].held->state;
-    sl_decision_reset(decision, &writer->open->arena, work->slot_count);
-    if (submission->has_expected &&
-        (work->slot_count == 0 ||
-         work->slots[0].held->stream_count != submission->expected_events)) {
-        refuse(work, 409, "unexpected_revision", "the stream stands at another revision");
-        return;
-    }
     const struct sl_case c = {.command = submission->body,
                               .state = states,
                               .state_count = work->slot_count,
@@ -249,21 +266,39 @@ static void run_decision(struct sl_writer *writer, struct sl_work *work, struct 
                               .principal = submission->principal};
     const enum sl_verdict verdict = sl_decide(work->command->command, &c, decision);
     enum sl_err err = decision->failed ? decision->failed : add_events(writer, work, now);
-    if (err) {
+    work->status = 201;
+    if (!err && verdict == SL_REFUSED)
+        err = refuse_by_rule(writer, work);
+    if (err == SL_LIMIT || err == SL_INVALID) {
         decision->count = 0;
-        refuse(work, 422, "limit", limit_message(err));
-    } else if (verdict == SL_REFUSED) {
-        refuse_by_rule(writer, work);
-    } else {
-        work->status = 201;
+        refuse_too_large(work);
+        if (err == SL_INVALID)
+            refuse(work, 422, "invalid_event",
+                   "the decision broke a rule of its own event's record");
+        return SL_OK;
     }
+    return err;
+}
+
+/* What the events mean to those in memory. Nothing fails from here on. */
+static void evolve_all(struct sl_writer *writer, struct sl_work *work)
+{
+    struct sl_batch *batch = writer->open;
+
+    for (size_t i = 0; i < work->event_count; i++) {
+        const size_t place = work->first_event + i;
+        struct sl_held *stream = work->slots[writer->decision.events[i].need].held;
+
+        stream->stream_count = batch->events[place].revision + 1;
+        evolve_concerned(writer, stream, &batch->events[place], &batch->stored[place]);
+    }
+    sl_aggregates_settle(&writer->aggregates);
 }
 
 bool sl_writer_decide(struct sl_writer *writer, struct sl_work *work)
 {
     struct sl_batch *batch = writer->open;
-    const size_t events_before = batch->event_count;
-    const size_t bytes_before = batch->bytes;
+    const bool fresh = !batch->works;
     const struct sl_time now = sl_env_now(writer->options.env);
 
     /* The first with the same id may have been decided while this one waited for its needs. */
@@ -272,33 +307,35 @@ bool sl_writer_decide(struct sl_writer *writer, struct sl_work *work)
         sl_writer_repeat(writer, work, known);
         return true;
     }
-    run_decision(writer, work, now);
-    if (writer->decision.count == 0)
-        sl_batch_cut(batch, events_before, bytes_before);
-    if (batch->bytes > SL_STORE_BATCH_BYTES_MAX / 2 && batch->work_count > 0) {
-        sl_batch_cut(batch, events_before, bytes_before);
-        work->rule = NULL;
-        return false;
+    /* What commands that failed left in its memory. Schemas lie elsewhere, and stay. */
+    if (fresh)
+        sl_arena_reset(&batch->arena);
+    const struct sl_batch_mark mark = sl_batch_mark(batch);
+    enum sl_err err = run_decision(writer, work, now);
+    if (err == SL_BUSY && fresh) {
+        writer->decision.count = 0;
+        refuse_too_large(work);
+        err = SL_OK;
     }
-    work->first_event = events_before;
+    if (!err && writer->decision.count == 0)
+        sl_batch_cut(batch, mark);
+    if (!err && !fresh && batch->bytes > SL_STORE_BATCH_BYTES_MAX / 2)
+        err = SL_BUSY;
+    work->first_event = mark.event_count;
     work->event_count = writer->decision.count;
     work->position = writer->log.next + work->event_count;
-    if (remember(writer, work, now) != SL_OK) {
-        sl_batch_cut(batch, events_before, bytes_before);
+    if (!err)
+        err = remember(writer, work, now);
+    if (err) {
+        sl_batch_cut(batch, mark);
+        work->rule = work->message = NULL;
+        work->event_count = 0;
+        if (!fresh)
+            return false; /* there may be more room in the next one */
         sl_writer_answer_failed(writer, work, "overloaded", "memory is out: try again later");
         return true;
     }
-    for (size_t i = 0; i < work->event_count; i++) {
-        const struct sl_event *event = &batch->events[events_before + i];
-        struct sl_held *stream = work->slots[writer->decision.events[i].need].held;
-
-        stream->stream_count = event->revision + 1;
-        /* A state that cannot be kept is dropped by failing the batch: the log alone is the
-         * truth. */
-        SL_ASSERT(evolve_concerned(writer, stream, event, &batch->stored[events_before + i]) ==
-                      SL_OK,
-                  "M1");
-    }
+    evolve_all(writer, work);
     writer->log.next += work->event_count;
     sl_batch_add_work(batch, work);
     return true;

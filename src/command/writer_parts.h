@@ -27,13 +27,15 @@ struct sl_load {
     struct sl_read read; /* first: it is the message */
     struct sl_writer *writer;
     struct sl_held *held;
-    struct sl_load *next; /* of those that must read again once more is durable, and of the free */
+    struct sl_load *next; /* of those that must read again once more is durable */
+    struct sl_load *others, **link; /* of all */
 };
 
 struct sl_recall {
     struct sl_read read;
     struct sl_writer *writer;
     struct sl_work *work;
+    struct sl_recall *others, **link; /* of all */
 };
 
 struct sl_claim_call {
@@ -57,7 +59,6 @@ struct sl_writer {
     struct sl_writer_options options;
     enum sl_writer_stage stage;
     bool draining;
-    bool writes_now; /* a batch is with the store */
     int64_t retry_ns;
     struct sl_writer_log log;
     struct sl_claim_call claim;
@@ -70,14 +71,18 @@ struct sl_writer {
     struct sl_work *free_works;
     size_t works_out;  /* all that were not answered yet */
     size_t loads_out;  /* reads under way */
+    struct sl_load *loads;       /* all of them */
+    struct sl_recall *recalls;
     struct sl_load *stale_loads; /* to be read again when the batch on its way is durable */
 
     struct sl_aggregates aggregates;
     struct sl_id_window ids;
     struct sl_decision decision;
+    struct sl_arena decision_arena; /* what one decide makes */
     struct sl_buf scratch;
 
     struct sl_batch *open;
+    struct sl_batch *flying; /* with the store, or NULL */
     struct sl_batch *free_batches;
 
     const struct sl_schema **schemas; /* per event of the model; NULL: not in the log yet */
@@ -94,10 +99,13 @@ struct sl_writer {
 void sl_writer_run_queue(struct sl_writer *writer);
 void sl_writer_loaded(struct sl_load *load);
 void sl_writer_reload_stale(struct sl_writer *writer);
+void sl_writer_end_load(struct sl_load *load); /* frees it */
 void sl_writer_release(struct sl_writer *writer, struct sl_work *work);
 struct sl_work *sl_writer_take_work(struct sl_writer *writer);
 
-/* writer_decide.c: true: the work went into the open batch; false: the batch is too full for it */
+/* writer_decide.c: true: the work went into the open batch, or was answered for want of memory;
+ * false: it must wait for the next batch. Work whose trouble is SL_LIMIT is refused, as a
+ * decision. */
 bool sl_writer_decide(struct sl_writer *writer, struct sl_work *work);
 /* Puts a repeat of a known id into the open batch, or a misuse of it. */
 void sl_writer_repeat(struct sl_writer *writer, struct sl_work *work,
@@ -108,6 +116,7 @@ void sl_writer_answer_batch(struct sl_writer *writer, struct sl_batch *batch);
 void sl_writer_answer_failed(struct sl_writer *writer, struct sl_work *work, const char *rule,
                              const char *message);
 void sl_writer_recalled(struct sl_recall *recall);
+void sl_writer_end_recall(struct sl_recall *recall); /* frees it */
 
 /* writer.c */
 void sl_writer_list_add(struct sl_work_list *list, struct sl_work *work);

@@ -43,6 +43,9 @@ static enum sl_err compile_event(struct sl_event_model *model, const struct sl_e
                        type->name ? type->name : "?");
     if (sl_record_check(type->record, &inner) != SL_OK)
         return sl_fail(error, SL_INVALID, "event %s: %s", type->name, inner.message);
+    if (type->record->size > SL_RECORD_BYTES_MAX)
+        return sl_fail(error, SL_LIMIT, "event %s: its struct has %u bytes, at most %u may be",
+                       type->name, type->record->size, SL_RECORD_BYTES_MAX);
     if (type->tags &&
         sl_tags_parse(type->record, type->tags, model->tags, &model->tag_count, &inner) != SL_OK)
         return sl_fail(error, SL_INVALID, "event %s, tags: %s", type->name, inner.message);
@@ -84,6 +87,16 @@ static enum sl_err compile_need(struct sl_model *model, struct sl_need_model *ou
                        aggregate->name);
     if (sl_record_check(aggregate->record, &inner) != SL_OK)
         return sl_fail(error, SL_INVALID, "aggregate %s: %s", aggregate->name, inner.message);
+    if (strlen(aggregate->name) > SL_AGGREGATE_NAME_MAX ||
+        aggregate->record->size > SL_RECORD_BYTES_MAX)
+        return sl_fail(error, SL_LIMIT,
+                       "aggregate %.70s: a name has at most %d bytes, a struct at most %u",
+                       aggregate->name, SL_AGGREGATE_NAME_MAX, SL_RECORD_BYTES_MAX);
+    /* Streams are told apart by the name alone. */
+    for (size_t i = 0; i < model->aggregate_count; i++)
+        if (model->aggregates[i].aggregate != aggregate &&
+            strcmp(model->aggregates[i].aggregate->name, aggregate->name) == 0)
+            return sl_fail(error, SL_INVALID, "two aggregates are named %s", aggregate->name);
     if (sl_place_parse(command->record, need->key, &out->key, &inner) != SL_OK)
         return sl_fail(error, SL_INVALID, "command %s, need %s: %s", command->name,
                        aggregate->name, inner.message);

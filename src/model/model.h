@@ -12,6 +12,8 @@
 #include "record/place.h"
 
 #define SL_NEEDS_MAX 64
+#define SL_RECORD_BYTES_MAX (64u << 10) /* of an event's or an aggregate's struct */
+#define SL_AGGREGATE_NAME_MAX 63        /* bytes */
 
 struct sl_event_model {
     const struct sl_event_type *type;
