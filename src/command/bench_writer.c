@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "stores/log/log_store.h"
 #include "tap/tap.h"
 
@@ -174,6 +175,28 @@ static void take_seen(struct rig *rig, const struct rig_seen *seen)
     rig->seen.note = (struct sl_text){rig->seen_note, strlen(rig->seen_note)};
 }
 
+/* L1: positions and revisions without gaps. Those of a batch that nobody knew to be durable were
+ * not told. */
+static void check_place(struct rig *rig, const struct sl_event *event)
+{
+    const uint64_t hash = sl_hash64(event->stream.ptr, event->stream.len, 1);
+    size_t place = hash % RIG_STREAMS;
+
+    while (rig->streams[place].hash != 0 && rig->streams[place].hash != hash)
+        place = (place + 1) % RIG_STREAMS;
+    struct rig_stream *stream = &rig->streams[place];
+    const bool missed = event->position > rig->next_position;
+    if (event->position < rig->next_position || event->revision < stream->next_revision ||
+        (event->revision > stream->next_revision && !missed && !rig->missed)) {
+        tap_note("L1: event %llu of %.*s has revision %llu", (unsigned long long)event->position,
+                 (int)event->stream.len, event->stream.ptr, (unsigned long long)event->revision);
+        rig->bad = true;
+    }
+    rig->missed = rig->missed || missed;
+    rig->next_position = event->position + 1;
+    *stream = (struct rig_stream){hash, event->revision + 1};
+}
+
 static void durable(void *context, const struct sl_event *events,
                     const struct sl_stored_event *stored, size_t count)
 {
@@ -184,6 +207,7 @@ static void durable(void *context, const struct sl_event *events,
     for (size_t i = 0; i < count; i++) {
         if (events[i].position != stored[i].position || events[i].revision != stored[i].revision)
             rig->bad = true;
+        check_place(rig, &events[i]);
         if (events[i].type == &rig_seen_type)
             take_seen(rig, events[i].body);
         if (rig->on_event)

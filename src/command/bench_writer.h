@@ -62,7 +62,7 @@ extern const struct sl_event_type rig_noted_type, rig_seen_type;
 
 /* ---- The rig --------------------------------------------------------------------------------- */
 
-enum { RIG_COMMANDS_MAX = 2048 };
+enum { RIG_COMMANDS_MAX = 2048, RIG_STREAMS = 4096 };
 
 struct rig_command {
     struct sl_message message;
@@ -106,7 +106,13 @@ struct rig {
     size_t command_count;
     uint64_t ids;
     uint64_t durable; /* events told durable */
-    bool bad;
+    uint64_t next_position;
+    struct rig_stream {
+        uint64_t hash;
+        uint64_t next_revision;
+    } streams[RIG_STREAMS];
+    bool missed; /* some events were not told */
+    bool bad;    /* L1 was broken */
     /* Told of each durable event. */
     void (*on_event)(struct rig *rig, const struct sl_event *event);
     struct rig_seen seen; /* the last one; `note` in seen_note */
