@@ -19,6 +19,7 @@
 
 struct sl_writer;
 struct sl_work;
+struct sl_ask;
 
 /* One aggregate that a command needs, and its place among those who wait for it. */
 struct sl_need_slot {
@@ -43,6 +44,8 @@ struct sl_work {
     uint32_t missing; /* needs that are being loaded */
     uint32_t rounds;  /* of `more` that named something */
     bool prepared;
+    struct sl_ask *ask;  /* of files of ids, or NULL */
+    uint64_t asked_at;   /* outcomes below this cursor were in memory, or the files were asked */
     enum sl_err trouble; /* why it cannot be decided: LIMIT, NO_MEMORY, IO */
     /* The answer. */
     int status;

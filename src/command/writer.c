@@ -12,10 +12,7 @@
 #include "command/writer_parts.h"
 #include "record/pack.h"
 
-enum {
-    RETRY_NS = 1000000000,
-    OUTCOMES_A_READ = 16384,
-};
+enum { RETRY_NS = 1000000000 };
 
 void sl_writer_list_add(struct sl_work_list *list, struct sl_work *work)
 {
@@ -74,7 +71,6 @@ enum sl_err sl_writer_open(const struct sl_writer_options *options, struct sl_wr
     writer->queue.end = &writer->queue.first;
     writer->line.end = &writer->line.first;
     sl_aggregates_init(&writer->aggregates, options->aggregate_memory_max);
-    sl_ids_init(&writer->ids, options->id_window_s);
     writer->schemas = calloc(events, sizeof *writer->schemas);
     writer->schema_sent = calloc(events, sizeof *writer->schema_sent);
     writer->open = sl_batch_new(writer);
@@ -82,6 +78,11 @@ enum sl_err sl_writer_open(const struct sl_writer_options *options, struct sl_wr
         sl_decision_reserve(&writer->decision) != SL_OK) {
         sl_writer_close(writer);
         return sl_fail(error, SL_NO_MEMORY, "no memory for the write side");
+    }
+    const enum sl_err err = sl_writer_ids_init(writer, error);
+    if (err) {
+        sl_writer_close(writer);
+        return err;
     }
     start_claim(writer);
     *out = writer;
@@ -133,8 +134,7 @@ void sl_writer_fail(struct sl_writer *writer, const struct sl_error *error)
     /* Above the durable position nothing is true any more; below, the log gives it back. */
     sl_aggregates_drop_all(&writer->aggregates);
     sl_writer_reload_stale(writer);
-    sl_ids_close(&writer->ids);
-    sl_ids_init(&writer->ids, writer->options.id_window_s);
+    sl_ids_reset(&writer->ids, 0);
 }
 
 /* ---- The reign begins ------------------------------------------------------------------------ */
@@ -177,26 +177,6 @@ static enum sl_err match_schemas(struct sl_writer *writer, const struct sl_claim
     return err;
 }
 
-static void read_outcomes(struct sl_writer *writer, uint64_t from)
-{
-    struct sl_read *read = &writer->outcomes.read;
-    const struct sl_time now = sl_env_now(writer->options.env);
-
-    writer->stage = SL_WRITER_REMEMBERING;
-    writer->outcomes.under_way = true;
-    sl_arena_reset(&read->arena);
-    *read = (struct sl_read){.message = {.reply_to = writer->options.mailbox,
-                                         .kind = SL_WRITER_OUTCOMES},
-                             .by = SL_READ_OUTCOMES,
-                             .from = from,
-                             .until = UINT64_MAX,
-                             .since = sl_time_after(now, -(int64_t)writer->options.id_window_s),
-                             .count_max = OUTCOMES_A_READ,
-                             .bytes_max = 4u << 20,
-                             .arena = read->arena};
-    sl_event_store_read(writer->options.store, read);
-}
-
 static void claimed(struct sl_writer *writer)
 {
     struct sl_claim *claim = &writer->claim.claim;
@@ -222,55 +202,7 @@ static void claimed(struct sl_writer *writer)
                                          .epochs = claim->epochs,
                                          .epoch_count = claim->epoch_count};
     writer->options.reigns(writer->options.context);
-    read_outcomes(writer, 0);
-}
-
-/* A reply is two terminated texts: check before they are believed. */
-static char *copy_reply(struct sl_slice reply)
-{
-    if (reply.len < 2 || reply.ptr[reply.len - 1] != 0 ||
-        !memchr(reply.ptr, 0, reply.len - 1))
-        return NULL;
-    char *copy = malloc(reply.len);
-    if (copy)
-        memcpy(copy, reply.ptr, reply.len);
-    return copy;
-}
-
-static void remembered(struct sl_writer *writer)
-{
-    struct sl_read *read = &writer->outcomes.read;
-
-    writer->outcomes.under_way = false;
-    if (read->err) {
-        read->error.code = read->err;
-        sl_writer_fail(writer, &read->error);
-        writer->retry_ns = sl_env_monotonic(writer->options.env) + RETRY_NS;
-        return;
-    }
-    for (size_t i = 0; i < read->outcome_count; i++) {
-        const struct sl_stored_outcome *outcome = &read->outcomes[i];
-        const struct sl_known_id known = {.id = outcome->id,
-                                          .digest = outcome->digest,
-                                          .position = outcome->position,
-                                          .reply = copy_reply(outcome->reply),
-                                          .time_s = (uint32_t)(outcome->time.ns / 1000000000),
-                                          .status = (uint16_t)outcome->status,
-                                          .event_count = (uint16_t)outcome->event_count};
-        if (sl_ids_add(&writer->ids, known) != SL_OK) {
-            const struct sl_error error = {SL_NO_MEMORY, 0, "no memory for the command ids"};
-            sl_writer_fail(writer, &error);
-            writer->retry_ns = sl_env_monotonic(writer->options.env) + RETRY_NS;
-            return;
-        }
-    }
-    if (!read->end) {
-        read_outcomes(writer, read->next);
-        return;
-    }
-    sl_arena_close(&read->arena);
-    writer->stage = SL_WRITER_RUNNING;
-    writer->log.ready = true;
+    sl_writer_remember(writer);
 }
 
 /* ---- Batches --------------------------------------------------------------------------------- */
@@ -302,6 +234,7 @@ static void settle(struct sl_writer *writer, struct sl_batch *batch)
         sl_writer_fail(writer, &append->error);
     } else {
         writer->log.durable = append->position + append->event_count;
+        sl_ids_durable(&writer->ids, writer->ids.durable + append->outcome_count);
         writer->numbers.batches++;
         writer->numbers.events += batch->event_count;
         writer->numbers.batch_bytes += batch->bytes;
@@ -431,7 +364,19 @@ void sl_writer_step(struct sl_message *message)
         sl_writer_recalled((struct sl_recall *)(void *)message);
         break;
     case SL_WRITER_OUTCOMES:
-        remembered(((struct sl_outcome_call *)(void *)message)->writer);
+        sl_writer_outcomes(((struct sl_outcome_call *)(void *)message)->writer);
+        break;
+    case SL_WRITER_ID_CHANGE:
+        sl_writer_id_change((struct sl_id_change *)(void *)message);
+        break;
+    case SL_WRITER_ID_JOB:
+        sl_writer_id_job((struct sl_id_job *)(void *)message);
+        break;
+    case SL_WRITER_ID_LOOKUP:
+        sl_writer_id_lookup((struct sl_id_lookup *)(void *)message);
+        break;
+    case SL_WRITER_ID_OUTCOME:
+        sl_writer_id_outcome((struct sl_ask_read *)(void *)message);
         break;
     }
 }
@@ -441,6 +386,7 @@ int64_t sl_writer_turn(struct sl_writer *writer, bool may_block)
     const int64_t now = sl_env_monotonic(writer->options.env);
     struct sl_batch *done = NULL;
 
+    sl_writer_id_turn(writer);
     if (writer->stage == SL_WRITER_FAILED && !writer->flying && !writer->draining) {
         if (now < writer->retry_ns)
             return writer->retry_ns;
@@ -457,7 +403,6 @@ int64_t sl_writer_turn(struct sl_writer *writer, bool may_block)
         sl_writer_run_queue(writer);
     }
     sl_aggregates_trim(&writer->aggregates, writer->log.durable);
-    sl_ids_expire(&writer->ids, (uint32_t)(sl_env_now(writer->options.env).ns / 1000000000), 4);
     /* A full open batch waits for the one on its way; anything else goes on at once. */
     const bool more = (writer->queue.first && writer->line.count == 0) ||
                       (writer->line.first && !writer->head_waits);
@@ -506,10 +451,18 @@ static void free_works(struct sl_writer *writer)
     }
 }
 
+void sl_writer_stop(struct sl_writer *writer)
+{
+    if (writer)
+        sl_ids_stop(&writer->ids);
+}
+
 void sl_writer_close(struct sl_writer *writer)
 {
     if (!writer)
         return;
+    sl_writer_stop(writer);
+    sl_writer_end_asks(writer);
     free_works(writer);
     while (writer->loads) {
         if (writer->loads->held->orphan)

@@ -29,6 +29,8 @@ struct sl_writer_options {
     struct sl_event_store *store;
     uint32_t queue_max;
     uint32_t id_window_s;
+    size_t id_memory_max;   /* for ids of the window, about, if they may lie in files: */
+    const char *ids_folder; /* copied; or NULL: all of them are in memory */
     size_t aggregate_memory_max;
 
     /* A reign has begun: log, epochs and positions are known (sl_writer_log). */
@@ -59,6 +61,10 @@ int64_t sl_writer_turn(struct sl_writer *writer, bool may_block);
 void sl_writer_drain(struct sl_writer *writer);
 bool sl_writer_is_idle(const struct sl_writer *writer);
 
+/* Ends the actors of its id files, if it has any: from now on only the store posts messages of it.
+ * To be called before the mailbox is emptied for the last time. NULL is allowed. */
+void sl_writer_stop(struct sl_writer *writer);
+
 /* Nothing must be on its way, or the store be closed already. NULL is allowed. */
 void sl_writer_close(struct sl_writer *writer);
 
@@ -81,6 +87,7 @@ struct sl_writer_numbers {
     uint64_t accepted, refused, repeated, failed;
     uint64_t events, batches, batch_bytes;
     uint64_t waiting, aggregates, ids;
+    uint64_t id_lookups; /* commands for whose id files were asked */
     struct sl_histogram command; /* submitted to answered */
     struct sl_histogram append;  /* handed to the store to durable */
 };

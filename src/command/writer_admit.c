@@ -38,6 +38,8 @@ struct sl_work *sl_writer_take_work(struct sl_writer *writer)
 /* Unpins what the command needed and keeps its struct for the next one. */
 void sl_writer_release(struct sl_writer *writer, struct sl_work *work)
 {
+    if (work->ask)
+        sl_writer_forget_ask(work);
     for (size_t i = 0; i < work->slot_count; i++)
         sl_aggregates_unpin(&writer->aggregates, work->slots[i].held);
     work->slot_count = 0;
@@ -215,12 +217,11 @@ static enum sl_err name_more_needs(struct sl_writer *writer, struct sl_work *wor
 /* Names the needs that the command's table says, and begins to read what is not here. */
 static void prepare(struct sl_writer *writer, struct sl_work *work)
 {
-    const uint32_t now_s = (uint32_t)(sl_env_now(writer->options.env).ns / 1000000000);
-
-    if (sl_ids_find(&writer->ids, work->submission->id, now_s))
+    if (sl_ids_find(&writer->ids, work->submission->id))
         return; /* a repeat needs nothing */
     work->prepared = true;
     work->trouble = name_table_needs(writer, work);
+    sl_writer_ask(writer, work);
     wait_where_missing(writer, work);
 }
 
@@ -246,15 +247,12 @@ enum step { STEP_DONE, STEP_WAITS, STEP_FULL };
 /* Decides the command at the head of the line, if all it needs is here. */
 static enum step step_head(struct sl_writer *writer, struct sl_work *work)
 {
-    if (!work->prepared) {
-        const uint32_t now_s = (uint32_t)(sl_env_now(writer->options.env).ns / 1000000000);
-        const struct sl_known_id *known = sl_ids_find(&writer->ids, work->submission->id, now_s);
-        if (known) {
-            sl_writer_repeat(writer, work, known);
-            return STEP_DONE;
-        }
+    if (!work->prepared)
         prepare(writer, work);
-    }
+    /* The first with the same id may have been decided while this one waited for its needs. */
+    const enum sl_writer_id id = sl_writer_check_id(writer, work);
+    if (id != SL_WRITER_ID_NEW)
+        return id == SL_WRITER_ID_WAITS ? STEP_WAITS : STEP_DONE;
     if (work->missing == 0 && !work->trouble)
         name_all_needs(writer, work);
     if (work->missing > 0)

@@ -52,6 +52,20 @@ void sl_writer_repeat(struct sl_writer *writer, struct sl_work *work,
     sl_batch_add_work(writer->open, work);
 }
 
+void sl_writer_refuse_old(struct sl_writer *writer, struct sl_work *work)
+{
+    /* Decides nothing and is not remembered: it will be too old for ever. */
+    for (size_t i = 0; i < work->slot_count; i++)
+        sl_aggregates_unpin(&writer->aggregates, work->slots[i].held);
+    work->slot_count = 0;
+    work->position = writer->log.next;
+    work->status = 422;
+    work->rule = "id_too_old";
+    work->message = "this command id says that it was made before what is remembered of ids: if "
+                    "the command was never sent, send it with a new one";
+    sl_batch_add_work(writer->open, work);
+}
+
 /* The schema of an event type in this log; its first use writes it. */
 static const struct sl_schema *schema_for(struct sl_writer *writer,
                                           const struct sl_event_model *event)
@@ -301,12 +315,6 @@ bool sl_writer_decide(struct sl_writer *writer, struct sl_work *work)
     const bool fresh = !batch->works;
     const struct sl_time now = sl_env_now(writer->options.env);
 
-    /* The first with the same id may have been decided while this one waited for its needs. */
-    const struct sl_known_id *known = sl_ids_find(&writer->ids, work->submission->id, seconds(now));
-    if (known) {
-        sl_writer_repeat(writer, work, known);
-        return true;
-    }
     /* What commands that failed left in its memory. Schemas lie elsewhere, and stay. */
     if (fresh)
         sl_arena_reset(&batch->arena);

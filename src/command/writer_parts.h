@@ -14,13 +14,28 @@ enum sl_writer_message {
     SL_WRITER_LOADED,  /* an aggregate's history */
     SL_WRITER_RECALLED, /* a repeated command's events */
     SL_WRITER_OUTCOMES, /* outcomes of the id window, at start */
+    SL_WRITER_ID_CHANGE,  /* other files of ids */
+    SL_WRITER_ID_JOB,     /* work on them is done */
+    SL_WRITER_ID_LOOKUP,  /* files were asked for an id */
+    SL_WRITER_ID_OUTCOME, /* and the log for its outcome */
 };
 
 enum sl_writer_stage {
     SL_WRITER_CLAIMING = 1,
     SL_WRITER_REMEMBERING, /* reading the id window */
     SL_WRITER_RUNNING,
+    SL_WRITER_HURT,   /* a file of ids is damaged: fails as soon as no batch is on its way */
     SL_WRITER_FAILED, /* claims again at retry_ns */
+};
+
+/* What is being done, while the stage is REMEMBERING. */
+enum sl_writer_remembers {
+    SL_REMEMBERS_NOTHING = 0, /* waits for a job from before */
+    SL_REMEMBERS_FILES,       /* they are being opened */
+    SL_REMEMBERS_WITNESS,     /* a file's last outcome is read from the log */
+    SL_REMEMBERS_CUT,         /* files are being given up */
+    SL_REMEMBERS_START,       /* the first outcome in the window is looked for */
+    SL_REMEMBERS_OUTCOMES,    /* and read, with all behind it */
 };
 
 struct sl_load {
@@ -50,6 +65,24 @@ struct sl_outcome_call {
     bool under_way;
 };
 
+/* A command's question to files of ids, and to the log. */
+struct sl_ask_read {
+    struct sl_read read; /* first: it is the message */
+    struct sl_ask *ask;
+};
+
+struct sl_ask {
+    struct sl_id_lookup lookup; /* first: it is the message */
+    struct sl_writer *writer;
+    struct sl_work *work; /* NULL: nobody waits any more */
+    struct sl_ask *next, **link; /* of all */
+    struct sl_ask_read read;
+    size_t at; /* of what was found */
+    bool out;
+    bool is_known;
+    struct sl_known_id known;
+};
+
 struct sl_work_list {
     struct sl_work *first, **end;
     size_t count;
@@ -77,6 +110,12 @@ struct sl_writer {
 
     struct sl_aggregates aggregates;
     struct sl_id_window ids;
+    enum sl_writer_remembers remembers;
+    struct sl_ask *asks;
+    bool files_open;      /* they have been, and are believed */
+    size_t files_checked; /* while they are opened */
+    bool files_cut;       /* those that know anything from here on are not believed any more: */
+    uint64_t files_cut_at;
     struct sl_decision decision;
     struct sl_arena decision_arena; /* what one decide makes */
     struct sl_buf scratch;
@@ -110,6 +149,30 @@ bool sl_writer_decide(struct sl_writer *writer, struct sl_work *work);
 /* Puts a repeat of a known id into the open batch, or a misuse of it. */
 void sl_writer_repeat(struct sl_writer *writer, struct sl_work *work,
                       const struct sl_known_id *known);
+/* Puts the refusal of an id that is older than the window into the open batch. */
+void sl_writer_refuse_old(struct sl_writer *writer, struct sl_work *work);
+
+/* writer_ids.c */
+enum sl_writer_id {
+    SL_WRITER_ID_NEW = 1,
+    SL_WRITER_ID_WAITS,
+    SL_WRITER_ID_ANSWERED, /* it is known, or too old */
+};
+enum sl_err sl_writer_ids_init(struct sl_writer *writer, struct sl_error *error) SL_USE_RESULT;
+/* Reads what a reign must know of before it decides; then it runs. */
+void sl_writer_remember(struct sl_writer *writer);
+void sl_writer_outcomes(struct sl_writer *writer);
+void sl_writer_id_change(struct sl_id_change *change);
+void sl_writer_id_job(struct sl_id_job *job);
+void sl_writer_id_lookup(struct sl_id_lookup *lookup);
+void sl_writer_id_outcome(struct sl_ask_read *ask_read);
+void sl_writer_id_turn(struct sl_writer *writer);
+/* Asks the files for the command's id, if they may know it. */
+void sl_writer_ask(struct sl_writer *writer, struct sl_work *work);
+void sl_writer_forget_ask(struct sl_work *work);
+void sl_writer_end_asks(struct sl_writer *writer);
+/* What is known of the id of a command that waits for nothing else. */
+enum sl_writer_id sl_writer_check_id(struct sl_writer *writer, struct sl_work *work);
 
 /* writer_answer.c */
 void sl_writer_answer_batch(struct sl_writer *writer, struct sl_batch *batch);
