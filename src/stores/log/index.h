@@ -1,8 +1,8 @@
 /*
- * Where events lie: from position, stream and tag to places in segments.
+ * Where events of a raw segment lie: from position, stream and tag to places in it.
  *
  * Rebuilt at open, then extended by a note with each durable batch (L4: it never knows a batch that
- * the log doesn't have). Owned by the reader. Streams and tags are kept as 64-bit hashes, so
+ * the log doesn't have), given up when the segment is sealed. Owned by the reader. Streams and tags are kept as 64-bit hashes, so
  * whoever uses a posting compares the event's own text.
  */
 #ifndef SL_STORES_LOG_INDEX_H
@@ -81,8 +81,10 @@ bool sl_log_note_reserve(struct sl_log_note *note, size_t key_count, size_t sche
 void sl_log_note_empty(struct sl_log_note *note);
 void sl_log_note_free(struct sl_log_note *note); /* NULL is allowed */
 
-/* Zero-initialised it is empty; sl_log_index_init before use. */
+/* Of one raw segment. sl_log_index_init before use; next_position and next_outcome are then where
+ * the segment begins. */
 struct sl_log_index {
+    uint64_t segment; /* its number */
     struct sl_log_entry *entries;
     size_t entry_count;
     size_t entry_capacity;

@@ -9,15 +9,21 @@
 enum {
     INLINE_BYTES_MAX = 32 << 10,
     INLINE_NS_MAX = 500000, /* the usual write must be shorter */
+    KEY_BYTES = 48, /* of a raw segment's index, for each word of keys, at most */
 };
 
 static const uint64_t segment_bytes_default = UINT64_C(64) << 20;
 static const uint64_t segment_bytes_max = UINT64_C(1) << 40;
+static const uint64_t index_memory_default = UINT64_C(64) << 20;
+static const uint64_t index_memory_min = UINT64_C(256) << 10;
+static const uint64_t index_memory_max = UINT64_C(1) << 40;
 
 struct log_store {
     struct sl_event_store store;
     struct sl_log_folder folder;
     struct sl_file *lock; /* held while open: one process has the log */
+    bool seals;
+    uint64_t sealed, sealed_outcomes; /* at open */
     struct sl_log_sealer *sealer;
     struct sl_log_reader reader;
     struct sl_log_writer writer;
@@ -30,26 +36,47 @@ static struct log_store *log_of(struct sl_event_store *store)
 
 /* ---- Opening --------------------------------------------------------------------------------- */
 
+/* A plain number of bytes; `*out` keeps the default where it is not given. */
+static enum sl_err read_bytes(const struct sl_store_options *options, const char *key,
+                              uint64_t min, uint64_t max, uint64_t *out, struct sl_error *error)
+{
+    const char *text = options->setting(options->context, key);
+    char *end;
+
+    if (!text)
+        return SL_OK;
+    const unsigned long long bytes = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end != '\0' || bytes < min || bytes > max)
+        return sl_fail(error, SL_INVALID, "%s = %s: must be a number of bytes from %llu to %llu",
+                       key, text, (unsigned long long)min, (unsigned long long)max);
+    *out = bytes;
+    return SL_OK;
+}
+
 static enum sl_err read_settings(struct log_store *log, const struct sl_store_options *options,
                                  struct sl_error *error)
 {
-    const char *text = options->setting(options->context, "segment_bytes");
-    uint64_t bytes = segment_bytes_default;
+    const char *seal = options->setting(options->context, "seal");
+    uint64_t bytes = segment_bytes_default, memory = index_memory_default;
 
     if (strlen(options->location) >= sizeof log->folder.path)
         return sl_fail(error, SL_LIMIT, "the log's folder has too long a name");
     memcpy(log->folder.path, options->location, strlen(options->location) + 1);
-    if (text) {
-        char *end;
-        bytes = strtoull(text, &end, 10);
-        if (*text < '0' || *text > '9' || *end != '\0' || bytes < SL_LOG_SEGMENT_BYTES_MIN ||
-            bytes > segment_bytes_max)
-            return sl_fail(error, SL_INVALID, "segment_bytes = %s: must be a number of bytes from "
-                           "%u to %llu", text, SL_LOG_SEGMENT_BYTES_MIN,
-                           (unsigned long long)segment_bytes_max);
-    }
+    if (seal && strcmp(seal, "yes") != 0 && strcmp(seal, "no") != 0)
+        return sl_fail(error, SL_INVALID, "seal = %s: must be yes or no", seal);
+    log->seals = !seal || strcmp(seal, "yes") == 0;
+    enum sl_err err = read_bytes(options, "segment_bytes", SL_LOG_SEGMENT_BYTES_MIN,
+                                 segment_bytes_max, &bytes, error);
+    if (err == SL_OK)
+        err = read_bytes(options, "index_memory", index_memory_min, index_memory_max, &memory,
+                         error);
+    if (err != SL_OK)
+        return err;
     log->writer.tail.segment_bytes_max = bytes / SL_LOG_BLOCK * SL_LOG_BLOCK;
-    return SL_OK;
+    /* Half for sealed segments, half for raw ones, of which there are two most of the time: one
+     * that fills and one that is being sealed. */
+    log->writer.tail.segment_keys_max = log->seals ? memory / 4 / KEY_BYTES : UINT64_MAX;
+    return sl_log_reader_init(&log->reader, &log->folder, memory / 2);
 }
 
 static enum sl_err lock_folder(struct log_store *log, struct sl_error *error)
@@ -78,39 +105,101 @@ static enum sl_err learn(void *context, const struct sl_log_learned *learned)
                                learned->schemas, learned->schema_count);
 }
 
-static enum sl_err recover(struct log_store *log, bool *has_spare, struct sl_error *error)
+static enum sl_err shelve(void *context, const struct sl_log_sealed_head *head,
+                          const struct sl_schema *const *schemas, size_t schema_count)
 {
-    struct sl_log_tail *tail = &log->writer.tail;
-    struct sl_log_recovery recovery = {
-        .folder = &log->folder, .catalog = &tail->catalog, .learn = learn, .context = log};
-    struct sl_log_listing listing;
+    struct log_store *log = context;
+
+    log->writer.tail.numbers.bytes += head->raw_bytes;
+    return sl_log_reader_learn_sealed(&log->reader, head, schemas, schema_count);
+}
+
+/* What lies in the folder, without what unfinished work left. Sealed segments come first and raw
+ * ones behind them, none missing. */
+static enum sl_err look(struct log_store *log, struct sl_log_listing *out, struct sl_error *error)
+{
+    const char *path = log->folder.path;
 
     enum sl_err err = sl_log_folder_sweep(&log->folder, error);
     if (err == SL_OK)
-        err = sl_log_folder_list(&log->folder, &listing, error);
+        err = sl_log_folder_list(&log->folder, out, error);
+    if (err == SL_OK && out->sealed_count > 0 &&
+        (out->sealed_first != 0 || out->sealed_last + 1 != out->sealed_count))
+        return sl_fail(error, SL_CORRUPT, "%s: there are %llu sealed segments, the last is number "
+                       "%llu: restore those that are missing from a backup", path,
+                       (unsigned long long)out->sealed_count,
+                       (unsigned long long)out->sealed_last);
+    return err;
+}
+
+/* Those that are sealed need their raw file no more. */
+static enum sl_err look_at_raw(struct log_store *log, struct sl_log_listing *out,
+                               struct sl_error *error)
+{
+    const uint64_t sealed = out->sealed_count;
+    enum sl_err err = SL_OK;
+
+    if (sealed > 0 && out->segment_count > 0 && out->first < sealed)
+        err = sl_log_folder_drop_raw(&log->folder, sealed - 1, error);
+    if (err == SL_OK)
+        err = sl_log_folder_list(&log->folder, out, error);
+    if (err == SL_OK && (out->segment_count == 0 || out->first != sealed ||
+                         out->last - out->first + 1 != out->segment_count))
+        return sl_fail(error, SL_CORRUPT, "%s: there are %llu segments behind %llu sealed ones, the "
+                       "last is number %llu: restore those that are missing from a backup",
+                       log->folder.path, (unsigned long long)out->segment_count,
+                       (unsigned long long)sealed, (unsigned long long)out->last);
+    return err;
+}
+
+static enum sl_err recover(struct log_store *log, bool *has_spare, struct sl_error *error)
+{
+    struct sl_log_tail *tail = &log->writer.tail;
+    struct sl_log_recovery recovery = {.folder = &log->folder, .catalog = &tail->catalog,
+                                       .learn = learn, .shelve = shelve, .context = log};
+    struct sl_log_listing listing;
+
+    enum sl_err err = look(log, &listing, error);
     if (err != SL_OK)
         return err;
     *has_spare = listing.has_spare;
-    if (listing.segment_count == 0)
+    if (listing.segment_count + listing.sealed_count == 0)
         return sl_log_tail_create(tail, error);
-    if (listing.first != 0 || listing.last + 1 != listing.segment_count)
-        return sl_fail(error, SL_CORRUPT, "%s: there are %llu segments, the last is number %llu: "
-                       "restore those that are missing from a backup", log->folder.path,
-                       (unsigned long long)listing.segment_count,
-                       (unsigned long long)listing.last);
+    err = sl_log_recover_sealed(&recovery, listing.sealed_count, &tail->end, error);
+    if (err == SL_OK)
+        err = look_at_raw(log, &listing, error);
+    if (err != SL_OK)
+        return err;
+    log->sealed = listing.sealed_count;
+    log->sealed_outcomes = tail->end.outcome;
     recovery.last = listing.last;
     err = sl_log_recover(&recovery, &tail->end, &tail->file, error);
     tail->numbers.position = tail->end.position;
-    tail->numbers.segments = listing.segment_count;
+    tail->numbers.segments = listing.last + 1;
+    tail->numbers.sealed = listing.sealed_count;
     return err;
+}
+
+static enum sl_err start_sealer(struct log_store *log, struct sl_error *error)
+{
+    const struct sl_log_sealer_options options = {
+        .folder = &log->folder,
+        .reader = log->reader.mailbox,
+        .seals = log->seals,
+        .sealed = log->sealed,
+        .outcomes = log->sealed_outcomes,
+    };
+
+    return sl_log_sealer_start(&options, &log->sealer, error);
 }
 
 static void release(struct log_store *log)
 {
     /* In the order in which messages flow: whoever still sends goes before who receives. */
     sl_log_writer_stop(&log->writer);
-    sl_log_reader_close(&log->reader);
     sl_log_sealer_stop(log->sealer);
+    sl_log_reader_close(&log->reader);
+    sl_log_sealer_free(log->sealer);
     sl_log_tail_close(&log->writer.tail);
     if (log->lock)
         sl_file_close(log->lock);
@@ -129,7 +218,6 @@ static enum sl_err log_open(struct sl_env *env, const struct sl_store_options *o
     log->store.ops = &sl_log_store_ops;
     log->folder.env = env;
     tail->folder = &log->folder;
-    sl_log_reader_init(&log->reader, &log->folder);
     enum sl_err err = read_settings(log, options, error);
     if (err == SL_OK)
         err = lock_folder(log, error);
@@ -138,13 +226,14 @@ static enum sl_err log_open(struct sl_env *env, const struct sl_store_options *o
     if (err == SL_OK)
         err = recover(log, &has_spare, error);
     if (err == SL_OK)
-        err = sl_log_sealer_start(&log->folder, &log->sealer, error);
-    if (err == SL_OK)
         err = sl_log_reader_start(&log->reader, env, error);
+    if (err == SL_OK)
+        err = start_sealer(log, error);
     if (err == SL_OK) {
         tail->sealer = log->sealer;
         tail->reader = log->reader.mailbox;
         sl_log_tail_want_spare(tail, has_spare);
+        sl_log_tail_tell_sealer(tail);
         err = sl_log_writer_start(&log->writer, env, error);
     }
     if (err != SL_OK) {
@@ -213,9 +302,10 @@ static void log_describe(struct sl_event_store *store, struct sl_buf *out)
     const struct sl_log_numbers *numbers = tail ? &tail->numbers : &log->writer.known;
 
     sl_buf_printf(out,
-                  "\"segments\":%llu,\"bytes\":%llu,\"next_position\":%llu,\"epoch\":%llu,"
+                  "\"segments\":%llu,\"sealed\":%llu,\"sealing_failed\":%s,\"bytes\":%llu,\"next_position\":%llu,\"epoch\":%llu,"
                   "\"writes\":%llu,\"last_write_us\":%llu,\"usual_write_us\":%llu,\"failed\":%s",
-                  (unsigned long long)numbers->segments, (unsigned long long)numbers->bytes,
+                  (unsigned long long)numbers->segments, (unsigned long long)numbers->sealed,
+                  numbers->sealing_failed ? "true" : "false", (unsigned long long)numbers->bytes,
                   (unsigned long long)numbers->position, (unsigned long long)numbers->epoch,
                   (unsigned long long)numbers->writes,
                   (unsigned long long)numbers->last_write_ns / 1000,

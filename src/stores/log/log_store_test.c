@@ -8,6 +8,7 @@
 #include <string.h>
 
 static const char *segment_bytes = "65536";
+static const char *seal = "yes";
 
 static const char *fresh(void)
 {
@@ -17,6 +18,8 @@ static const char *fresh(void)
 static const char *setting(void *context, const char *key)
 {
     (void)context;
+    if (strcmp(key, "seal") == 0)
+        return seal;
     return strcmp(key, "segment_bytes") == 0 ? segment_bytes : NULL;
 }
 
@@ -220,6 +223,7 @@ static void settings_are_checked(void)
         sl_env_free(env);
     }
     segment_bytes = "65536";
+    seal = "yes";
 }
 
 static void spares_are_made_ahead_and_used(void)
@@ -246,6 +250,7 @@ static void segments_grow(void)
     struct sl_slice bytes;
 
     segment_bytes = "8388608";
+    seal = "no"; /* so that the files stay to be looked at */
     if (!set_scene(&scene))
         return;
     for (int i = 0; i < 20; i++) {
@@ -262,6 +267,7 @@ static void segments_grow(void)
     bench_check(&scene.bench, SL_READ_POSITION, SL_TEXT(""), 5000, false, NULL);
     strike_scene(&scene);
     segment_bytes = "65536";
+    seal = "yes";
 }
 
 int main(void)

@@ -280,6 +280,10 @@ static void the_power_fails_anywhere(void)
     CHECK(sl_mark_count("log: segment not begun") > 5);
     CHECK(sl_mark_count("log: append on the caller's thread") > 1000);
     CHECK(sl_mark_count("log: swept") > 5);
+    CHECK(sl_mark_count("log: sealed") > 100);
+    CHECK(sl_mark_count("log: recycled") > 20);
+    CHECK(sl_mark_count("log: raw beside sealed") > 5);
+    CHECK(sl_mark_count("log: sealing given up") > 20);
 }
 
 int main(void)

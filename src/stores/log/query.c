@@ -1,9 +1,12 @@
 #include "stores/log/query.h"
 
+#include "stores/log/trace.h"
+
 #include <string.h>
 
 enum {
     ANSWER_EVENTS_MAX = 1 << 16, /* of one answer; `end` says that there are more */
+    KEY_EVENTS_FIRST = 64,
 };
 
 struct query {
@@ -35,7 +38,7 @@ static enum sl_err no_room(struct query *query)
 static enum sl_err damaged(struct query *query, uint64_t position)
 {
     return sl_fail(&query->read->error, SL_CORRUPT, "%s: the event at position %llu is damaged",
-                   query->known->windows.folder->path, (unsigned long long)position);
+                   query->known->shelf.folder->path, (unsigned long long)position);
 }
 
 /* ---- Events ---------------------------------------------------------------------------------- */
@@ -139,26 +142,34 @@ static enum sl_err copy_run(struct query *query, struct sl_slice frames, uint64_
 
 static enum sl_err by_position(struct query *query)
 {
-    const struct sl_log_index *index = &query->known->index;
+    struct sl_log_known *known = query->known;
     struct sl_read *read = query->read;
     uint64_t position = read->from;
+    struct sl_log_stretch stretch;
 
     enum sl_err err = take_events_array(query, query->until - position);
-    size_t at = sl_log_index_at_position(index, position);
+    if (err == SL_OK)
+        err = sl_log_known_find(known, false, position, &stretch, &read->error);
     while (err == SL_OK && position < query->until && has_room(query, read->event_count)) {
-        const struct sl_log_entry *entry = &index->entries[at++];
         struct sl_slice frames;
 
-        if (entry->event_count == 0)
+        /* A stretch that has none of it was passed over, or holds no events. */
+        if (position >= stretch.first_position + stretch.event_count) {
+            err = sl_log_known_next(known, &stretch, &read->error);
             continue;
-        uint64_t count = entry->first_position + entry->event_count - position;
+        }
+        if (position < stretch.first_position)
+            return damaged(query, position);
+        uint64_t count = stretch.first_position + stretch.event_count - position;
         if (count > query->until - position)
             count = query->until - position;
-        err = sl_log_windows_frames(&query->known->windows, at - 1, true, &frames, &read->error);
+        err = sl_log_known_frames(known, &stretch, true, &frames, &read->error);
         if (err == SL_OK)
-            err = copy_run(query, frames, position, position - entry->first_position, count, true);
+            err = copy_run(query, frames, position, position - stretch.first_position, count, true);
         position = read->from + read->event_count;
     }
+    if (err == SL_NOT_FOUND)
+        return damaged(query, position);
     read->next = position;
     read->end = position >= query->until;
     return err;
@@ -175,23 +186,27 @@ static void turn_round(struct sl_stored_event *events, size_t count)
 
 static enum sl_err by_position_backwards(struct query *query)
 {
-    const struct sl_log_index *index = &query->known->index;
+    struct sl_log_known *known = query->known;
     struct sl_read *read = query->read;
     uint64_t position = query->until; /* above the next one to hand out */
 
     enum sl_err err = take_events_array(query, position - read->from);
     while (err == SL_OK && position > read->from && has_room(query, read->event_count)) {
-        const size_t at = sl_log_index_at_position(index, position - 1);
-        const struct sl_log_entry *entry = &index->entries[at];
         const size_t before = read->event_count;
+        struct sl_log_stretch stretch;
         struct sl_slice frames;
-        uint64_t first = entry->first_position > read->from ? entry->first_position : read->from;
 
+        err = sl_log_known_find(known, false, position - 1, &stretch, &read->error);
+        if (err == SL_NOT_FOUND || (err == SL_OK && stretch.first_position >= position))
+            return damaged(query, position - 1);
+        if (err != SL_OK)
+            break;
+        uint64_t first = stretch.first_position > read->from ? stretch.first_position : read->from;
         if (position - first > query->count_max - before)
             first = position - (query->count_max - before);
-        err = sl_log_windows_frames(&query->known->windows, at, false, &frames, &read->error);
+        err = sl_log_known_frames(known, &stretch, false, &frames, &read->error);
         if (err == SL_OK)
-            err = copy_run(query, frames, first, first - entry->first_position, position - first,
+            err = copy_run(query, frames, first, first - stretch.first_position, position - first,
                            false);
         if (err != SL_OK)
             break;
@@ -210,59 +225,6 @@ static enum sl_err by_position_backwards(struct query *query)
 
 /* ---- By key ---------------------------------------------------------------------------------- */
 
-/* Up to two ascending lists, walked as one without repeats. */
-struct merged {
-    struct sl_log_positions lists[2];
-    bool backwards;
-};
-
-static size_t first_at_or_above(struct sl_log_positions list, uint64_t position)
-{
-    size_t low = 0, high = list.count;
-
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-        if (list.items[middle] < position)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-static struct sl_log_positions between(struct sl_log_positions list, uint64_t from, uint64_t until)
-{
-    const size_t first = first_at_or_above(list, from);
-    const size_t end = first_at_or_above(list, until);
-
-    return (struct sl_log_positions){list.items ? list.items + first : NULL, end - first};
-}
-
-static bool next_position(struct merged *merged, uint64_t *out)
-{
-    uint64_t best = 0;
-    bool found = false;
-
-    for (int i = 0; i < 2; i++) {
-        const struct sl_log_positions *list = &merged->lists[i];
-        if (list->count == 0)
-            continue;
-        const uint64_t position = list->items[merged->backwards ? list->count - 1 : 0];
-        if (!found || (merged->backwards ? position > best : position < best))
-            best = position;
-        found = true;
-    }
-    for (int i = 0; i < 2 && found; i++) {
-        struct sl_log_positions *list = &merged->lists[i];
-        if (list->count == 0 || list->items[merged->backwards ? list->count - 1 : 0] != best)
-            continue;
-        list->items += merged->backwards ? 0 : 1;
-        list->count--;
-    }
-    *out = best;
-    return found;
-}
-
 /* The tag that stands for an aggregate: "account/7" is tagged "account:7". */
 static bool is_tag_of(struct sl_text aggregate, struct sl_text tag)
 {
@@ -276,25 +238,25 @@ static bool is_tag_of(struct sl_text aggregate, struct sl_text tag)
            memcmp(tag.ptr + name + 1, slash + 1, aggregate.len - name - 1) == 0;
 }
 
-static struct merged find_positions(const struct sl_log_known *known, const struct sl_read *read)
+static void begin_trace(struct query *query, struct sl_log_trace *trace)
 {
-    char tag[SL_STORE_STREAM_BYTES_MAX];
-    struct merged merged = {.backwards = read->backwards};
+    const struct sl_read *read = query->read;
+    const uint64_t stream = sl_log_stream_hash(read->key);
+    uint64_t tag = sl_log_tag_hash(read->key);
+    bool has_tag = read->by == SL_READ_TAG;
+    char text[SL_STORE_STREAM_BYTES_MAX];
 
-    if (read->by != SL_READ_TAG)
-        merged.lists[0] = sl_log_index_find(&known->index, sl_log_stream_hash(read->key));
-    if (read->by == SL_READ_TAG)
-        merged.lists[1] = sl_log_index_find(&known->index, sl_log_tag_hash(read->key));
-    if (read->by == SL_READ_AGGREGATE && read->key.len <= sizeof tag) {
-        char *slash = memchr(read->key.ptr, '/', read->key.len);
-        memcpy(tag, read->key.ptr, read->key.len);
+    if (read->by == SL_READ_AGGREGATE && read->key.len <= sizeof text) {
+        char *slash = memcpy(text, read->key.ptr, read->key.len);
+        slash = memchr(text, '/', read->key.len);
         if (slash) {
-            tag[slash - read->key.ptr] = ':';
-            merged.lists[1] = sl_log_index_find(
-                &known->index, sl_log_tag_hash((struct sl_text){tag, read->key.len}));
+            *slash = ':';
+            tag = sl_log_tag_hash((struct sl_text){text, read->key.len});
+            has_tag = true;
         }
     }
-    return merged;
+    sl_log_trace_begin(trace, query->known, read->by != SL_READ_TAG ? &stream : NULL,
+                       has_tag ? &tag : NULL, read->from, query->until, read->backwards);
 }
 
 /* Hashes may collide: the event itself decides. */
@@ -310,34 +272,45 @@ static bool is_asked_for(const struct sl_read *read, struct sl_log_event event)
     return false;
 }
 
-/* Where the walk through a batch stands: its next event need not be looked for from its start. */
+/* Where the walk through a stretch stands: its next event need not be looked for from its start. */
 struct place {
-    size_t at;
+    struct sl_log_stretch stretch;
     uint64_t next; /* position of the event that the cursor is before */
     struct sl_cursor cursor;
-    bool valid;
+    bool known; /* the stretch is set, */
+    bool valid; /* and the cursor */
 };
 
 static enum sl_err find_event(struct query *query, struct place *place, uint64_t position,
                               struct sl_slice *out)
 {
-    const size_t at = sl_log_index_at_position(&query->known->index, position);
-    const struct sl_log_entry *entry = &query->known->index.entries[at];
-    struct sl_log_windows *windows = &query->known->windows;
+    struct sl_log_stretch *stretch = &place->stretch;
     struct sl_error *error = &query->read->error;
     struct sl_log_frame frame;
     struct sl_slice frames;
+    enum sl_err err;
 
-    if (entry->marks) {
-        place->valid = false;
-        return sl_log_windows_event(windows, at, (uint32_t)(position - entry->first_position), out,
-                                    error);
+    if (!place->known || position < stretch->first_position ||
+        position - stretch->first_position >= stretch->event_count) {
+        place->known = place->valid = false;
+        err = sl_log_known_find(query->known, false, position, stretch, error);
+        if (err == SL_NOT_FOUND || (err == SL_OK && position < stretch->first_position))
+            return damaged(query, position);
+        if (err != SL_OK)
+            return err;
+        place->known = true;
     }
-    const enum sl_err err = sl_log_windows_frames(windows, at, false, &frames, error);
-    if (err != SL_OK)
-        return err;
-    if (!place->valid || place->at != at || place->next > position)
-        *place = (struct place){at, entry->first_position, sl_cursor_of(frames), true};
+    if (stretch->marks)
+        return sl_log_known_event(query->known, stretch,
+                                  (uint32_t)(position - stretch->first_position), out, error);
+    if (!place->valid || place->next > position) {
+        err = sl_log_known_frames(query->known, stretch, false, &frames, error);
+        if (err != SL_OK)
+            return err;
+        place->cursor = sl_cursor_of(frames);
+        place->next = stretch->first_position;
+        place->valid = true;
+    }
     do {
         if (!next_event(&place->cursor, &frame))
             return damaged(query, position);
@@ -346,25 +319,56 @@ static enum sl_err find_event(struct query *query, struct place *place, uint64_t
     return SL_OK;
 }
 
+/* Room for one more event: how many there are of a key is not known before. False: the arena has
+ * none. */
+static bool grow_events(struct query *query, size_t *capacity)
+{
+    struct sl_read *read = query->read;
+
+    if (read->event_count < *capacity)
+        return true;
+    size_t more = *capacity == 0 ? KEY_EVENTS_FIRST : *capacity * 4;
+    if (more > query->count_max)
+        more = query->count_max;
+    struct sl_stored_event *events = sl_arena_take(&read->arena, more * sizeof *events);
+    if (!events)
+        return false;
+    if (read->event_count > 0)
+        memcpy(events, read->events, read->event_count * sizeof *events);
+    read->events = events;
+    *capacity = more;
+    return true;
+}
+
+static enum sl_err take_found(struct query *query, struct sl_slice payload, uint64_t position,
+                              size_t *capacity)
+{
+    if (!grow_events(query, capacity))
+        return no_room(query);
+    const struct sl_slice copy = sl_arena_slice(&query->read->arena, payload);
+    query->bytes += payload.len;
+    return copy.ptr ? make_event(query, copy, position) : no_room(query);
+}
+
 static enum sl_err by_key(struct query *query)
 {
     struct sl_read *read = query->read;
-    struct merged merged = find_positions(query->known, read);
     struct place place = {0};
+    struct sl_log_trace trace;
     struct sl_log_event event;
     struct sl_slice payload;
     uint64_t position;
+    size_t capacity = 0;
+    enum sl_err err;
 
-    for (int i = 0; i < 2; i++)
-        merged.lists[i] = between(merged.lists[i], read->from, query->until);
-    enum sl_err err = take_events_array(query, merged.lists[0].count + merged.lists[1].count);
+    begin_trace(query, &trace);
+    query->count_max = read->count_max < ANSWER_EVENTS_MAX ? read->count_max : ANSWER_EVENTS_MAX;
     read->next = read->backwards ? read->from : query->until;
     read->end = true;
-    while (err == SL_OK && next_position(&merged, &position)) {
+    while ((err = sl_log_trace_next(&trace, &position, &read->error)) == SL_OK) {
         const size_t before = read->event_count;
-        bool here = has_room(query, before);
 
-        if (here) {
+        if (has_room(query, before)) {
             err = find_event(query, &place, position, &payload);
             if (err != SL_OK)
                 return err;
@@ -374,18 +378,15 @@ static enum sl_err by_key(struct query *query)
                 SL_MARK("log: hash of another key");
                 continue;
             }
-            const struct sl_slice copy = sl_arena_slice(&read->arena, payload);
-            err = copy.ptr ? make_event(query, copy, position) : no_room(query);
-            query->bytes += payload.len;
-            here = read->event_count > before;
+            err = take_found(query, payload, position, &capacity);
         }
-        if (!here) {
+        if (read->event_count == before) {
             read->next = read->backwards ? position + 1 : position;
             read->end = false;
-            break;
+            return err;
         }
     }
-    return err;
+    return err == SL_NOT_FOUND ? SL_OK : err;
 }
 
 /* ---- Outcomes -------------------------------------------------------------------------------- */
@@ -405,7 +406,7 @@ static enum sl_err copy_outcomes(struct query *query, struct sl_slice frames, ui
             return SL_OK;
         if (!sl_log_outcome_read(frame.payload, &outcome))
             return sl_fail(&read->error, SL_CORRUPT, "%s: an outcome is damaged",
-                           query->known->windows.folder->path);
+                           query->known->shelf.folder->path);
         if (!sl_time_before(outcome.time, read->since)) {
             outcome.reply = sl_arena_slice(&read->arena, outcome.reply);
             if (!outcome.reply.ptr)
@@ -418,13 +419,46 @@ static enum sl_err copy_outcomes(struct query *query, struct sl_slice frames, ui
     return SL_OK;
 }
 
+/* The outcomes of a stretch that lie at or behind read->next; those that are too old are passed
+ * over, unread where all of them are. */
+static enum sl_err take_outcomes(struct query *query, const struct sl_log_stretch *stretch)
+{
+    const uint64_t end = stretch->first_outcome + stretch->outcome_count;
+    struct sl_read *read = query->read;
+    struct sl_slice frames;
+
+    if (stretch->outcome_count == 0 || read->next >= end)
+        return SL_OK;
+    if (sl_time_before(stretch->outcome_latest, read->since)) {
+        read->next = end;
+        return SL_OK;
+    }
+    const enum sl_err err =
+        sl_log_known_frames(query->known, stretch, true, &frames, &read->error);
+    return err == SL_OK ? copy_outcomes(query, frames, stretch->first_outcome) : err;
+}
+
+/* Sealed segments with nothing but older outcomes are not looked into. */
+static void pass_old_segments(struct query *query)
+{
+    const struct sl_log_shelf *shelf = &query->known->shelf;
+    struct sl_read *read = query->read;
+
+    for (size_t i = sl_log_shelf_at_outcome(shelf, read->next); i < shelf->count; i++) {
+        const struct sl_log_sealed_head *head = &shelf->segments[i].head;
+        if (!sl_time_before(head->outcome_latest, read->since))
+            return;
+        read->next = head->next_outcome;
+    }
+}
+
 static enum sl_err by_outcome(struct query *query)
 {
-    const struct sl_log_index *index = &query->known->index;
+    struct sl_log_known *known = query->known;
     struct sl_read *read = query->read;
     const uint64_t left =
-        index->next_outcome > read->from ? index->next_outcome - read->from : 0;
-    enum sl_err err = SL_OK;
+        known->next_outcome > read->from ? known->next_outcome - read->from : 0;
+    struct sl_log_stretch stretch;
 
     query->count_max = left < read->count_max ? (size_t)left : read->count_max;
     if (query->count_max > ANSWER_EVENTS_MAX)
@@ -436,29 +470,22 @@ static enum sl_err by_outcome(struct query *query)
         if (!read->outcomes)
             return no_room(query);
     }
-    size_t at = sl_log_index_at_outcome(index, read->from);
-    while (err == SL_OK && at < index->entry_count && has_room(query, read->outcome_count)) {
-        const struct sl_log_entry *entry = &index->entries[at];
-        struct sl_slice frames;
-
-        if (entry->outcome_count > 0 && !sl_time_before(entry->outcome_latest, read->since)) {
-            err = sl_log_windows_frames(&query->known->windows, at, true, &frames, &read->error);
-            if (err == SL_OK)
-                err = copy_outcomes(query, frames, entry->first_outcome);
-            if (read->next < entry->first_outcome + entry->outcome_count)
-                break;
-        } else if (read->next < entry->first_outcome + entry->outcome_count) {
-            read->next = entry->first_outcome + entry->outcome_count;
-        }
-        at++;
+    pass_old_segments(query);
+    enum sl_err err = sl_log_known_find(known, true, read->next, &stretch, &read->error);
+    while (err == SL_OK && has_room(query, read->outcome_count)) {
+        err = take_outcomes(query, &stretch);
+        if (err == SL_OK && read->next < stretch.first_outcome + stretch.outcome_count)
+            break;
+        if (err == SL_OK)
+            err = sl_log_known_next(known, &stretch, &read->error);
     }
-    read->end = read->next >= index->next_outcome;
-    return err;
+    read->end = read->next >= known->next_outcome;
+    return err == SL_NOT_FOUND ? SL_OK : err;
 }
 
 void sl_log_query(struct sl_log_known *known, struct sl_read *read)
 {
-    const uint64_t durable = known->index.next_position;
+    const uint64_t durable = known->next_position;
     struct query query = {.known = known, .read = read};
 
     read->durable = durable;

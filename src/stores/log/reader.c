@@ -1,36 +1,17 @@
 #include "stores/log/reader.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 enum {
     /* Above the caller's bits of message.kind. */
     NOTE = 0,
     READ = 1,
+    SEALED = 2,
 };
 
-void sl_log_reader_init(struct sl_log_reader *reader, const struct sl_log_folder *folder)
+enum sl_err sl_log_reader_init(struct sl_log_reader *reader, const struct sl_log_folder *folder,
+                               uint64_t cache_bytes)
 {
     *reader = (struct sl_log_reader){0};
-    sl_log_index_init(&reader->known.index);
-    reader->known.windows.folder = folder;
-    reader->known.windows.index = &reader->known.index;
-}
-
-static enum sl_err know_schema(struct sl_log_known *known, const struct sl_schema *schema)
-{
-    if (schema->id >= known->schema_count) {
-        const size_t count = ((size_t)schema->id + 1) * 2;
-        const struct sl_schema **schemas = realloc(known->schemas, count * sizeof *known->schemas);
-        if (!schemas)
-            return SL_NO_MEMORY;
-        for (size_t i = known->schema_count; i < count; i++)
-            schemas[i] = NULL;
-        known->schemas = schemas;
-        known->schema_count = count;
-    }
-    known->schemas[schema->id] = schema;
-    return SL_OK;
+    return sl_log_known_init(&reader->known, folder, cache_bytes);
 }
 
 enum sl_err sl_log_reader_learn(struct sl_log_reader *reader, const struct sl_log_entry *entry,
@@ -40,10 +21,22 @@ enum sl_err sl_log_reader_learn(struct sl_log_reader *reader, const struct sl_lo
     enum sl_err err = SL_OK;
 
     for (size_t i = 0; i < schema_count && err == SL_OK; i++)
-        err = know_schema(&reader->known, schemas[i]);
+        err = sl_log_known_schema(&reader->known, schemas[i]);
     if (err == SL_OK)
-        err = sl_log_index_add(&reader->known.index, entry, keys, key_count);
+        err = sl_log_known_learn(&reader->known, entry, keys, key_count);
     return err;
+}
+
+enum sl_err sl_log_reader_learn_sealed(struct sl_log_reader *reader,
+                                       const struct sl_log_sealed_head *head,
+                                       const struct sl_schema *const *schemas,
+                                       size_t schema_count)
+{
+    enum sl_err err = SL_OK;
+
+    for (size_t i = 0; i < schema_count && err == SL_OK; i++)
+        err = sl_log_known_schema(&reader->known, schemas[i]);
+    return err == SL_OK ? sl_log_known_shelve(&reader->known, head) : err;
 }
 
 /* ---- The actor ------------------------------------------------------------------------------- */
@@ -64,15 +57,24 @@ static void take_note(struct sl_log_reader *reader, struct sl_log_note *note)
     enum sl_err err = reader->failed;
 
     for (size_t i = 0; i < note->schema_count && err == SL_OK; i++)
-        err = know_schema(&reader->known, note->schemas[i]);
+        err = sl_log_known_schema(&reader->known, note->schemas[i]);
     for (size_t i = 0; i < note->entry_count && err == SL_OK; i++) {
         const size_t key_count = keys_of(keys, note->entries[i].event_count);
-        err = sl_log_index_add(&reader->known.index, &note->entries[i], keys, key_count);
+        err = sl_log_known_learn(&reader->known, &note->entries[i], keys, key_count);
         keys += key_count;
     }
     reader->failed = err;
     sl_log_note_empty(note);
     sl_mailbox_post(note->message.reply_to, &note->message);
+}
+
+/* From here on reads go to the sealed file. */
+static void take_sealed(struct sl_log_reader *reader, struct sl_log_handover *handover)
+{
+    handover->err = reader->failed;
+    if (handover->err == SL_OK)
+        handover->err = sl_log_known_shelve(&reader->known, &handover->head);
+    sl_mailbox_post(handover->message.reply_to, &handover->message);
 }
 
 static void step(void *self, struct sl_message *message)
@@ -81,6 +83,10 @@ static void step(void *self, struct sl_message *message)
 
     if (message->kind >> SL_STORE_KIND_BITS == NOTE) {
         take_note(reader, (struct sl_log_note *)message);
+        return;
+    }
+    if (message->kind >> SL_STORE_KIND_BITS == SEALED) {
+        take_sealed(reader, (struct sl_log_handover *)message);
         return;
     }
     struct sl_read *read = (struct sl_read *)message;
@@ -109,12 +115,16 @@ void sl_log_reader_read(struct sl_log_reader *reader, struct sl_read *read)
     sl_mailbox_post(reader->mailbox, &read->message);
 }
 
+void sl_log_reader_hand_over(struct sl_mailbox *reader, struct sl_log_handover *handover)
+{
+    handover->message.kind = (uint32_t)SEALED << SL_STORE_KIND_BITS;
+    sl_mailbox_post(reader, &handover->message);
+}
+
 void sl_log_reader_close(struct sl_log_reader *reader)
 {
     if (reader->mailbox)
         sl_env_stop(reader->env, reader->mailbox);
-    sl_log_windows_close(&reader->known.windows);
-    sl_log_index_close(&reader->known.index);
-    free(reader->known.schemas);
+    sl_log_known_close(&reader->known);
     *reader = (struct sl_log_reader){0};
 }

@@ -11,7 +11,9 @@ struct sl_log_reader {
     enum sl_err failed;         /* the index lacks something: no read is answered any more */
 };
 
-void sl_log_reader_init(struct sl_log_reader *reader, const struct sl_log_folder *folder);
+/* `cache_bytes` for what sealed segments hold. */
+enum sl_err sl_log_reader_init(struct sl_log_reader *reader, const struct sl_log_folder *folder,
+                               uint64_t cache_bytes) SL_USE_RESULT;
 
 /* Takes in a batch that the recovery read; before the start. */
 enum sl_err sl_log_reader_learn(struct sl_log_reader *reader,
@@ -19,8 +21,25 @@ enum sl_err sl_log_reader_learn(struct sl_log_reader *reader,
                                 size_t key_count, const struct sl_schema *const *schemas,
                                 size_t schema_count) SL_USE_RESULT;
 
+/* The same of a sealed segment. */
+enum sl_err sl_log_reader_learn_sealed(struct sl_log_reader *reader,
+                                       const struct sl_log_sealed_head *head,
+                                       const struct sl_schema *const *schemas,
+                                       size_t schema_count) SL_USE_RESULT;
+
 enum sl_err sl_log_reader_start(struct sl_log_reader *reader, struct sl_env *env,
                                 struct sl_error *error) SL_USE_RESULT;
+
+/* A segment that is sealed, from the sealer to the reader. Comes back to message.reply_to when the
+ * reader has changed over and holds nothing of the raw file; err: it has not, and never will. */
+struct sl_log_handover {
+    struct sl_message message;
+    struct sl_log_sealed_head head;
+    enum sl_err err;
+};
+
+/* Any thread; `reader` is its mailbox. */
+void sl_log_reader_hand_over(struct sl_mailbox *reader, struct sl_log_handover *handover);
 
 /* Hands a read over. */
 void sl_log_reader_read(struct sl_log_reader *reader, struct sl_read *read);

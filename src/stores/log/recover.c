@@ -61,7 +61,8 @@ static const uint8_t *look(struct scan *scan, uint64_t offset, size_t len)
 static enum sl_err damaged(const struct scan *scan, const char *why)
 {
     return sl_fail(scan->error, SL_CORRUPT, "%s: damaged at offset %llu (%s): restore it from a "
-                   "backup or a follower", scan->path, (unsigned long long)scan->end->offset, why);
+                   "backup or a follower, or see `sluice log salvage`", scan->path,
+                   (unsigned long long)scan->end->offset, why);
 }
 
 /* The whole batch at `offset`, of this segment, or NULL with *err SL_OK if there is none. */
@@ -250,6 +251,7 @@ static enum sl_err follow(struct scan *scan)
         end->position += head.event_count;
         end->outcome += head.outcome_count;
         end->previous = head.checksum;
+        end->keys += scan->keys.count;
     }
 }
 
@@ -291,6 +293,7 @@ static enum sl_err enter(struct scan *scan, uint64_t number)
     end->salt = head.salt;
     end->offset = SL_LOG_BLOCK;
     end->sure_offset = SL_LOG_BLOCK;
+    end->keys = 0;
     return SL_OK;
 }
 

@@ -5,6 +5,7 @@
 
 #include "stores/log/catalog.h"
 #include "stores/log/index.h"
+#include "stores/log/sealed.h"
 #include "stores/log/segment.h"
 
 /* Where a log ends: what the next batch continues. */
@@ -19,6 +20,7 @@ struct sl_log_end {
     uint64_t position;      /* its first position, */
     uint64_t outcome;       /* its first outcome */
     uint64_t previous;      /* and the checksum of the one before it */
+    uint64_t keys;          /* of the segment's events so far, in words of sl_log_keys */
 };
 
 /* What is told of each batch, in order; all of it lives for the call, but for the schemas. */
@@ -35,9 +37,18 @@ struct sl_log_recovery {
     uint64_t last; /* the number of the last segment */
     struct sl_log_catalog *catalog;
     enum sl_err (*learn)(void *context, const struct sl_log_learned *learned);
+    /* Of each sealed segment; the schemas are those that begin in it. */
+    enum sl_err (*shelve)(void *context, const struct sl_log_sealed_head *head,
+                          const struct sl_schema *const *schemas, size_t schema_count);
     void *context;
     uint64_t bytes_cut; /* answer: from the first to the last byte that was erased */
 };
+
+/* Takes in the sealed segments, of which there are `count` from number 0 on: reads their headers and
+ * catalogs, proves that each continues the one before, and leaves `*end`, which is zero, at the
+ * start of the first raw one. Errors as below. */
+enum sl_err sl_log_recover_sealed(struct sl_log_recovery *recovery, uint64_t count,
+                                  struct sl_log_end *end, struct sl_error *error) SL_USE_RESULT;
 
 /* Reads on from `*end`, which moves to the log's end; cuts what was never acknowledged, durably;
  * opens the last segment for writing. SL_CORRUPT and SL_UNSUPPORTED name file and offset; SL_IO,

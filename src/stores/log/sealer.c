@@ -1,24 +1,46 @@
 #include "stores/log/sealer.h"
 
+#include "stores/log/reader.h"
+#include "stores/log/sealing.h"
+
 #include <stdlib.h>
 
 enum {
     PREPARE = 1,
     HURRY = 2,
+    ROLLED = 3,
     PIECE_BYTES = 64 << 10,
     PIECES_A_HURRIED_TURN = 64,
     PAUSE_NS = 700000,
+    ANSWER_NS = 2000000, /* how often it looks whether the reader has answered */
+    BACKLOG = 2,         /* full segments that may wait before it stops pausing */
 };
 
 struct sl_log_sealer {
-    const struct sl_log_folder *folder;
-    struct sl_mailbox *mailbox;
+    struct sl_log_sealer_options options;
+    struct sl_mailbox *mailbox; /* of the actor; NULL: it was stopped */
+    struct sl_mailbox *home;    /* where handovers come back */
     /* Owned by the actor. */
-    struct sl_log_spare *spare; /* under way, or NULL */
-    struct sl_file *file;
-    uint64_t filled;
+    struct sl_log_spare *spare; /* wanted, or NULL */
+    struct sl_file *file;       /* that becomes the spare; NULL: not begun */
+    uint64_t filled, fill_end;  /* zeros are written from one to the other */
     bool hurry;
+    uint64_t full_below; /* segments that may be sealed */
+    uint64_t sealed;     /* that are */
+    uint64_t outcomes;   /* before the next one */
+    struct sl_log_sealing *sealing;
+    struct sl_log_handover handover;
+    bool handed;          /* and not come back */
+    bool gave_up;         /* until the next segment is full */
+    struct sl_error error; /* why */
 };
+
+static struct sl_env *env_of(const struct sl_log_sealer *sealer)
+{
+    return sealer->options.folder->env;
+}
+
+/* ---- The spare ------------------------------------------------------------------------------- */
 
 static void answer(struct sl_log_sealer *sealer, enum sl_err err)
 {
@@ -35,41 +57,38 @@ static void answer(struct sl_log_sealer *sealer, enum sl_err err)
 
 static void spare_path(const struct sl_log_sealer *sealer, char *out)
 {
-    sl_log_path(sealer->folder, "spare.tmp", out);
+    sl_log_path(sealer->options.folder, "spare.tmp", out);
 }
 
-static void begin(struct sl_log_sealer *sealer, struct sl_log_spare *spare)
+/* Opens the file that is to be filled up to `fill_end`. */
+static enum sl_err begin_filling(struct sl_log_sealer *sealer, unsigned flags, uint64_t fill_end,
+                                 struct sl_error *error)
 {
     char path[SL_LOG_PATH_MAX];
 
-    SL_ASSERT(!sealer->spare, "T1");
-    sealer->spare = spare;
     sealer->filled = 0;
+    sealer->fill_end = fill_end;
     spare_path(sealer, path);
-    const enum sl_err err =
-        sl_disk_open(sealer->folder->env, path, SL_OPEN_WRITE | SL_OPEN_CREATE | SL_OPEN_DIRECT,
-                     &sealer->file, &spare->error);
-    if (err != SL_OK)
-        answer(sealer, err);
+    return sl_disk_open(env_of(sealer), path, SL_OPEN_WRITE | SL_OPEN_DIRECT | flags,
+                        &sealer->file, error);
 }
 
 /* The spare gets its name only when all of it is durable: one that is there can be used. */
 static enum sl_err finish(struct sl_log_sealer *sealer, struct sl_error *error)
 {
-    struct sl_env *env = sealer->folder->env;
     char from[SL_LOG_PATH_MAX], to[SL_LOG_PATH_MAX];
 
     spare_path(sealer, from);
-    sl_log_path(sealer->folder, SL_LOG_SPARE, to);
+    sl_log_path(sealer->options.folder, SL_LOG_SPARE, to);
     enum sl_err err = sl_file_sync(sealer->file, error);
     if (err == SL_OK)
-        err = sl_disk_rename(env, from, to, error);
+        err = sl_disk_rename(env_of(sealer), from, to, error);
     if (err == SL_OK)
-        err = sl_disk_sync_folder(env, sealer->folder->path, error);
+        err = sl_disk_sync_folder(env_of(sealer), sealer->options.folder->path, error);
     return err;
 }
 
-static void give_up(struct sl_log_sealer *sealer, enum sl_err err)
+static void give_up_spare(struct sl_log_sealer *sealer, enum sl_err err)
 {
     struct sl_error ignored = {0};
     char path[SL_LOG_PATH_MAX];
@@ -77,64 +96,203 @@ static void give_up(struct sl_log_sealer *sealer, enum sl_err err)
     SL_MARK("log: no spare");
     spare_path(sealer, path);
     /* Gives the room back; if that fails too, the next open removes it. */
-    (void)!sl_disk_remove(sealer->folder->env, path, &ignored);
+    (void)!sl_disk_remove(env_of(sealer), path, &ignored);
     answer(sealer, err);
 }
+
+/* Some more zeros. */
+static void fill(struct sl_log_sealer *sealer)
+{
+    const int pieces = sealer->hurry ? PIECES_A_HURRIED_TURN : 1;
+    struct sl_error *error = &sealer->spare->error;
+    enum sl_err err = SL_OK;
+
+    if (!sealer->file)
+        err = begin_filling(sealer, SL_OPEN_CREATE, sealer->spare->bytes, error);
+    for (int i = 0; err == SL_OK && i < pieces && sealer->filled < sealer->fill_end; i++) {
+        uint64_t until = sealer->filled + PIECE_BYTES;
+        if (until > sealer->fill_end)
+            until = sealer->fill_end;
+        err = sl_log_zero(sealer->file, sealer->filled, until, error);
+        sealer->filled = until;
+    }
+    if (err == SL_OK && sealer->filled < sealer->fill_end)
+        return;
+    if (err == SL_OK)
+        err = finish(sealer, error);
+    if (err == SL_OK)
+        answer(sealer, SL_OK);
+    else
+        give_up_spare(sealer, err);
+}
+
+/* ---- Raw files that are done with ------------------------------------------------------------ */
+
+/* A spare is wanted, not begun, and the file has its size: it becomes the spare. What lies behind
+ * its batches is zeros already. */
+static enum sl_err recycle(struct sl_log_sealer *sealer, const char *path, uint64_t used,
+                           struct sl_error *error)
+{
+    char to[SL_LOG_PATH_MAX];
+    struct sl_file *file;
+    uint64_t bytes = 0;
+
+    if (!sealer->spare || sealer->file)
+        return SL_NOT_FOUND;
+    enum sl_err err = sl_disk_open(env_of(sealer), path, SL_OPEN_READ, &file, error);
+    if (err != SL_OK)
+        return err;
+    err = sl_file_size(file, &bytes, error);
+    sl_file_close(file);
+    if (err == SL_OK && bytes != sealer->spare->bytes)
+        err = SL_NOT_FOUND;
+    spare_path(sealer, to);
+    if (err == SL_OK)
+        err = sl_disk_rename(env_of(sealer), path, to, error);
+    if (err == SL_OK) {
+        SL_MARK("log: recycled");
+        err = begin_filling(sealer, 0, used, error);
+    }
+    return err;
+}
+
+/* The reader holds nothing of the raw file any more. A failure leaves it where it is: the next open
+ * removes it. */
+static void let_go(struct sl_log_sealer *sealer, const struct sl_log_sealed_head *head)
+{
+    const struct sl_log_folder *folder = sealer->options.folder;
+    struct sl_error ignored = {0};
+    char path[SL_LOG_PATH_MAX];
+
+    sl_log_segment_path(folder, head->segment.number, path);
+    if (recycle(sealer, path, SL_LOG_BLOCK + head->raw_bytes, &ignored) == SL_OK)
+        return;
+    if (sl_disk_remove(folder->env, path, &ignored) == SL_OK)
+        (void)!sl_disk_sync_folder(folder->env, folder->path, &ignored);
+}
+
+/* ---- Sealing --------------------------------------------------------------------------------- */
+
+static void give_up_sealing(struct sl_log_sealer *sealer)
+{
+    SL_MARK("log: sealing given up");
+    sl_log_sealing_free(sealer->sealing);
+    sealer->sealing = NULL;
+    sealer->gave_up = true;
+}
+
+static void hear_reader(struct sl_log_sealer *sealer)
+{
+    if (!sealer->handed || !sl_mailbox_take_all(sealer->home))
+        return;
+    sealer->handed = false;
+    if (sealer->handover.err != SL_OK) {
+        sealer->gave_up = true;
+        (void)sl_fail(&sealer->error, sealer->handover.err, "no memory for the log's index");
+        sealer->options.seals = false; /* the reader answers nothing any more, either */
+        return;
+    }
+    sealer->error = (struct sl_error){0};
+    sealer->sealed++;
+    sealer->outcomes = sealer->handover.head.next_outcome;
+    let_go(sealer, &sealer->handover.head);
+}
+
+static bool has_to_seal(const struct sl_log_sealer *sealer)
+{
+    return sealer->sealing || sealer->handed ||
+           (sealer->options.seals && !sealer->gave_up && sealer->sealed < sealer->full_below);
+}
+
+static void seal(struct sl_log_sealer *sealer)
+{
+    bool done = false;
+    enum sl_err err = SL_OK;
+
+    if (!sealer->sealing)
+        err = sl_log_sealing_begin(sealer->options.folder, sealer->sealed, sealer->outcomes,
+                                   &sealer->sealing, &sealer->error);
+    if (err == SL_OK)
+        err = sl_log_sealing_step(sealer->sealing, &done, &sealer->error);
+    if (err != SL_OK) {
+        give_up_sealing(sealer);
+    } else if (done) {
+        SL_MARK("log: sealed");
+        sealer->handover.head = *sl_log_sealing_head(sealer->sealing);
+        sealer->handover.message.reply_to = sealer->home;
+        sl_log_sealing_free(sealer->sealing);
+        sealer->sealing = NULL;
+        sealer->handed = true;
+        sl_log_reader_hand_over(sealer->options.reader, &sealer->handover);
+    }
+}
+
+/* ---- The actor ------------------------------------------------------------------------------- */
 
 static int64_t turn(void *self)
 {
     struct sl_log_sealer *sealer = self;
-    const int pieces = sealer->hurry ? PIECES_A_HURRIED_TURN : 1;
+    const int64_t now = sl_env_monotonic(env_of(sealer));
 
-    if (!sealer->spare)
-        return INT64_MAX;
-    struct sl_log_spare *spare = sealer->spare;
-    for (int i = 0; i < pieces && sealer->filled < spare->bytes; i++) {
-        uint64_t until = sealer->filled + PIECE_BYTES;
-        if (until > spare->bytes)
-            until = spare->bytes;
-        const enum sl_err err = sl_log_zero(sealer->file, sealer->filled, until, &spare->error);
-        if (err != SL_OK) {
-            give_up(sealer, err);
-            return INT64_MAX;
-        }
-        sealer->filled = until;
+    hear_reader(sealer);
+    /* Sealing goes first, since it yields a file to fill; but not before a spare in need. */
+    if (sealer->spare && (sealer->hurry || sealer->file || !has_to_seal(sealer))) {
+        fill(sealer);
+        return now + (sealer->hurry ? 0 : PAUSE_NS);
     }
-    if (sealer->filled == spare->bytes) {
-        const enum sl_err err = finish(sealer, &spare->error);
-        if (err != SL_OK)
-            give_up(sealer, err);
-        else
-            answer(sealer, SL_OK);
+    if (sealer->handed)
+        return now + ANSWER_NS;
+    if (!has_to_seal(sealer))
         return INT64_MAX;
+    seal(sealer);
+    return now + (sealer->full_below - sealer->sealed > BACKLOG ? 0 : PAUSE_NS);
+}
+
+static void take_rolled(struct sl_log_sealer *sealer, struct sl_log_rolled *rolled)
+{
+    if (rolled->full_below > sealer->full_below) {
+        sealer->full_below = rolled->full_below;
+        sealer->gave_up = false;
     }
-    return sl_env_monotonic(sealer->folder->env) + (sealer->hurry ? 0 : PAUSE_NS);
+    rolled->sealed = sealer->sealed;
+    rolled->error = sealer->error;
+    sl_mailbox_post(rolled->message.reply_to, &rolled->message);
 }
 
 static void step(void *self, struct sl_message *message)
 {
     struct sl_log_sealer *sealer = self;
 
-    if (message->kind == PREPARE) {
-        begin(sealer, (struct sl_log_spare *)message);
-        return;
+    switch (message->kind) {
+    case PREPARE:
+        SL_ASSERT(!sealer->spare, "T1");
+        sealer->spare = (struct sl_log_spare *)message;
+        break;
+    case ROLLED:
+        take_rolled(sealer, (struct sl_log_rolled *)message);
+        break;
+    default:
+        sealer->hurry = sealer->spare != NULL;
+        sl_mailbox_post(message->reply_to, message);
     }
-    sealer->hurry = sealer->spare != NULL;
-    sl_mailbox_post(message->reply_to, message);
 }
 
-enum sl_err sl_log_sealer_start(const struct sl_log_folder *folder, struct sl_log_sealer **out,
-                                struct sl_error *error)
+enum sl_err sl_log_sealer_start(const struct sl_log_sealer_options *options,
+                                struct sl_log_sealer **out, struct sl_error *error)
 {
     struct sl_log_sealer *sealer = calloc(1, sizeof *sealer);
 
-    if (!sealer)
-        return sl_fail(error, SL_NO_MEMORY, "no memory for the log's sealer");
-    sealer->folder = folder;
-    const struct sl_actor actor = {"log-sealer", sealer, step, turn, true};
-    const enum sl_err err = sl_env_start(folder->env, &actor, &sealer->mailbox, error);
-    if (err != SL_OK) {
+    if (!sealer || sl_mailbox_new(NULL, NULL, &sealer->home) != SL_OK) {
         free(sealer);
+        return sl_fail(error, SL_NO_MEMORY, "no memory for the log's sealer");
+    }
+    sealer->options = *options;
+    sealer->sealed = options->sealed;
+    sealer->outcomes = options->outcomes;
+    const struct sl_actor actor = {"log-sealer", sealer, step, turn, true};
+    const enum sl_err err = sl_env_start(options->folder->env, &actor, &sealer->mailbox, error);
+    if (err != SL_OK) {
+        sl_log_sealer_free(sealer);
         return err;
     }
     *out = sealer;
@@ -153,12 +311,30 @@ void sl_log_sealer_hurry(struct sl_log_sealer *sealer, struct sl_message *messag
     sl_mailbox_post(sealer->mailbox, message);
 }
 
+void sl_log_sealer_rolled(struct sl_log_sealer *sealer, struct sl_log_rolled *rolled)
+{
+    rolled->message.kind = ROLLED;
+    sl_mailbox_post(sealer->mailbox, &rolled->message);
+}
+
 void sl_log_sealer_stop(struct sl_log_sealer *sealer)
 {
     if (!sealer)
         return;
-    sl_env_stop(sealer->folder->env, sealer->mailbox);
+    sl_env_stop(env_of(sealer), sealer->mailbox);
+    sealer->mailbox = NULL;
     if (sealer->file)
         sl_file_close(sealer->file);
+    sealer->file = NULL;
+    sl_log_sealing_free(sealer->sealing);
+    sealer->sealing = NULL;
+}
+
+void sl_log_sealer_free(struct sl_log_sealer *sealer)
+{
+    if (!sealer)
+        return;
+    (void)sl_mailbox_take_all(sealer->home); /* part of the sealer itself */
+    sl_mailbox_free(sealer->home);
     free(sealer);
 }

@@ -101,6 +101,13 @@ void sl_log_tail_want_spare(struct sl_log_tail *tail, bool is_there)
     sl_log_sealer_prepare(tail->sealer, &tail->spare);
 }
 
+static void take_rolled(struct sl_log_tail *tail)
+{
+    tail->rolled_sent = false;
+    tail->numbers.sealed = tail->rolled.sealed;
+    tail->numbers.sealing_failed = tail->rolled.error.code != SL_OK;
+}
+
 /* Takes in what the sealer answered. */
 static void hear_sealer(struct sl_log_tail *tail)
 {
@@ -109,17 +116,43 @@ static void hear_sealer(struct sl_log_tail *tail)
     for (; message; message = message->next) {
         if (message == &tail->hurry)
             tail->hurry_sent = false;
+        else if (message == &tail->rolled.message)
+            take_rolled(tail);
         else
             tail->spare_state =
                 tail->spare.err == SL_OK ? SL_LOG_SPARE_READY : SL_LOG_SPARE_NONE;
     }
 }
 
+void sl_log_tail_tell_sealer(struct sl_log_tail *tail)
+{
+    if (tail->rolled_told == tail->end.segment)
+        return;
+    if (tail->rolled_sent)
+        hear_sealer(tail);
+    if (tail->rolled_sent)
+        return; /* the next commit tries again */
+    tail->rolled_sent = true;
+    tail->rolled_told = tail->rolled.full_below = tail->end.segment;
+    tail->rolled.message.reply_to = tail->spares;
+    sl_log_sealer_rolled(tail->sealer, &tail->rolled);
+}
+
+/* Is the segment as good as full, by what its index takes? Then the next begins as soon as a spare
+ * is there. */
+static bool has_many_keys(const struct sl_log_tail *tail)
+{
+    return tail->end.keys >= tail->segment_keys_max && tail->spare_state == SL_LOG_SPARE_READY;
+}
+
 /* Near the end of a segment whose successor isn't ready, the sealer need not be polite any more. */
 static void hurry_sealer(struct sl_log_tail *tail)
 {
+    if (tail->spare_state == SL_LOG_SPARE_ASKED && tail->end.keys >= tail->segment_keys_max)
+        hear_sealer(tail);
     if (tail->hurry_sent || tail->spare_state != SL_LOG_SPARE_ASKED ||
-        tail->end.offset < tail->end.segment_bytes / 4 * 3)
+        (tail->end.offset < tail->end.segment_bytes / 4 * 3 &&
+         tail->end.keys < tail->segment_keys_max / 4 * 3))
         return;
     tail->hurry_sent = true;
     tail->hurry.reply_to = tail->spares;
@@ -163,7 +196,9 @@ static enum sl_err roll(struct sl_log_tail *tail, uint64_t size, struct sl_error
     tail->end.segment_bytes = bytes;
     tail->end.salt = head.salt;
     tail->end.offset = tail->end.sure_offset = SL_LOG_BLOCK;
+    tail->end.keys = 0;
     tail->numbers.segments = head.number + 1;
+    sl_log_tail_tell_sealer(tail);
     if (spare || tail->spare_state == SL_LOG_SPARE_NONE)
         sl_log_tail_want_spare(tail, false);
     return SL_OK;
@@ -278,6 +313,7 @@ static void advance(struct sl_log_tail *tail, const struct sl_log_batch_head *he
     end->position += batch->event_count;
     end->outcome += batch->outcome_count;
     end->previous = head->checksum;
+    end->keys += batch->keys.count;
     tail->numbers.position = end->position;
 }
 
@@ -293,7 +329,7 @@ static enum sl_append_result write_batch(struct sl_log_tail *tail, uint64_t epoc
         (void)sl_fail(error, SL_NO_MEMORY, "no memory for the log's index");
         return SL_APPEND_FAILED;
     }
-    if (tail->end.offset + size + reserve > tail->end.segment_bytes &&
+    if ((tail->end.offset + size + reserve > tail->end.segment_bytes || has_many_keys(tail)) &&
         roll(tail, size, error) != SL_OK)
         return SL_APPEND_FAILED;
     struct sl_log_batch_head head = {.salt = tail->end.salt,
@@ -316,6 +352,7 @@ static enum sl_append_result write_batch(struct sl_log_tail *tail, uint64_t epoc
     measure(tail, (uint64_t)(sl_env_monotonic(env) - start), size);
     advance(tail, &head);
     hurry_sealer(tail);
+    sl_log_tail_tell_sealer(tail);
     return SL_APPEND_DURABLE;
 }
 
@@ -368,7 +405,7 @@ bool sl_log_tail_has_room(const struct sl_log_tail *tail, size_t bytes_max)
 {
     const uint64_t size = sl_log_batch_padded(&tail->batch);
 
-    return size <= bytes_max &&
+    return size <= bytes_max && !has_many_keys(tail) &&
            tail->end.offset + size + RESERVE_BYTES <= tail->end.segment_bytes;
 }
 
@@ -414,6 +451,7 @@ static enum sl_err reopen(struct sl_log_tail *tail, struct sl_error *error)
     hear_sealer(tail);
     if (tail->spare_state != SL_LOG_SPARE_ASKED)
         sl_log_tail_want_spare(tail, listing.has_spare);
+    sl_log_tail_tell_sealer(tail);
     return SL_OK;
 }
 

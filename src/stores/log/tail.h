@@ -28,11 +28,14 @@ struct sl_log_numbers {
     uint64_t last_write_ns;
     uint64_t usual_write_ns; /* a moving average; 0: none yet */
     bool failed;
+    uint64_t sealed; /* segments, as far as the sealer has told */
+    bool sealing_failed;
 };
 
 struct sl_log_tail {
     const struct sl_log_folder *folder;
     uint64_t segment_bytes_max; /* of a segment, unless a batch needs more */
+    uint64_t segment_keys_max;  /* with so many a segment is full, too: its index is in memory */
     struct sl_mailbox *reader;  /* of the actor that gets the notes */
     struct sl_log_sealer *sealer;
 
@@ -53,6 +56,9 @@ struct sl_log_tail {
     struct sl_mailbox *spares; /* where its answer comes */
     struct sl_message hurry;
     bool hurry_sent; /* and not come back */
+    struct sl_log_rolled rolled;
+    bool rolled_sent;     /* and not come back */
+    uint64_t rolled_told; /* full_below that the sealer knows */
 
     struct sl_log_numbers numbers;
 };
@@ -67,6 +73,9 @@ enum sl_err sl_log_tail_create(struct sl_log_tail *tail, struct sl_error *error)
 
 /* Looks whether a spare is there, and asks for one if not. */
 void sl_log_tail_want_spare(struct sl_log_tail *tail, bool is_there);
+
+/* Tells the sealer which segments are full; nothing happens when it knows. */
+void sl_log_tail_tell_sealer(struct sl_log_tail *tail);
 
 /* Fills the answer of the claim. After a failure it reads the log's end again first. */
 void sl_log_tail_claim(struct sl_log_tail *tail, struct sl_claim *claim);

@@ -7,9 +7,9 @@ enum {
     FRAME_GUESS = 1024, /* most frames are smaller */
 };
 
-static const struct sl_log_entry *entry_at(const struct sl_log_windows *windows, size_t at)
+static const struct sl_log_entry *entry_at(const struct sl_log_index *index, size_t at)
 {
-    return &windows->index->entries[at];
+    return &index->entries[at];
 }
 
 /* ---- Files ----------------------------------------------------------------------------------- */
@@ -44,11 +44,12 @@ static enum sl_err open_segment(struct sl_log_windows *windows, uint64_t number,
 
 /* ---- Windows --------------------------------------------------------------------------------- */
 
-static struct sl_log_window *find(struct sl_log_windows *windows, size_t at)
+static struct sl_log_window *find(struct sl_log_windows *windows, uint64_t segment, size_t at)
 {
     for (size_t i = 0; i < SL_LOG_WINDOWS; i++) {
         struct sl_log_window *window = &windows->windows[i];
-        if (at >= window->first && at - window->first < window->count)
+        if (window->segment == segment && at >= window->first &&
+            at - window->first < window->count)
             return window;
     }
     return NULL;
@@ -64,16 +65,16 @@ static struct sl_log_window *least_used(struct sl_log_windows *windows)
     return out;
 }
 
-/* How many entries from `at` on lie side by side in one segment and fit into one read. */
-static size_t run_of(const struct sl_log_windows *windows, size_t at, bool ahead, size_t *blocks)
+/* How many entries from `at` on lie side by side and fit into one read. */
+static size_t run_of(const struct sl_log_index *index, size_t at, bool ahead, size_t *blocks)
 {
-    const struct sl_log_entry *first = entry_at(windows, at);
+    const struct sl_log_entry *first = entry_at(index, at);
     size_t count = 1;
 
     *blocks = first->block_count;
-    while (ahead && at + count < windows->index->entry_count) {
-        const struct sl_log_entry *next = entry_at(windows, at + count);
-        if (next->segment != first->segment || next->block != first->block + *blocks ||
+    while (ahead && at + count < index->entry_count) {
+        const struct sl_log_entry *next = entry_at(index, at + count);
+        if (next->block != first->block + *blocks ||
             (*blocks + next->block_count) * SL_LOG_BLOCK > AHEAD_BYTES)
             break;
         *blocks += next->block_count;
@@ -82,16 +83,17 @@ static size_t run_of(const struct sl_log_windows *windows, size_t at, bool ahead
     return count;
 }
 
-static const uint8_t *bytes_of(const struct sl_log_windows *windows,
+static const uint8_t *bytes_of(const struct sl_log_index *index,
                                const struct sl_log_window *window, size_t at)
 {
-    const uint64_t blocks = entry_at(windows, at)->block - entry_at(windows, window->first)->block;
+    const uint64_t blocks = entry_at(index, at)->block - entry_at(index, window->first)->block;
     return window->bytes + blocks * SL_LOG_BLOCK;
 }
 
-static enum sl_err damaged(const struct sl_log_windows *windows, size_t at, struct sl_error *error)
+static enum sl_err damaged(const struct sl_log_windows *windows, const struct sl_log_index *index,
+                           size_t at, struct sl_error *error)
 {
-    const struct sl_log_entry *entry = entry_at(windows, at);
+    const struct sl_log_entry *entry = entry_at(index, at);
     char path[SL_LOG_PATH_MAX];
 
     SL_MARK("log: damage met by a read");
@@ -100,31 +102,33 @@ static enum sl_err damaged(const struct sl_log_windows *windows, size_t at, stru
                    "follower", path, (unsigned long long)entry->block * SL_LOG_BLOCK);
 }
 
-static enum sl_err verify(const struct sl_log_windows *windows, const struct sl_log_window *window,
-                          uint64_t salt, struct sl_error *error)
+static enum sl_err verify(const struct sl_log_windows *windows, const struct sl_log_index *index,
+                          const struct sl_log_window *window, uint64_t salt,
+                          struct sl_error *error)
 {
     for (size_t at = window->first; at < window->first + window->count; at++) {
-        const uint8_t *bytes = bytes_of(windows, window, at);
+        const uint8_t *bytes = bytes_of(index, window, at);
         struct sl_log_batch_head head;
         if (!sl_log_batch_peek(bytes, salt, &head) ||
-            head.block_count != entry_at(windows, at)->block_count ||
-            head.first_position != entry_at(windows, at)->first_position ||
+            head.block_count != entry_at(index, at)->block_count ||
+            head.first_position != entry_at(index, at)->first_position ||
             !sl_log_batch_is_whole(&head, bytes))
-            return damaged(windows, at, error);
+            return damaged(windows, index, at, error);
     }
     return SL_OK;
 }
 
-static enum sl_err load(struct sl_log_windows *windows, size_t at, bool ahead,
-                        struct sl_log_window *window, struct sl_error *error)
+static enum sl_err load(struct sl_log_windows *windows, const struct sl_log_index *index,
+                        size_t at, bool ahead, struct sl_log_window *window,
+                        struct sl_error *error)
 {
     struct sl_log_open_segment *segment;
     size_t blocks, got;
-    const size_t count = run_of(windows, at, ahead, &blocks);
+    const size_t count = run_of(index, at, ahead, &blocks);
     const size_t len = blocks * SL_LOG_BLOCK;
 
     window->count = 0;
-    enum sl_err err = open_segment(windows, entry_at(windows, at)->segment, &segment, error);
+    enum sl_err err = open_segment(windows, entry_at(index, at)->segment, &segment, error);
     if (err != SL_OK)
         return err;
     /* Grown to what is needed; given back when it was much and is no longer. */
@@ -136,33 +140,35 @@ static enum sl_err load(struct sl_log_windows *windows, size_t at, bool ahead,
             return sl_fail(error, SL_NO_MEMORY, "no memory to read the log");
         window->capacity = len;
     }
-    const uint64_t offset = (uint64_t)entry_at(windows, at)->block * SL_LOG_BLOCK;
+    const uint64_t offset = (uint64_t)entry_at(index, at)->block * SL_LOG_BLOCK;
     err = sl_file_read(segment->file, offset, window->bytes, len, &got, error);
     if (err != SL_OK)
         return err;
     if (got < len)
-        return damaged(windows, at, error);
+        return damaged(windows, index, at, error);
+    window->segment = index->segment;
     window->first = at;
     window->count = count;
-    err = verify(windows, window, segment->salt, error);
+    err = verify(windows, index, window, segment->salt, error);
     if (err != SL_OK)
         window->count = 0;
     return err;
 }
 
-enum sl_err sl_log_windows_frames(struct sl_log_windows *windows, size_t at, bool ahead,
+enum sl_err sl_log_windows_frames(struct sl_log_windows *windows,
+                                  const struct sl_log_index *index, size_t at, bool ahead,
                                   struct sl_slice *out, struct sl_error *error)
 {
-    struct sl_log_window *window = find(windows, at);
+    struct sl_log_window *window = find(windows, index->segment, at);
 
     if (!window) {
         window = least_used(windows);
-        const enum sl_err err = load(windows, at, ahead, window, error);
+        const enum sl_err err = load(windows, index, at, ahead, window, error);
         if (err != SL_OK)
             return err;
     }
     window->used = ++windows->clock;
-    *out = sl_log_batch_frames(bytes_of(windows, window, at));
+    *out = sl_log_batch_frames(bytes_of(index, window, at));
     return SL_OK;
 }
 
@@ -197,19 +203,20 @@ static size_t frame_len(struct sl_slice bytes, size_t max)
     return cursor.failed || payload > max - head ? 0 : head + (size_t)payload;
 }
 
-enum sl_err sl_log_windows_event(struct sl_log_windows *windows, size_t at, uint32_t event,
+enum sl_err sl_log_windows_event(struct sl_log_windows *windows,
+                                 const struct sl_log_index *index, size_t at, uint32_t event,
                                  struct sl_slice *out, struct sl_error *error)
 {
-    const struct sl_log_entry *entry = entry_at(windows, at);
+    const struct sl_log_entry *entry = entry_at(index, at);
     const uint64_t mark = entry->marks[event];
-    const struct sl_log_window *window = find(windows, at);
+    const struct sl_log_window *window = find(windows, index->segment, at);
     const size_t max = (size_t)entry->block_count * SL_LOG_BLOCK - sl_log_mark_offset(mark);
     struct sl_log_open_segment *segment;
     struct sl_log_frame frame;
     struct sl_slice bytes;
 
     if (window) {
-        bytes = (struct sl_slice){bytes_of(windows, window, at) + sl_log_mark_offset(mark), max};
+        bytes = (struct sl_slice){bytes_of(index, window, at) + sl_log_mark_offset(mark), max};
     } else {
         enum sl_err err = open_segment(windows, entry->segment, &segment, error);
         if (err != SL_OK)
@@ -225,9 +232,23 @@ enum sl_err sl_log_windows_event(struct sl_log_windows *windows, size_t at, uint
     struct sl_cursor cursor = sl_cursor_of(bytes);
     if (sl_log_frame_next(&cursor, &frame) != SL_OK || frame.kind != SL_LOG_EVENT ||
         frame.whole.ptr != bytes.ptr || !sl_log_mark_fits(mark, frame.whole))
-        return damaged(windows, at, error);
+        return damaged(windows, index, at, error);
     *out = frame.payload;
     return SL_OK;
+}
+
+void sl_log_windows_forget(struct sl_log_windows *windows, uint64_t segment)
+{
+    for (size_t i = 0; i < SL_LOG_WINDOWS; i++)
+        if (windows->windows[i].segment == segment)
+            windows->windows[i].count = 0;
+    for (size_t i = 0; i < SL_LOG_FILES_OPEN_MAX; i++) {
+        struct sl_log_open_segment *open = &windows->segments[i];
+        if (!open->file || open->number != segment)
+            continue;
+        sl_file_close(open->file);
+        *open = (struct sl_log_open_segment){0};
+    }
 }
 
 void sl_log_windows_close(struct sl_log_windows *windows)
