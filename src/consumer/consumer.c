@@ -1,5 +1,7 @@
 #include "consumer/consumer.h"
 
+static const int64_t retry_first_ns = 1000000000, retry_last_ns = 64000000000;
+
 enum {
     READ_EVENTS = 1024, /* a step handles one read: about half a millisecond of projecting */
     READ_BYTES = 1 << 20,
@@ -36,7 +38,13 @@ static bool hand_on(struct sl_consumer *consumer)
 
         if (stored->position < wanted)
             continue;
-        SL_ASSERT(stored->position == wanted, "P1");
+        SL_ASSERT(stored->position == read->from + consumer->place, "P1");
+        if (stored->position > wanted) {
+            /* The sink has started over meanwhile: it is read again from there. */
+            SL_MARK("consumer: sink went back");
+            read->event_count = consumer->place = 0;
+            return true;
+        }
         enum sl_err err = sl_model_decode(consumer->model, stored, &read->arena, &event,
                                           &consumer->error);
         if (err == SL_NOT_FOUND) {
@@ -49,6 +57,7 @@ static bool hand_on(struct sl_consumer *consumer)
         }
         if (consumer->sink.take(consumer->sink.self, &event) != SL_SINK_TOOK)
             return false;
+        consumer->retry_span_ns = 0;
     }
     return true;
 }
@@ -101,7 +110,26 @@ void sl_consumer_offer(struct sl_consumer *consumer, const struct sl_event *even
 void sl_consumer_poke(struct sl_consumer *consumer)
 {
     consumer->err = SL_OK;
+    consumer->retry_ns = 0;
     go_on(consumer);
+}
+
+int64_t sl_consumer_turn(struct sl_consumer *consumer, int64_t now)
+{
+    if (!consumer->err || consumer->closing)
+        return INT64_MAX;
+    if (consumer->retry_ns == 0) {
+        const int64_t span = consumer->retry_span_ns * 2;
+        consumer->retry_span_ns = span == 0             ? retry_first_ns
+                                  : span < retry_last_ns ? span
+                                                         : retry_last_ns;
+        consumer->retry_ns = now + consumer->retry_span_ns;
+    }
+    if (now < consumer->retry_ns)
+        return consumer->retry_ns;
+    SL_MARK("consumer: tried again");
+    sl_consumer_poke(consumer);
+    return consumer->err ? now : INT64_MAX;
 }
 
 void sl_consumer_step(struct sl_message *message)

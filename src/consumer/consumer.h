@@ -46,6 +46,8 @@ struct sl_consumer {
     size_t place; /* in the answer of the read: what was not handed on yet */
     enum sl_err err; /* why it stands still, if a read or an event is broken; cleared by a poke */
     struct sl_error error;
+    int64_t retry_ns;      /* when it is tried again; 0: not known yet */
+    int64_t retry_span_ns; /* doubled with each failure, until something was taken */
 };
 
 /* Zero first; fill in sink, store, model and mailbox. */
@@ -58,6 +60,10 @@ void sl_consumer_offer(struct sl_consumer *consumer, const struct sl_event *even
 
 /* The sink can go on: it has started, a row has come, an operator has mended something. */
 void sl_consumer_poke(struct sl_consumer *consumer);
+
+/* While it stands still for an error, it is tried again: after a second, then two, up to a minute.
+ * Returns when to call again (monotonic ns); INT64_MAX: nothing is wrong. */
+int64_t sl_consumer_turn(struct sl_consumer *consumer, int64_t now);
 
 /* The answer to a read of some consumer. */
 void sl_consumer_step(struct sl_message *message);

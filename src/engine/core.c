@@ -115,6 +115,8 @@ static void on_reign(void *context)
     struct sl_core *core = domain->core;
     const struct sl_writer_log *log = sl_writer_log(domain->writer);
 
+    if (core->err)
+        return; /* the program ends for it */
     if (!domain->reigned) {
         domain->reigned = true;
         enum sl_err err = open_followers(domain, &core->error);
@@ -132,6 +134,7 @@ static void on_reign(void *context)
         sl_consumer_follow(&domain->views[i].consumer, log->durable);
     for (size_t i = 0; i < domain->process_count; i++)
         sl_process_follow(domain->processes[i], log->durable);
+    sl_core_tell_from(domain, log->durable);
 }
 
 static void on_durable(void *context, const struct sl_event *events,
@@ -143,12 +146,7 @@ static void on_durable(void *context, const struct sl_event *events,
         sl_consumer_offer(&domain->views[i].consumer, events, count);
     for (size_t i = 0; i < domain->process_count; i++)
         sl_process_offer(domain->processes[i], events, count);
-    for (size_t i = 0; i < count; i++) {
-        for (struct sl_log_watch *watch = domain->watches, *next; watch; watch = next) {
-            next = watch->next;
-            watch->happened(watch, &stored[i]);
-        }
-    }
+    sl_core_tell(domain, stored, count);
     if (domain->waits)
         sl_core_check_waits(domain);
 }
@@ -340,6 +338,8 @@ void sl_core_step(struct sl_core *core, struct sl_message *message)
         sl_consumer_step(message);
     else if (kind == SL_CORE_READ)
         sl_core_read_done(message);
+    else if (kind == SL_CORE_TELL)
+        sl_core_tell_step(message);
     else if (kind >= SL_PROCESS_MESSAGE_FIRST && kind <= SL_PROCESS_MESSAGE_LAST)
         sl_process_step(message);
     else
@@ -369,9 +369,11 @@ static int64_t turn_views(struct sl_core_domain *domain, int64_t now)
         if (sl_view_table_deadline(view->table) <= now)
             sl_view_table_turn(view->table, now);
         next = earlier(next, sl_view_table_deadline(view->table));
+        next = earlier(next, sl_consumer_turn(&view->consumer, now));
     }
     for (size_t i = 0; i < domain->process_count; i++)
         next = earlier(next, sl_process_turn(domain->processes[i], now));
+    next = earlier(next, sl_core_tell_turn(domain, now));
     if (moved || domain->waits)
         sl_core_check_waits(domain);
     return next;
@@ -380,7 +382,7 @@ static int64_t turn_views(struct sl_core_domain *domain, int64_t now)
 static bool is_drained(const struct sl_core *core)
 {
     for (size_t i = 0; i < core->domain_count; i++)
-        if (!sl_writer_is_idle(core->domains[i].writer))
+        if (!sl_writer_is_idle(core->domains[i].writer) || core->domains[i].held)
             return false;
     return true;
 }
@@ -394,10 +396,14 @@ int64_t sl_core_turn(struct sl_core *core)
     for (size_t i = 0; i < core->domain_count; i++)
         next = earlier(next, sl_writer_turn(core->domains[i].writer, may_block));
     now = sl_env_monotonic(core->options.env);
+    const uint64_t submitted = core->submitted;
     for (size_t i = 0; i < core->domain_count; i++)
         next = earlier(next, turn_views(&core->domains[i], now));
     sl_core_expire_waits(core, now);
     next = earlier(next, sl_heap_next(&core->deadlines).ns);
+    /* Who was answered just now may have sent the next command: the writers have had their turn. */
+    if (core->submitted != submitted)
+        next = now;
     if (core->draining && core->drained && is_drained(core)) {
         void (*drained)(void *context) = core->drained;
         core->drained = NULL;
@@ -464,6 +470,8 @@ void sl_core_close(struct sl_core *core)
         }
         for (size_t p = 0; p < domain->process_count; p++)
             sl_process_close(domain->processes[p]);
+        sl_core_drop_held(domain);
+        sl_arena_close(&domain->tell.read.arena);
         sl_writer_close(domain->writer);
         free(domain->views);
         free(domain->processes);
@@ -527,6 +535,7 @@ struct sl_view_table *sl_core_view_at(const struct sl_core_domain *domain, size_
 
 void sl_core_submit(struct sl_core_domain *domain, struct sl_submission *submission)
 {
+    domain->core->submitted++;
     sl_writer_submit(domain->writer, submission);
 }
 

@@ -9,6 +9,7 @@
 
 enum sl_core_message {
     SL_CORE_READ = 0x1020, /* a door's read of the log */
+    SL_CORE_TELL = 0x1021, /* a read of events that watchers were not told of */
 };
 
 /* A view at work: a table and the loop that feeds it. */
@@ -33,6 +34,14 @@ struct sl_core_domain {
     struct sl_process_runner **processes;
     size_t process_count;
     struct sl_log_watch *watches;
+    struct sl_core_tell {
+        struct sl_read read; /* first: it is the message */
+        struct sl_core_domain *domain;
+        uint64_t told; /* all below was told to the watches */
+        bool under_way;
+        int64_t again_ns; /* a read failed; INT64_MAX: none did */
+    } tell;
+    struct sl_held_reply *held; /* for strong views */
     struct sl_wait *waits;     /* for positions of this domain's log and views */
     struct sl_lookup *lookups; /* for rows being fetched */
     size_t reads_out;
@@ -46,6 +55,7 @@ struct sl_core {
     struct sl_heap deadlines; /* of waits */
     int64_t last_reader_ns;
     bool draining;
+    uint64_t submitted; /* commands so far */
     void (*drained)(void *context);
     void *drained_context;
     struct sl_error error; /* why a domain could not be opened */
@@ -60,9 +70,19 @@ void sl_core_cancel_all(struct sl_core_domain *domain);
 
 void sl_core_read_done(struct sl_message *message);
 
+/* tell.c: who watches a log is told of each event once, in order, also of those that were found to
+ * be durable only by a later claim. */
+void sl_core_tell_from(struct sl_core_domain *domain, uint64_t durable);
+void sl_core_tell(struct sl_core_domain *domain, const struct sl_stored_event *events,
+                  size_t count);
+void sl_core_tell_step(struct sl_message *message);
+int64_t sl_core_tell_turn(struct sl_core_domain *domain, int64_t now);
+
 /* strong.c: holds an accepted command's reply back until the strong views have applied it. */
 bool sl_core_is_behind(struct sl_core_domain *domain, uint64_t position);
 void sl_core_hold(struct sl_core_domain *domain, struct sl_submission *submission,
                   const struct sl_outcome *outcome);
+/* Held replies are forgotten; nobody is told. */
+void sl_core_drop_held(struct sl_core_domain *domain);
 
 #endif

@@ -9,8 +9,9 @@
 
 enum { HELD_NS = 2000000000 };
 
-struct held_reply {
+struct sl_held_reply {
     struct sl_wait wait;
+    struct sl_held_reply *next, **link; /* of the domain's */
     struct sl_core_domain *domain;
     struct sl_submission *submission;
     struct sl_outcome outcome;
@@ -32,8 +33,11 @@ bool sl_core_is_behind(struct sl_core_domain *domain, uint64_t position)
     return first_behind(domain, position) != NULL;
 }
 
-static void leave(struct held_reply *reply, int status)
+static void leave(struct sl_held_reply *reply, int status)
 {
+    *reply->link = reply->next;
+    if (reply->next)
+        reply->next->link = reply->link;
     reply->outcome.status = status;
     reply->submission->done(reply->submission, &reply->outcome);
     free(reply);
@@ -41,7 +45,7 @@ static void leave(struct held_reply *reply, int status)
 
 static void applied(struct sl_wait *wait, bool in_time, uint64_t at)
 {
-    struct held_reply *reply = wait->user;
+    struct sl_held_reply *reply = wait->user;
     struct sl_view_table *behind = first_behind(reply->domain, reply->outcome.position);
 
     (void)at;
@@ -62,7 +66,7 @@ void sl_core_hold(struct sl_core_domain *domain, struct sl_submission *submissio
 
     for (size_t i = 0; i < outcome->event_count; i++)
         texts += outcome->events[i].stream.len;
-    struct held_reply *reply =
+    struct sl_held_reply *reply =
         calloc(1, sizeof *reply + outcome->event_count * sizeof *reply->events + texts);
     if (!reply) {
         struct sl_outcome late = *outcome;
@@ -70,6 +74,11 @@ void sl_core_hold(struct sl_core_domain *domain, struct sl_submission *submissio
         submission->done(submission, &late);
         return;
     }
+    reply->next = domain->held;
+    reply->link = &domain->held;
+    if (reply->next)
+        reply->next->link = &reply->next;
+    domain->held = reply;
     reply->domain = domain;
     reply->submission = submission;
     reply->outcome = *outcome;
@@ -91,4 +100,13 @@ void sl_core_hold(struct sl_core_domain *domain, struct sl_submission *submissio
         .done = applied,
         .user = reply};
     sl_core_wait(&reply->wait);
+}
+
+void sl_core_drop_held(struct sl_core_domain *domain)
+{
+    while (domain->held) {
+        struct sl_held_reply *reply = domain->held;
+        domain->held = reply->next;
+        free(reply);
+    }
 }

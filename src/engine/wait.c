@@ -63,6 +63,7 @@ static void end_lookup(struct sl_lookup *lookup, enum sl_lookup_end end,
             lookup->next->link = lookup->link;
         lookup->link = NULL;
     }
+    sl_heap_remove(&lookup->domain->core->deadlines, &lookup->wait.deadline);
     lookup->done(lookup, end, row, position);
 }
 
@@ -102,6 +103,12 @@ static void fetch(struct sl_lookup *lookup)
         end_lookup(lookup, SL_LOOKUP_BROKEN, NULL);
         return;
     }
+    /* Who waits for a row does so until the same moment as for the position. Without memory for the
+     * deadline the row alone ends it. */
+    if (lookup->wait.deadline.place == 0 && lookup->until_ns > 0) {
+        lookup->wait.deadline.due = (struct sl_time){lookup->until_ns};
+        (void)!sl_heap_add(&domain->core->deadlines, &lookup->wait.deadline);
+    }
     lookup->next = domain->lookups;
     lookup->link = &domain->lookups;
     if (lookup->next)
@@ -137,6 +144,7 @@ void sl_core_lookup(struct sl_lookup *lookup)
 void sl_core_lookup_cancel(struct sl_lookup *lookup)
 {
     sl_core_wait_cancel(&lookup->wait);
+    sl_heap_remove(&lookup->domain->core->deadlines, &lookup->wait.deadline);
     if (lookup->link) {
         *lookup->link = lookup->next;
         if (lookup->next)
@@ -191,6 +199,11 @@ void sl_core_expire_waits(struct sl_core *core, int64_t now)
         struct sl_wait *wait = (struct sl_wait *)(void *)due;
         const uint64_t at = reached(wait);
 
+        if (!wait->link) { /* the position is there, the row is not */
+            SL_MARK("engine: row late");
+            end_lookup(wait->user, SL_LOOKUP_LATE, NULL);
+            continue;
+        }
         unlink_wait(wait);
         wait->done(wait, at >= wait->position, at);
     }
@@ -200,5 +213,7 @@ void sl_core_cancel_all(struct sl_core_domain *domain)
 {
     while (domain->waits)
         unlink_wait(domain->waits);
+    for (struct sl_lookup *lookup = domain->lookups; lookup; lookup = lookup->next)
+        sl_heap_remove(&domain->core->deadlines, &lookup->wait.deadline);
     domain->lookups = NULL;
 }

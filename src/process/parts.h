@@ -100,8 +100,9 @@ struct sl_process_runner {
         struct sl_process_runner *runner;
     } progress;
     bool progress_under_way;
-    bool started; /* carried_out is known */
+    bool started; /* `reached` is known */
     bool moved;
+    int64_t look_ns; /* when to try again what memory or the store did not allow; INT64_MAX */
     bool closing;
 
     bool sending;           /* the event at `sent_position` waits for its commands */
@@ -111,15 +112,20 @@ struct sl_process_runner {
     size_t calls_out;
     struct sl_send_call *again; /* to be sent again at again_ns */
     int64_t again_ns;
-    uint64_t carried_out; /* commands for all events below were carried out, says the log */
-    uint64_t reached;     /* the same, as we know it */
+    uint64_t reached;     /* commands for all events below were carried out */
     int64_t advance_ns;   /* when to say so in the log; INT64_MAX: nothing new */
     bool advancing;
 
     struct sl_heap timers;
+    size_t firing; /* $FireTimer commands under way */
     struct sl_view_listing timer_list;
+    struct sl_record list_record; /* as `record`, without its rules: what is stored is believed */
+    struct sl_arena list_arena;
+    uint32_t list_limit;
+    int64_t list_ns;        /* when to list again what could not be listed; INT64_MAX */
+    uint64_t list_position; /* what is listed must reflect all below */
     bool listing_timers;
-    bool timers_listed;
+    bool timers_listed;     /* all that are set are in the heap */
     char timer_cursor[2048];
 };
 
@@ -127,8 +133,9 @@ struct sl_process_runner {
 struct sl_text sl_process_row_key(struct sl_process_runner *runner, struct sl_text key);
 
 /* send.c */
-void sl_process_send_all(struct sl_process_runner *runner, const struct sl_event *event);
-void sl_process_send(struct sl_process_runner *runner, void *domain,
+/* False: memory is out, nothing was sent. */
+bool sl_process_send_all(struct sl_process_runner *runner, const struct sl_event *event);
+bool sl_process_send(struct sl_process_runner *runner, void *domain,
                      const struct sl_command *command, const void *body, struct sl_uuid id,
                      struct sl_text key, uint64_t position, bool holds);
 void sl_process_send_again(struct sl_process_runner *runner, int64_t now);
@@ -142,7 +149,9 @@ void sl_process_apply_timers(struct sl_process_runner *runner, const struct sl_e
 bool sl_process_take_timer(struct sl_process_runner *runner, struct sl_instance *instance,
                            const struct sl_timer_fired *fired);
 void sl_process_note_timers(struct sl_process_runner *runner, uint64_t set_at, struct sl_text key);
-void sl_process_list_timers(struct sl_process_runner *runner);
+enum sl_err sl_process_relax_rows(struct sl_process_runner *runner);
+/* Lists them when that is due; returns when it will be. */
+int64_t sl_process_list_timers(struct sl_process_runner *runner, int64_t now);
 int64_t sl_process_fire_due(struct sl_process_runner *runner, int64_t now);
 void sl_process_drop_timers(struct sl_process_runner *runner);
 

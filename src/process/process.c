@@ -56,7 +56,7 @@ void *sl_send(struct sl_reaction *out, const char *domain, const char *command)
     void *body = found ? sl_arena_zeroed(&out->arena, 1, found->record->size) : NULL;
 
     if (!body) {
-        out->failed = found ? "memory is out" : "it sends a command that no domain here has";
+        out->failed = found ? sl_view_no_memory : "it sends a command that no domain here has";
         memset(scrap, 0, sizeof scrap);
         return scrap;
     }
@@ -162,6 +162,16 @@ static void project(void *context, const struct sl_event *event, struct sl_rows 
         sl_rows_fail(rows, runner->reaction.failed);
 }
 
+enum { LOOK_AGAIN_NS = 1000000000 };
+
+/* Something passed that will be over: the event is tried again. */
+static enum sl_sink_result try_again(struct sl_process_runner *runner)
+{
+    SL_MARK("process: tried again");
+    runner->look_ns = sl_env_monotonic(runner->options.env) + LOOK_AGAIN_NS;
+    return SL_SINK_WAITS;
+}
+
 /* Looks which commands the event makes the instance send. SL_SINK_WAITS: its row is not here
  * yet. */
 static enum sl_sink_result foresee(struct sl_process_runner *runner, const struct sl_event *event)
@@ -173,7 +183,7 @@ static enum sl_sink_result foresee(struct sl_process_runner *runner, const struc
 
     switch (sl_view_lookup(runner->table, place, &row)) {
     case SL_LOOKUP_PENDING:
-        return sl_view_fetch(runner->table, place) == SL_OK ? SL_SINK_WAITS : SL_SINK_STUCK;
+        return sl_view_fetch(runner->table, place) == SL_OK ? SL_SINK_WAITS : try_again(runner);
     case SL_LOOKUP_FOUND: {
         void *memory = sl_arena_take(&arena, sl_record_copy_size(&runner->record, row.row));
         if (memory)
@@ -186,18 +196,19 @@ static enum sl_sink_result foresee(struct sl_process_runner *runner, const struc
     }
     if (!instance) {
         sl_arena_close(&arena);
-        return SL_SINK_STUCK;
+        return try_again(runner);
     }
     if (!react(runner, event, instance))
         runner->reaction.count = runner->reaction.sends = 0;
     if (!runner->reaction.failed && runner->reaction.sends > 0 &&
-        event->position >= runner->carried_out) {
-        sl_process_send_all(runner, event);
+        event->position >= runner->reached) {
+        const bool sent = sl_process_send_all(runner, event);
         sl_arena_close(&arena);
-        return SL_SINK_WAITS;
+        return sent ? SL_SINK_WAITS : try_again(runner);
     }
     sl_arena_close(&arena);
-    return SL_SINK_TOOK;
+    /* Applied without its commands having been sent, it would forget them. */
+    return runner->reaction.failed == sl_view_no_memory ? try_again(runner) : SL_SINK_TOOK;
 }
 
 static enum sl_sink_result take(void *self, const struct sl_event *event)
@@ -324,13 +335,15 @@ enum sl_err sl_process_open(const struct sl_process_options *options,
         return sl_fail(error, SL_NO_MEMORY, "no memory for a process");
     runner->options = *options;
     runner->reaction.runner = runner;
-    runner->advance_ns = runner->again_ns = INT64_MAX;
+    runner->advance_ns = runner->again_ns = runner->look_ns = runner->list_ns = INT64_MAX;
     describe_row(runner);
     runner->consumer = (struct sl_consumer){.sink = {position, take, advance, runner},
                                             .store = options->store,
                                             .model = options->model,
                                             .mailbox = options->mailbox};
     enum sl_err err = compile_keys(runner, error);
+    if (!err && sl_process_relax_rows(runner) != SL_OK)
+        err = sl_fail(error, SL_NO_MEMORY, "no memory for a process");
     if (err) {
         sl_process_close(runner);
         return err;
@@ -339,10 +352,37 @@ enum sl_err sl_process_open(const struct sl_process_options *options,
     return SL_OK;
 }
 
+/* Reads how far commands were carried out, as the log says it. */
+static void read_progress(struct sl_process_runner *runner)
+{
+    struct sl_read *read = &runner->progress.read;
+
+    sl_arena_reset(&runner->reaction.arena);
+    sl_buf_reset(&runner->key);
+    sl_stream_name(&runner->key, SL_PROCESS_PROGRESS_STREAM,
+                   text_of(runner->options.process->name));
+    const struct sl_text key =
+        sl_arena_text(&runner->reaction.arena, sl_buf_as_text(&runner->key));
+    if (runner->key.failed || !key.ptr) {
+        (void)try_again(runner);
+        return;
+    }
+    runner->progress.runner = runner;
+    runner->progress_under_way = true;
+    *read = (struct sl_read){.message = {.reply_to = runner->options.mailbox,
+                                         .kind = SL_PROCESS_PROGRESS_READ},
+                             .by = SL_READ_STREAM,
+                             .key = key,
+                             .until = UINT64_MAX,
+                             .backwards = true,
+                             .count_max = 1,
+                             .bytes_max = 4096};
+    sl_event_store_read(runner->options.store, read);
+}
+
 enum sl_err sl_process_reigns(struct sl_process_runner *runner, struct sl_error *error)
 {
     const struct sl_process_host *host = &runner->options.host;
-    struct sl_read *read = &runner->progress.read;
     struct sl_view_table_options options = {.domain = runner->options.model->domain->name,
                                             .view = &runner->view,
                                             .knows = knows,
@@ -355,21 +395,7 @@ enum sl_err sl_process_reigns(struct sl_process_runner *runner, struct sl_error 
     enum sl_err err = sl_view_table_open(runner->options.views, &options, &runner->table, error);
     if (err)
         return err;
-    sl_buf_reset(&runner->key);
-    sl_stream_name(&runner->key, SL_PROCESS_PROGRESS_STREAM,
-                   text_of(runner->options.process->name));
-    runner->progress.runner = runner;
-    runner->progress_under_way = true;
-    *read = (struct sl_read){.message = {.reply_to = runner->options.mailbox,
-                                         .kind = SL_PROCESS_PROGRESS_READ},
-                             .by = SL_READ_STREAM,
-                             .key = sl_arena_text(&runner->reaction.arena,
-                                                  sl_buf_as_text(&runner->key)),
-                             .until = UINT64_MAX,
-                             .backwards = true,
-                             .count_max = 1,
-                             .bytes_max = 4096};
-    sl_event_store_read(runner->options.store, read);
+    read_progress(runner);
     return SL_OK;
 }
 
@@ -379,13 +405,18 @@ static void progress_read(struct sl_process_runner *runner)
     struct sl_event event;
 
     runner->progress_under_way = false;
-    if (read->err == SL_OK && read->event_count > 0 &&
-        sl_model_decode(runner->options.model, &read->events[0], &read->arena, &event,
-                        &read->error) == SL_OK &&
-        event.type == &sl_process_advanced_type)
-        runner->carried_out = ((const struct sl_process_advanced *)event.body)->position;
+    enum sl_err err = read->err;
+    if (!err && read->event_count > 0) {
+        err = sl_model_decode(runner->options.model, &read->events[0], &read->arena, &event,
+                              &read->error);
+        if (!err && event.type == &sl_process_advanced_type)
+            runner->reached = ((const struct sl_process_advanced *)event.body)->position;
+    }
     sl_arena_close(&read->arena);
-    runner->reached = runner->carried_out;
+    if (err) { /* V3: to begin from nothing would pay twice */
+        (void)try_again(runner);
+        return;
+    }
     runner->started = true;
     runner->moved = true;
 }
@@ -427,9 +458,18 @@ static void say_progress(struct sl_process_runner *runner, int64_t now)
                                                  .position = runner->reached};
     runner->advance_ns = INT64_MAX;
     runner->advancing = true;
-    sl_process_send(runner, runner->options.host.own, sl_advance, &advanced,
-                    sl_process_id(runner, runner->reached, (struct sl_text){0}, "advanced", 0),
-                    (struct sl_text){0}, UINT64_MAX, false);
+    if (!sl_process_send(runner, runner->options.host.own, sl_advance, &advanced,
+                         sl_process_id(runner, runner->reached, (struct sl_text){0}, "advanced",
+                                       0),
+                         (struct sl_text){0}, UINT64_MAX, false)) {
+        runner->advance_ns = now + LOOK_AGAIN_NS;
+        runner->advancing = false;
+    }
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
 }
 
 int64_t sl_process_turn(struct sl_process_runner *runner, int64_t now)
@@ -438,16 +478,21 @@ int64_t sl_process_turn(struct sl_process_runner *runner, int64_t now)
 
     if (!runner->table)
         return INT64_MAX;
+    if (runner->look_ns <= now) {
+        runner->look_ns = INT64_MAX;
+        runner->moved = true;
+        if (!runner->started && !runner->progress_under_way)
+            read_progress(runner);
+    }
     if (runner->moved) {
         runner->moved = false;
         sl_consumer_poke(&runner->consumer);
-        if (!runner->timers_listed &&
-            sl_view_table_status(runner->table).state == SL_VIEW_RUNNING)
-            sl_process_list_timers(runner);
     }
     sl_process_send_again(runner, now);
     say_progress(runner, now);
-    int64_t next = sl_process_fire_due(runner, now);
+    int64_t next = earlier(sl_process_fire_due(runner, now), sl_process_list_timers(runner, now));
+    next = earlier(next, sl_consumer_turn(&runner->consumer, now));
+    next = earlier(next, runner->look_ns);
     if (sl_view_table_deadline(runner->table) <= now)
         sl_view_table_turn(runner->table, now);
     const int64_t flush = sl_view_table_deadline(runner->table);
@@ -484,6 +529,7 @@ void sl_process_close(struct sl_process_runner *runner)
     sl_process_drop_timers(runner);
     sl_arena_close(&runner->progress.read.arena);
     sl_arena_close(&runner->reaction.arena);
+    sl_arena_close(&runner->list_arena);
     sl_buf_close(&runner->key);
     sl_buf_close(&runner->row_key);
     free(runner->rules);

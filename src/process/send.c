@@ -47,6 +47,7 @@ static void end_call(struct sl_send_call *call)
     struct sl_process_runner *runner = call->runner;
 
     runner->calls_out--;
+    runner->firing -= call->submission.command == sl_fire_timer;
     if (call->holds && --runner->holding == 0)
         hold_ends(runner);
     if (call->submission.command == sl_advance)
@@ -54,8 +55,9 @@ static void end_call(struct sl_send_call *call)
     free(call);
 }
 
-/* The refusal of an own command is known to the process before its event is done with. */
-static void tell(struct sl_send_call *call, const struct sl_outcome *outcome)
+/* The refusal of an own command is known to the process before its event is done with. False: memory
+ * is out. */
+static bool tell(struct sl_send_call *call, const struct sl_outcome *outcome)
 {
     struct sl_process_runner *runner = call->runner;
     const struct sl_refusal_told told = {
@@ -64,10 +66,10 @@ static void tell(struct sl_send_call *call, const struct sl_outcome *outcome)
         .command = {call->submission.command->name, strlen(call->submission.command->name)},
         .rule = outcome->rule};
 
-    sl_process_send(runner, runner->options.host.own, sl_tell_refusal, &told,
-                    sl_process_id(runner, call->position, told.key, "refused",
-                                  sl_hash_uuid(call->id)),
-                    told.key, call->position, call->holds);
+    return sl_process_send(runner, runner->options.host.own, sl_tell_refusal, &told,
+                           sl_process_id(runner, call->position, told.key, "refused",
+                                         sl_hash_uuid(call->id)),
+                           told.key, call->position, call->holds);
 }
 
 static void done(struct sl_submission *submission, const struct sl_outcome *outcome)
@@ -75,15 +77,16 @@ static void done(struct sl_submission *submission, const struct sl_outcome *outc
     struct sl_send_call *call = submission->user;
     struct sl_process_runner *runner = call->runner;
 
-    if (outcome->status == 503) {
-        /* Nobody knows, or nobody took it: the same id again changes nothing. */
+    const bool refused = outcome->status >= 400 && submission->command->name[0] != '$';
+
+    if (outcome->status == 503 || (refused && !tell(call, outcome))) {
+        /* Nobody knows, or nobody took it, or its refusal cannot be told just now: the same id
+         * again changes nothing. */
         call->next = runner->again;
         runner->again = call;
         runner->again_ns = sl_env_monotonic(runner->options.env) + AGAIN_NS;
         return;
     }
-    if (outcome->status >= 400 && submission->command->name[0] != '$')
-        tell(call, outcome);
     end_call(call);
 }
 
@@ -92,16 +95,18 @@ static void submit(struct sl_send_call *call)
     call->runner->options.host.submit(call->domain, &call->submission);
 }
 
-void sl_process_send(struct sl_process_runner *runner, void *domain,
-                     const struct sl_command *command, const void *body, struct sl_uuid id,
-                     struct sl_text key, uint64_t position, bool holds)
+/* NULL: memory is out. */
+static struct sl_send_call *make_call(struct sl_process_runner *runner, void *domain,
+                                      const struct sl_command *command, const void *body,
+                                      struct sl_uuid id, struct sl_text key, uint64_t position,
+                                      bool holds)
 {
     const size_t size = sl_record_copy_size(command->record, body);
     struct sl_send_call *call = aligned_alloc(16, (sizeof *call + size + 15) / 16 * 16);
 
-    /* Without memory for one command there is no way on that keeps the promise: stop, and
-     * recover. */
-    SL_ASSERT(call && key.len <= sizeof call->key, "M1");
+    SL_ASSERT(key.len <= sizeof call->key, "M1");
+    if (!call)
+        return NULL;
     *call = (struct sl_send_call){.runner = runner,
                                   .domain = domain,
                                   .position = position,
@@ -120,33 +125,77 @@ void sl_process_send(struct sl_process_runner *runner, void *domain,
                                               .principal = &process_principal,
                                               .done = done,
                                               .user = call};
+    const bool failed = packed.failed;
     sl_buf_close(&packed);
-    runner->calls_out++;
-    runner->holding += holds;
+    if (failed) {
+        free(call);
+        return NULL;
+    }
+    return call;
+}
+
+static void send_call(struct sl_send_call *call)
+{
+    call->runner->calls_out++;
+    call->runner->holding += call->holds;
+    call->runner->firing += call->submission.command == sl_fire_timer;
     submit(call);
 }
 
-void sl_process_send_all(struct sl_process_runner *runner, const struct sl_event *event)
+bool sl_process_send(struct sl_process_runner *runner, void *domain,
+                     const struct sl_command *command, const void *body, struct sl_uuid id,
+                     struct sl_text key, uint64_t position, bool holds)
+{
+    struct sl_send_call *call =
+        make_call(runner, domain, command, body, id, key, position, holds);
+
+    if (call)
+        send_call(call);
+    return call != NULL;
+}
+
+static void free_calls(struct sl_send_call *call)
+{
+    while (call) {
+        struct sl_send_call *next = call->next;
+        free(call);
+        call = next;
+    }
+}
+
+bool sl_process_send_all(struct sl_process_runner *runner, const struct sl_event *event)
 {
     struct sl_reaction *reaction = &runner->reaction;
     const struct sl_text key = sl_buf_as_text(&runner->key);
+    struct sl_send_call *first = NULL, **end = &first;
 
+    for (size_t i = 0, ordinal = 0; i < reaction->count; i++) {
+        const struct sl_wish *wish = &reaction->wishes[i];
+        if (!wish->command)
+            continue;
+        *end = make_call(runner, wish->domain, wish->command, wish->body,
+                         sl_process_id(runner, event->position, key, wish->command->name, ordinal),
+                         key, event->position, true);
+        if (!*end) {
+            free_calls(first);
+            return false;
+        }
+        end = &(*end)->next;
+        ordinal++;
+    }
     runner->sending = true;
     runner->sent = false;
     runner->sent_position = event->position;
     /* One more than there are, so that answers from inside do not end it early. */
     runner->holding = 1;
-    for (size_t i = 0, ordinal = 0; i < reaction->count; i++) {
-        const struct sl_wish *wish = &reaction->wishes[i];
-        if (!wish->command)
-            continue;
-        sl_process_send(runner, wish->domain, wish->command, wish->body,
-                        sl_process_id(runner, event->position, key, wish->command->name, ordinal),
-                        key, event->position, true);
-        ordinal++;
+    while (first) {
+        struct sl_send_call *next = first->next;
+        send_call(first);
+        first = next;
     }
     if (--runner->holding == 0)
         hold_ends(runner);
+    return true;
 }
 
 void sl_process_send_again(struct sl_process_runner *runner, int64_t now)
@@ -165,9 +214,6 @@ void sl_process_send_again(struct sl_process_runner *runner, int64_t now)
 
 void sl_process_drop_calls(struct sl_process_runner *runner)
 {
-    while (runner->again) {
-        struct sl_send_call *call = runner->again;
-        runner->again = call->next;
-        free(call);
-    }
+    free_calls(runner->again);
+    runner->again = NULL;
 }

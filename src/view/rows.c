@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char sl_view_no_memory[] = "no memory for the event's rows";
+
 enum { ROW_BYTES_MAX = 1 << 20, DIRTY_ROWS_MAX = 200000 };
 
 /* Writes keys without allocating: a place is never longer. */
@@ -62,7 +64,7 @@ void *sl_row_put(struct sl_rows *rows)
 
     if (!staged) {
         /* The projection needs a row to write to, whatever becomes of it. */
-        sl_rows_fail(rows, "no memory for the event's rows");
+        sl_rows_fail(rows, sl_view_no_memory);
         return memset(rows->spare, 0, record->size);
     }
     staged->item = item;
@@ -166,7 +168,7 @@ void *sl_row_edit_key(struct sl_rows *rows, const void *const *values, size_t co
     void *copy = copy_for_edit(rows, row);
     staged = copy ? stage(rows) : NULL;
     if (!staged) {
-        sl_rows_fail(rows, "no memory for the event's rows");
+        sl_rows_fail(rows, sl_view_no_memory);
         return copy;
     }
     staged->key = (struct sl_text){row->key, row->key_len};
@@ -192,7 +194,7 @@ void sl_row_delete_key(struct sl_rows *rows, const void *const *values, size_t c
             return;
         staged = stage(rows);
         if (!staged) {
-            sl_rows_fail(rows, "no memory for the event's rows");
+            sl_rows_fail(rows, sl_view_no_memory);
             return;
         }
         staged->key = sl_arena_text(&rows->arena, key);
@@ -239,7 +241,7 @@ static const char *prepare_one(struct sl_rows *rows, size_t i)
     if (!staged->row) {
         staged->row = view_row_new(table, rows->hashes[i], staged->key);
         if (!staged->row)
-            return "no memory for the event's rows";
+            return sl_view_no_memory;
         staged->made_row = true;
     }
     if (!staged->item)
@@ -256,7 +258,7 @@ static const char *prepare_one(struct sl_rows *rows, size_t i)
     }
     staged->body = view_body_new(table, size);
     staged->made_body = true;
-    return staged->body ? NULL : "no memory for the event's rows";
+    return staged->body ? NULL : sl_view_no_memory;
 }
 
 static const char *prepare(struct sl_rows *rows)
@@ -265,7 +267,7 @@ static const char *prepare(struct sl_rows *rows)
 
     read_put_keys(rows, 0);
     if (!view_dirty_reserve(rows->table, rows->count))
-        return "no memory for the event's rows";
+        return sl_view_no_memory;
     for (size_t i = 0; i < rows->count && !why; i++)
         why = prepare_one(rows, i);
     return why;
@@ -382,7 +384,10 @@ enum sl_view_result sl_view_project(struct sl_view_table *table, const struct sl
     if (why) {
         if (!rows->why)
             take_back(rows);
-        table->degraded = why;
+        if (why == sl_view_no_memory) /* the store's next flush shows whether it has passed */
+            view_fail(table, SL_NO_MEMORY, why);
+        else
+            table->degraded = why;
         return SL_VIEW_STUCK;
     }
     if (rows->count == 0) {
