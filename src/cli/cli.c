@@ -22,6 +22,12 @@ static const struct verb {
      "--json prints all there is, as the server says it.",
      cli_status},
     {"stop", "", "stops a running server, when all under way was answered", "", cli_stop},
+    {"log", "VERB [LOG] …", "what the logs' files hold: stat, verify, scan, dump, salvage",
+     cli_log_help, cli_log},
+    {"backup", "DIR [--json] [--verify]", "copies all logs, also while the server runs",
+     cli_backup_help, cli_backup},
+    {"restore", "DIR --data NEW [--json]", "makes a data folder out of a backup",
+     cli_restore_help, cli_restore},
     {"new", "NAME", "writes the skeleton of a domain, which builds and passes its specification",
      "NAME becomes a folder here: a domain with a command, an event, a view and its\n"
      "specification, a meson.build, and a README that says how to build and run it.",

@@ -14,6 +14,12 @@ cli_verb cli_stop;
 cli_verb cli_openapi; /* describe.c */
 cli_verb cli_errors;
 cli_verb cli_new; /* new.c */
+cli_verb cli_log; /* log.c */
+extern const char cli_log_help[];
+cli_verb cli_backup; /* backup.c */
+extern const char cli_backup_help[];
+cli_verb cli_restore; /* backup_restore.c */
+extern const char cli_restore_help[];
 
 /* Prints to stderr and returns SL_EXIT_USAGE. */
 int cli_wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));

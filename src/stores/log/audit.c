@@ -182,7 +182,7 @@ enum sl_err sl_log_audit_batch(struct sl_log_audit *audit, struct sl_log_walk *w
     enum sl_err err = SL_OK;
 
     while (err == SL_OK) {
-        err = sl_log_frame_any(&cursor, &frame);
+        err = sl_log_frame_next_any(&cursor, &frame);
         if (err == SL_CORRUPT)
             return damaged(&x, "frames do not fit");
         if (err == SL_OK) {
@@ -215,7 +215,7 @@ enum sl_err sl_log_audit_revisions(struct sl_log_revisions *revisions, struct sl
     struct sl_log_event event;
     enum sl_err err;
 
-    while ((err = sl_log_frame_any(&cursor, &frame)) == SL_OK) {
+    while ((err = sl_log_frame_next_any(&cursor, &frame)) == SL_OK) {
         if (frame.kind != SL_LOG_EVENT)
             continue;
         if (!sl_log_event_read(frame.payload, &event))

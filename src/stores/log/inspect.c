@@ -5,18 +5,21 @@
 
 enum {
     WINDOW_BYTES = 1 << 20,
+    /* Of a raw segment that is made out of a sealed one: for what comes next. Rounds up, too. */
+    RAW_ROOM_BYTES = 2 * SL_LOG_SEGMENT_BYTES_MIN - 1,
 };
 
 enum sl_err sl_log_walk_damage(struct sl_log_walk *walk, uint64_t segment, uint64_t offset,
                                struct sl_error *error, const char *why)
 {
-    char path[SL_LOG_PATH_MAX];
-
     walk->torn_bytes = 0;
     walk->damage_segment = segment;
     walk->damage_offset = offset;
-    sl_log_segment_path(&walk->folder, segment, path);
-    return sl_fail(error, SL_CORRUPT, "%s: damaged at offset %llu (%s)", path,
+    if (walk->is_sealed && segment == walk->segment.number)
+        sl_log_sealed_path(&walk->folder, segment, walk->damage_path);
+    else
+        sl_log_segment_path(&walk->folder, segment, walk->damage_path);
+    return sl_fail(error, SL_CORRUPT, "%s: damaged at offset %llu (%s)", walk->damage_path,
                    (unsigned long long)offset, why);
 }
 
@@ -92,61 +95,121 @@ static enum sl_err list(struct sl_log_walk *walk, struct sl_error *error)
 
     if (err != SL_OK)
         return err;
-    walk->segment_count = listing.segment_count;
-    walk->first = listing.first;
-    walk->last = listing.last;
+    walk->segment_count = listing.segment_count + listing.sealed_count;
+    walk->first = listing.segment_count > 0 ? listing.first : listing.sealed_first;
+    walk->last = listing.segment_count > 0 ? listing.last : listing.sealed_last;
+    if (listing.sealed_count > 0 && listing.sealed_first < walk->first)
+        walk->first = listing.sealed_first;
+    if (listing.sealed_count > 0 && listing.sealed_last > walk->last)
+        walk->last = listing.sealed_last;
+    /* A raw file may lie beside the sealed one that took its place. */
+    if (walk->segment_count > walk->last - walk->first + 1)
+        walk->segment_count = walk->last - walk->first + 1;
     return SL_OK;
 }
 
-/* Opens a segment; nothing of the walk has changed after a failure but damage_*. */
-static enum sl_err open_segment(struct sl_log_walk *walk, uint64_t number,
-                                struct sl_log_segment_head *out_head, struct sl_file **out_file,
+/* A segment that was opened. */
+struct opened {
+    struct sl_log_sealed_head sealed; /* or its `segment` alone */
+    bool is_sealed;
+    struct sl_file *file;
+};
+
+static bool exists(const struct sl_log_walk *walk, uint64_t number, bool sealed)
+{
+    struct sl_error ignored = {0};
+    char path[SL_LOG_PATH_MAX];
+    struct sl_file *file;
+
+    if (sealed)
+        sl_log_sealed_path(&walk->folder, number, path);
+    else
+        sl_log_segment_path(&walk->folder, number, path);
+    if (sl_disk_open(walk->folder.env, path, SL_OPEN_READ, &file, &ignored) != SL_OK)
+        return false;
+    sl_file_close(file);
+    return true;
+}
+
+/* The sealed file where there is one. A writer may seal the raw one just now. */
+static enum sl_err open_segment(struct sl_log_walk *walk, uint64_t number, struct opened *out,
                                 struct sl_error *error)
 {
-    const enum sl_err err =
-        sl_log_segment_open(&walk->folder, number, SL_OPEN_READ, out_head, out_file, error);
+    enum sl_err err;
 
+    *out = (struct opened){0};
+    out->is_sealed = exists(walk, number, true) ||
+                     (!exists(walk, number, false) && exists(walk, number, true));
+    if (out->is_sealed)
+        err = sl_log_sealed_open(&walk->folder, number, &out->sealed, &out->file, error);
+    else
+        err = sl_log_segment_open(&walk->folder, number, SL_OPEN_READ, &out->sealed.segment,
+                                  &out->file, error);
     if (err == SL_CORRUPT) {
         walk->damage_segment = number;
         walk->damage_offset = 0;
+        if (out->is_sealed)
+            sl_log_sealed_path(&walk->folder, number, walk->damage_path);
+        else
+            sl_log_segment_path(&walk->folder, number, walk->damage_path);
     }
     return err;
 }
 
-static enum sl_err stand_in(struct sl_log_walk *walk, const struct sl_log_segment_head *head,
-                            struct sl_file *file, struct sl_error *error)
+static enum sl_err unseal_damage(struct sl_log_walk *walk, struct sl_error *error)
 {
+    return sl_log_walk_damage(walk, walk->segment.number, walk->unseal.block, error,
+                              walk->unseal.why);
+}
+
+static enum sl_err stand_in(struct sl_log_walk *walk, const struct opened *opened,
+                            struct sl_error *error)
+{
+    const struct sl_log_segment_head *head = &opened->sealed.segment;
+
     sl_file_close(walk->file);
-    walk->file = file;
+    walk->file = opened->file;
     walk->segment = *head;
+    walk->is_sealed = opened->is_sealed;
+    walk->raw_bytes_full = head->bytes;
     walk->offset = SL_LOG_BLOCK;
     forget(walk);
-    sl_log_segment_path(&walk->folder, head->number, walk->path);
     /* A header is written when all before it is durable. */
     if (head->first_batch > walk->durable_batches)
         walk->durable_batches = head->first_batch;
     if (head->first_position > walk->durable_through)
         walk->durable_through = head->first_position;
-    return sl_file_size(file, &walk->file_bytes, error);
+    enum sl_err err = sl_file_size(opened->file, &walk->file_bytes, error);
+    if (!walk->is_sealed) {
+        sl_log_segment_path(&walk->folder, head->number, walk->path);
+        return err;
+    }
+    sl_log_sealed_path(&walk->folder, head->number, walk->path);
+    walk->raw_bytes_full = (opened->sealed.raw_bytes + SL_LOG_BLOCK + RAW_ROOM_BYTES) /
+                           SL_LOG_SEGMENT_BYTES_MIN * SL_LOG_SEGMENT_BYTES_MIN;
+    sl_log_unseal_begin(&walk->unseal, &opened->sealed, walk->file, walk->path);
+    if (err == SL_OK && walk->checks_pages)
+        err = sl_log_unseal_check_pages(&walk->unseal, error);
+    return err == SL_CORRUPT ? unseal_damage(walk, error) : err;
 }
 
 enum sl_err sl_log_walk_start(struct sl_log_walk *walk, uint64_t segment, struct sl_error *error)
 {
-    struct sl_log_segment_head head;
-    struct sl_file *file;
+    struct opened opened;
 
-    const enum sl_err err = open_segment(walk, segment, &head, &file, error);
+    const enum sl_err err = open_segment(walk, segment, &opened, error);
     if (err != SL_OK)
         return err;
-    if (segment == 0 && (head.first_batch != 0 || head.first_position != 0)) {
-        sl_file_close(file);
+    const struct sl_log_segment_head *head = &opened.sealed.segment;
+    if (segment == 0 && (head->first_batch != 0 || head->first_position != 0)) {
+        sl_file_close(opened.file);
         return sl_log_walk_damage(walk, 0, 0, error, "batches are missing");
     }
-    walk->batch = head.first_batch;
-    walk->position = head.first_position;
-    walk->previous = head.previous;
+    walk->batch = head->first_batch;
+    walk->position = head->first_position;
+    walk->previous = head->previous;
     walk->durable_batches = walk->durable_through = 0;
-    return stand_in(walk, &head, file, error);
+    return stand_in(walk, &opened, error);
 }
 
 enum sl_err sl_log_walk_open(struct sl_log_walk *walk, struct sl_env *env, const char *path,
@@ -168,28 +231,28 @@ enum sl_err sl_log_walk_open(struct sl_log_walk *walk, struct sl_env *env, const
 /* Goes on in the next segment, which is there. What lay before it was read after that was known. */
 static enum sl_err enter_next(struct sl_log_walk *walk, struct sl_error *error)
 {
-    struct sl_log_segment_head head;
-    struct sl_file *file;
+    struct opened opened;
 
-    const enum sl_err err = open_segment(walk, walk->segment.number + 1, &head, &file, error);
+    const enum sl_err err = open_segment(walk, walk->segment.number + 1, &opened, error);
     if (err != SL_OK)
         return err;
+    const struct sl_log_segment_head *head = &opened.sealed.segment;
     const char *why = NULL;
     uint64_t segment = walk->segment.number;
     uint64_t offset = walk->offset;
-    if (!sl_uuid_equals(head.log, walk->segment.log)) {
+    if (!sl_uuid_equals(head->log, walk->segment.log)) {
         why = "it belongs to another log: put the right file there";
-        segment = head.number;
+        segment = head->number;
         offset = 0;
-    } else if (head.first_batch != walk->batch || head.first_position != walk->position ||
-               head.previous != walk->previous) {
+    } else if (head->first_batch != walk->batch || head->first_position != walk->position ||
+               head->previous != walk->previous) {
         why = "batches are missing that the next segment follows";
     }
     if (why) {
-        sl_file_close(file);
+        sl_file_close(opened.file);
         return sl_log_walk_damage(walk, segment, offset, error, why);
     }
-    return stand_in(walk, &head, file, error);
+    return stand_in(walk, &opened, error);
 }
 
 /* ---- The end --------------------------------------------------------------------------------- */
@@ -240,10 +303,25 @@ static bool is_promised(const struct sl_log_walk *walk)
     return walk->durable_batches > walk->batch || walk->durable_through > walk->position;
 }
 
+/* The next batch of a sealed segment; SL_NOT_FOUND. */
+static enum sl_err unsealed(struct sl_log_walk *walk, struct sl_log_seen *out,
+                            struct sl_error *error)
+{
+    out->head = (struct sl_log_batch_head){.number = walk->batch,
+                                           .first_position = walk->position,
+                                           .previous = walk->previous,
+                                           .salt = walk->segment.salt};
+    const enum sl_err err = sl_log_unseal_next(&walk->unseal, out, error);
+    walk->offset = walk->unseal.block;
+    return err == SL_CORRUPT ? unseal_damage(walk, error) : err;
+}
+
 /* The batch that continues the chain; SL_NOT_FOUND. */
 static enum sl_err continuation(struct sl_log_walk *walk, struct sl_log_seen *out,
                                 struct sl_error *error)
 {
+    if (walk->is_sealed)
+        return unsealed(walk, out, error);
     const enum sl_err err = whole_batch(walk, walk->offset, out, error);
 
     if (err == SL_OK && (out->head.number != walk->batch ||
@@ -266,13 +344,52 @@ static enum sl_err hand_out(struct sl_log_walk *walk, const struct sl_log_seen *
                        "program does not know: use a newer one", walk->path,
                        (unsigned long long)walk->offset);
     trust(walk, &seen->head);
-    walk->offset += bytes;
+    if (!walk->is_sealed)
+        walk->offset += bytes;
     walk->batch++;
     walk->position += seen->head.event_count;
     walk->previous = seen->head.checksum;
     walk->batches_seen++;
     walk->bytes_seen += bytes;
     return SL_OK;
+}
+
+static enum sl_err enter_and_go_on(struct sl_log_walk *walk, struct sl_log_seen *out,
+                                   struct sl_error *error)
+{
+    const enum sl_err err = enter_next(walk, error);
+
+    return err == SL_OK ? sl_log_walk_next(walk, out, error) : err;
+}
+
+/* The segment was sealed while its raw file was read, which then became zeros: goes on at the same
+ * batch in the sealed one. */
+static enum sl_err change_over(struct sl_log_walk *walk, struct sl_log_seen *out,
+                               struct sl_error *error)
+{
+    const uint64_t batch = walk->batch, position = walk->position, previous = walk->previous;
+    struct opened opened;
+
+    SL_MARK("log: sealed under a walk");
+    enum sl_err err = open_segment(walk, walk->segment.number, &opened, error);
+    if (err != SL_OK)
+        return err;
+    walk->batch = opened.sealed.segment.first_batch;
+    walk->position = opened.sealed.segment.first_position;
+    walk->previous = opened.sealed.segment.previous;
+    err = stand_in(walk, &opened, error);
+    while (err == SL_OK && walk->batch < batch) {
+        err = unsealed(walk, out, error);
+        if (err == SL_OK) {
+            walk->batch++;
+            walk->position += out->head.event_count;
+            walk->previous = out->head.checksum;
+        }
+    }
+    if (err == SL_OK && (walk->position != position || walk->previous != previous))
+        return sl_log_walk_damage(walk, walk->segment.number, walk->offset, error,
+                                  "the sealed segment is another one than the raw");
+    return err == SL_OK ? sl_log_walk_next(walk, out, error) : err;
 }
 
 /* Nothing continues the chain in this segment, as it was read before anything that follows was
@@ -285,6 +402,8 @@ static enum sl_err conclude(struct sl_log_walk *walk, struct sl_log_seen *out,
     if (err != SL_OK)
         return err;
     const bool is_last = walk->segment.number >= walk->last;
+    if (walk->is_sealed)
+        return is_last ? SL_NOT_FOUND : enter_and_go_on(walk, out, error);
     if (is_last) {
         forget(walk);
         err = look_behind(walk, error);
@@ -297,10 +416,10 @@ static enum sl_err conclude(struct sl_log_walk *walk, struct sl_log_seen *out,
         return hand_out(walk, out, error);
     if (err != SL_NOT_FOUND)
         return err;
-    if (!is_last) {
-        err = enter_next(walk, error);
-        return err == SL_OK ? sl_log_walk_next(walk, out, error) : err;
-    }
+    if (!is_last && exists(walk, walk->segment.number, true))
+        return change_over(walk, out, error);
+    if (!is_last)
+        return enter_and_go_on(walk, out, error);
     if (is_promised(walk))
         return sl_log_walk_damage(walk, walk->segment.number, walk->offset, error,
                                   "an acknowledged batch");
@@ -315,26 +434,6 @@ enum sl_err sl_log_walk_next(struct sl_log_walk *walk, struct sl_log_seen *out,
     if (err == SL_OK)
         return hand_out(walk, out, error);
     return err == SL_NOT_FOUND ? conclude(walk, out, error) : err;
-}
-
-enum sl_err sl_log_walk_again(struct sl_log_walk *walk, uint64_t segment, uint64_t offset,
-                              struct sl_log_seen *out, struct sl_error *error)
-{
-    enum sl_err err = SL_OK;
-
-    if (!walk->file || walk->segment.number != segment)
-        err = sl_log_walk_start(walk, segment, error);
-    if (err == SL_OK)
-        err = whole_batch(walk, offset, out, error);
-    if (err == SL_NOT_FOUND)
-        return sl_log_walk_damage(walk, segment, offset, error, "a batch that was whole before");
-    if (err != SL_OK)
-        return err;
-    walk->offset = offset;
-    walk->batch = out->head.number;
-    walk->position = out->head.first_position;
-    walk->previous = out->head.previous;
-    return hand_out(walk, out, error);
 }
 
 enum sl_err sl_log_walk_search(struct sl_log_walk *walk, uint64_t *offset, struct sl_log_seen *out,
@@ -353,29 +452,11 @@ enum sl_err sl_log_walk_search(struct sl_log_walk *walk, uint64_t *offset, struc
 void sl_log_walk_close(struct sl_log_walk *walk)
 {
     sl_file_close(walk->file);
+    sl_log_unseal_close(&walk->unseal);
     free(walk->window);
     walk->file = NULL;
     walk->window = NULL;
     walk->window_capacity = walk->window_len = 0;
-}
-
-/* ---- Frames ---------------------------------------------------------------------------------- */
-
-enum sl_err sl_log_frame_any(struct sl_cursor *cursor, struct sl_log_frame *out)
-{
-    struct sl_log_frame frame = {.whole = {cursor->next, 0}};
-
-    if (sl_cursor_left(cursor) == 0)
-        return cursor->failed ? SL_CORRUPT : SL_NOT_FOUND;
-    frame.kind = sl_cursor_u8(cursor);
-    frame.flags = sl_cursor_u8(cursor);
-    const uint64_t length = sl_cursor_varint(cursor);
-    if (cursor->failed || length > sl_cursor_left(cursor))
-        return SL_CORRUPT;
-    frame.payload = sl_cursor_take(cursor, (size_t)length);
-    frame.whole.len = (size_t)(cursor->next - frame.whole.ptr);
-    *out = frame;
-    return SL_OK;
 }
 
 const char *sl_log_frame_name(uint8_t kind)
@@ -384,7 +465,7 @@ const char *sl_log_frame_name(uint8_t kind)
         [SL_LOG_EVENT] = "event",         [SL_LOG_OUTCOME] = "outcome",
         [SL_LOG_SCHEMA] = "schema",       [SL_LOG_EPOCH] = "epoch",
         [SL_LOG_ENCRYPTED] = "encrypted", [SL_LOG_STONE] = "stone",
-        [SL_LOG_PROGRESS] = "progress",
+        [SL_LOG_PROGRESS] = "progress",   [SL_LOG_BATCH] = "batch",
     };
 
     return kind < sizeof names / sizeof *names ? names[kind] : NULL;

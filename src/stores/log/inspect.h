@@ -12,25 +12,32 @@
  * A torn batch behind the last durable one is never damage: its writer was told of nothing, or is
  * still writing it.
  *
+ * Sealed segments are handed out as what they were made of: each batch is put together again, byte
+ * by byte, and its checksum proves it. A raw file that is sealed, and then emptied, while it is
+ * read, is left for the sealed one.
+ *
  * A walk looks at batches as a whole (checksum, salt, number, position, chain, flags); what is in
  * them is the matter of audit.h. One owner.
  */
 #ifndef SL_STORES_LOG_INSPECT_H
 #define SL_STORES_LOG_INSPECT_H
 
-#include "stores/log/segment.h"
+#include "stores/log/unseal.h"
 
 struct sl_log_walk {
     struct sl_log_folder folder;
     uint64_t segment_count; /* files that are there, the last time they were listed */
     uint64_t first, last;   /* their numbers */
     struct sl_time until;   /* a batch stamped later ends the walk; INT64_MAX at open */
+    bool checks_pages;      /* of sealed segments; may be set before open */
 
     /* Where it stands: behind the last batch handed out. */
     struct sl_log_segment_head segment;
     char path[SL_LOG_PATH_MAX]; /* the segment's */
+    bool is_sealed;             /* it was packed; batches are handed out as they were */
+    uint64_t raw_bytes_full;    /* the size that its raw file has, or at least needs */
     uint64_t file_bytes;        /* its size, less than segment.bytes where the end was cut off */
-    uint64_t offset;
+    uint64_t offset; /* in a sealed segment, that of a block */
     uint64_t batch;    /* number of the next batch, */
     uint64_t position; /* its first position, */
     uint64_t previous; /* and the checksum of the one before */
@@ -43,24 +50,18 @@ struct sl_log_walk {
     /* When it met damage (SL_CORRUPT). */
     uint64_t damage_segment;
     uint64_t damage_offset;
+    char damage_path[SL_LOG_PATH_MAX];
 
     struct sl_file *file;
+    struct sl_log_unseal unseal; /* of a sealed segment */
     uint8_t *window; /* a stretch of the file, zeros where the file is shorter */
     size_t window_capacity;
     uint64_t window_offset;
     size_t window_len;
 };
 
-/* A batch that was handed out. */
-struct sl_log_seen {
-    struct sl_log_batch_head head;
-    uint64_t segment;
-    uint64_t offset;
-    const uint8_t *bytes; /* all of it; until the next call */
-};
-
 /* Lists the folder and stands at the start of segment 0. SL_NOT_FOUND: there is no log here; else
- * as sl_log_walk_start. `walk` is zeroed; to be closed whatever the result. */
+ * as sl_log_walk_start. `walk` is zeroed (but for checks_pages); to be closed whatever the result. */
 enum sl_err sl_log_walk_open(struct sl_log_walk *walk, struct sl_env *env, const char *path,
                              struct sl_error *error) SL_USE_RESULT;
 
@@ -74,11 +75,6 @@ enum sl_err sl_log_walk_start(struct sl_log_walk *walk, uint64_t segment,
 enum sl_err sl_log_walk_next(struct sl_log_walk *walk, struct sl_log_seen *out,
                              struct sl_error *error) SL_USE_RESULT;
 
-/* A batch that was handed out before, by this walk or an equal one, once more; the walk stands
- * behind it afterwards. Errors as sl_log_walk_next. */
-enum sl_err sl_log_walk_again(struct sl_log_walk *walk, uint64_t segment, uint64_t offset,
-                              struct sl_log_seen *out, struct sl_error *error) SL_USE_RESULT;
-
 /* Any batch, whole by itself but perhaps without connection, at or behind `*offset` of the segment
  * that the walk stands in: what may be behind damage. `*offset` moves behind it. SL_NOT_FOUND:
  * there is none. */
@@ -90,12 +86,6 @@ enum sl_err sl_log_walk_damage(struct sl_log_walk *walk, uint64_t segment, uint6
                                struct sl_error *error, const char *why);
 
 void sl_log_walk_close(struct sl_log_walk *walk);
-
-/* ---- Frames, whatever they are --------------------------------------------------------------- */
-
-/* As sl_log_frame_next, but hands out every kind: for showing them. SL_NOT_FOUND at the end,
- * SL_CORRUPT. */
-enum sl_err sl_log_frame_any(struct sl_cursor *cursor, struct sl_log_frame *out) SL_USE_RESULT;
 
 /* "event", …; NULL for a kind that this program does not know. */
 const char *sl_log_frame_name(uint8_t kind);

@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "stores/log/audit.h"
+#include "stores/log/raw.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,28 +115,47 @@ static enum sl_err find_cut(struct sl_log_salvage *salvage, struct sl_log_walk *
     return err == SL_NOT_FOUND ? SL_OK : err;
 }
 
+/* Events of batches behind the damage in a raw segment, and of all that follows in a sealed one. */
+static enum sl_err count_behind(struct sl_log_salvage *salvage, struct sl_log_walk *walk,
+                                uint64_t at)
+{
+    const uint64_t number = walk->segment.number;
+    struct sl_error ignored = {0};
+    struct sl_log_seen seen;
+    enum sl_err err;
+
+    for (;;) {
+        if (walk->is_sealed)
+            err = sl_log_walk_next(walk, &seen, &ignored);
+        else
+            err = sl_log_walk_search(walk, &at, &seen, &ignored);
+        if (err != SL_OK || seen.segment != number)
+            return err == SL_NO_MEMORY ? err : SL_OK;
+        const uint64_t until = seen.head.first_position + seen.head.event_count;
+        if (until > salvage->lost_until)
+            salvage->lost_until = until;
+        if (seen.head.first_position >= salvage->position)
+            salvage->whole_behind += seen.head.event_count;
+    }
+}
+
 /* What lies behind the damage, as far as it can be read: told, never saved. */
 static enum sl_err look_behind(struct sl_log_salvage *salvage, struct sl_log_walk *walk)
 {
     struct sl_error ignored = {0};
-    struct sl_log_seen seen;
 
+    walk->checks_pages = false;
     for (uint64_t number = salvage->segment; number <= walk->last; number++) {
-        uint64_t at = number == salvage->segment ? salvage->offset : SL_LOG_BLOCK;
         enum sl_err err = sl_log_walk_start(walk, number, &ignored);
-        if (err == SL_NO_MEMORY)
-            return err;
-        if (err != SL_OK)
-            continue; /* a segment that can't be read tells nothing */
-        if (walk->position > salvage->lost_until)
+        if (err == SL_OK && walk->position > salvage->lost_until)
             salvage->lost_until = walk->position;
-        while ((err = sl_log_walk_search(walk, &at, &seen, &ignored)) == SL_OK) {
-            const uint64_t until = seen.head.first_position + seen.head.event_count;
-            if (until > salvage->lost_until)
-                salvage->lost_until = until;
-            if (seen.head.first_position >= salvage->position)
-                salvage->whole_behind += seen.head.event_count;
-        }
+        if (err == SL_OK && walk->is_sealed &&
+            walk->unseal.head.next_position > salvage->lost_until)
+            salvage->lost_until = walk->unseal.head.next_position;
+        /* A segment that can't be read tells nothing. */
+        if (err == SL_OK)
+            err = count_behind(salvage, walk,
+                               number == salvage->segment ? salvage->offset : SL_LOG_BLOCK);
         if (err == SL_NO_MEMORY)
             return err;
     }
@@ -144,80 +164,115 @@ static enum sl_err look_behind(struct sl_log_salvage *salvage, struct sl_log_wal
 
 /* ---- Copying --------------------------------------------------------------------------------- */
 
-static void temporary_path(const struct sl_log_folder *folder, uint64_t number, char *out)
+/* Where the copy is made: sealed segments are copied as they are until one must be unpacked; from
+ * there on all are, because no sealed one may follow a raw one. */
+struct target {
+    struct sl_log_folder folder;
+    uint64_t first_raw; /* segments from this number on are raw */
+};
+
+static void temporary_path(const struct target *target, uint64_t number, char *out)
 {
     char name[48];
 
-    snprintf(name, sizeof name, "%020llu.seg.tmp", (unsigned long long)number);
-    sl_log_path(folder, name, out);
+    snprintf(name, sizeof name, "%020llu.%s.tmp", (unsigned long long)number,
+             number < target->first_raw ? "sealed" : "seg");
+    sl_log_path(&target->folder, name, out);
 }
 
-static enum sl_err copy_segment(const struct sl_log_salvage *salvage,
-                                const struct sl_log_folder *source,
-                                const struct sl_log_folder *target, uint64_t number,
-                                struct sl_error *error)
+/* Can the segment that the walk stands in be copied as it is? The last one of a log is raw. */
+static bool is_whole_sealed(struct sl_log_salvage *salvage, struct sl_log_walk *walk)
 {
-    char from[SL_LOG_PATH_MAX], to[SL_LOG_PATH_MAX];
-    struct sl_log_segment_head head;
-    struct sl_file *file;
-    uint64_t bytes;
+    struct sl_error ignored = {0};
 
-    enum sl_err err = sl_log_segment_open(source, number, SL_OPEN_READ, &head, &file, error);
+    if (!walk->is_sealed)
+        return false;
+    const bool is_whole = sl_log_unseal_check_pages(&walk->unseal, &ignored) == SL_OK;
+    salvage->indexes_lost += !is_whole;
+    return is_whole && walk->segment.number < salvage->segment;
+}
+
+static enum sl_err copy_raw(const struct sl_log_salvage *salvage, struct sl_log_walk *walk,
+                            const char *to, struct sl_error *error)
+{
+    const uint64_t number = walk->segment.number, bytes_full = walk->raw_bytes_full;
+    struct sl_log_raw raw = {0};
+    struct sl_log_seen seen;
+
+    enum sl_err err = sl_log_raw_begin(&raw, salvage->env, to, walk, error);
+    while (err == SL_OK && walk->batch < salvage->batches) {
+        err = sl_log_walk_next(walk, &seen, error);
+        if (err != SL_OK || seen.segment != number)
+            break;
+        err = sl_log_raw_add(&raw, &seen, error);
+    }
+    if (err == SL_OK)
+        err = sl_log_raw_end(&raw, bytes_full, error);
+    sl_log_raw_close(&raw);
+    return err;
+}
+
+static enum sl_err copy_segment(struct sl_log_salvage *salvage, struct target *target,
+                                struct sl_log_walk *walk, uint64_t number, struct sl_error *error)
+{
+    char to[SL_LOG_PATH_MAX];
+
+    const enum sl_err err = sl_log_walk_start(walk, number, error);
     if (err != SL_OK)
         return err;
-    err = sl_file_size(file, &bytes, error);
-    sl_file_close(file);
-    if (err != SL_OK)
-        return err;
-    uint64_t bytes_full = head.bytes;
-    if (number == salvage->segment)
-        bytes = salvage->offset;
-    else
-        bytes_full = bytes;
-    sl_log_segment_path(source, number, from);
+    if (!is_whole_sealed(salvage, walk) && number < target->first_raw)
+        target->first_raw = number;
     temporary_path(target, number, to);
-    return sl_log_copy_file(salvage->env, from, to, bytes, bytes_full, NULL, error);
+    if (number < target->first_raw)
+        return sl_log_copy_file(salvage->env, walk->path, to, walk->segment.bytes, 0, NULL, error);
+    return copy_raw(salvage, walk, to, error);
 }
 
 /* Names come last, segment 0's at the very end: a folder that was left unfinished lacks its first
  * segment, and so never opens as a shorter log. */
 static enum sl_err give_names(const struct sl_log_salvage *salvage,
-                              const struct sl_log_folder *target, struct sl_error *error)
+                              const struct target *target, struct sl_error *error)
 {
+    const struct sl_log_folder *folder = &target->folder;
     char from[SL_LOG_PATH_MAX], to[SL_LOG_PATH_MAX];
     enum sl_err err = SL_OK;
 
     for (uint64_t number = salvage->segment + 1; number-- > 0 && err == SL_OK;) {
         temporary_path(target, number, from);
-        sl_log_segment_path(target, number, to);
+        if (number < target->first_raw)
+            sl_log_sealed_path(folder, number, to);
+        else
+            sl_log_segment_path(folder, number, to);
         if (number == 0)
-            err = sl_disk_sync_folder(salvage->env, target->path, error);
+            err = sl_disk_sync_folder(salvage->env, folder->path, error);
         if (err == SL_OK)
             err = sl_disk_rename(salvage->env, from, to, error);
     }
-    return err == SL_OK ? sl_disk_sync_folder(salvage->env, target->path, error) : err;
+    return err == SL_OK ? sl_disk_sync_folder(salvage->env, folder->path, error) : err;
 }
 
-static enum sl_err copy(const struct sl_log_salvage *salvage, const struct sl_log_folder *source,
+static enum sl_err copy(struct sl_log_salvage *salvage, struct sl_log_walk *walk,
                         struct sl_error *error)
 {
-    struct sl_log_folder target = {.env = salvage->env};
+    struct target target = {.folder.env = salvage->env, .first_raw = UINT64_MAX};
+    struct sl_log_folder *folder = &target.folder;
     struct sl_log_listing listing;
 
-    if (strlen(salvage->to) >= sizeof target.path)
+    if (strlen(salvage->to) >= sizeof folder->path)
         return sl_fail(error, SL_LIMIT, "the target folder has too long a name");
-    memcpy(target.path, salvage->to, strlen(salvage->to) + 1);
-    enum sl_err err = sl_disk_make_folder(salvage->env, target.path, error);
+    memcpy(folder->path, salvage->to, strlen(salvage->to) + 1);
+    enum sl_err err = sl_disk_make_folder(salvage->env, folder->path, error);
     if (err == SL_OK)
-        err = sl_log_folder_list(&target, &listing, error);
-    if (err == SL_OK && (listing.segment_count > 0 || listing.has_spare))
+        err = sl_log_folder_list(folder, &listing, error);
+    if (err == SL_OK &&
+        (listing.segment_count > 0 || listing.sealed_count > 0 || listing.has_spare))
         err = sl_fail(error, SL_CONFLICT, "%s holds a log already: name another folder",
-                      target.path);
+                      folder->path);
     /* What an attempt before this one left unfinished. */
     if (err == SL_OK)
-        err = sl_log_folder_sweep(&target, error);
+        err = sl_log_folder_sweep(folder, error);
     for (uint64_t number = 0; number <= salvage->segment && err == SL_OK; number++)
-        err = copy_segment(salvage, source, &target, number, error);
+        err = copy_segment(salvage, &target, walk, number, error);
     return err == SL_OK ? give_names(salvage, &target, error) : err;
 }
 
@@ -239,13 +294,13 @@ enum sl_err sl_log_salvage(struct sl_log_salvage *salvage, struct sl_error *erro
         salvage->is_damaged = true;
         salvage->damage = met;
         salvage->damage_offset = walk.damage_offset;
-        sl_log_segment_path(&walk.folder, walk.damage_segment, salvage->damaged_file);
+        memcpy(salvage->damaged_file, walk.damage_path, sizeof walk.damage_path);
         err = look_behind(salvage, &walk);
         if (err == SL_NO_MEMORY)
             (void)sl_fail(&met, err, "no memory to look behind the damage");
     }
     if (err == SL_OK)
-        err = copy(salvage, &walk.folder, &met);
+        err = copy(salvage, &walk, &met);
     if (err != SL_OK && error)
         *error = met;
     sl_log_walk_close(&walk);
