@@ -1,5 +1,5 @@
-/* A footer in the making: what the sealing of a segment learns, and its pages, one by one. Pure, but
- * for memory; one owner. */
+/* A footer in the making: what the sealing of a segment learns, and its pages, one by one. Pure,
+ * but for memory; one owner. */
 #ifndef SL_STORES_LOG_FOOTER_H
 #define SL_STORES_LOG_FOOTER_H
 

@@ -2,8 +2,8 @@
  * Where events of a raw segment lie: from position, stream and tag to places in it.
  *
  * Rebuilt at open, then extended by a note with each durable batch (L4: it never knows a batch that
- * the log doesn't have), given up when the segment is sealed. Owned by the reader. Streams and tags are kept as 64-bit hashes, so
- * whoever uses a posting compares the event's own text.
+ * the log doesn't have), given up when the segment is sealed. Owned by the reader. Streams and tags
+ * are kept as 64-bit hashes, so whoever uses a posting compares the event's own text.
  */
 #ifndef SL_STORES_LOG_INDEX_H
 #define SL_STORES_LOG_INDEX_H

@@ -145,8 +145,8 @@ static enum sl_err look_at_raw(struct log_store *log, struct sl_log_listing *out
         err = sl_log_folder_list(&log->folder, out, error);
     if (err == SL_OK && (out->segment_count == 0 || out->first != sealed ||
                          out->last - out->first + 1 != out->segment_count))
-        return sl_fail(error, SL_CORRUPT, "%s: there are %llu segments behind %llu sealed ones, the "
-                       "last is number %llu: restore those that are missing from a backup",
+        return sl_fail(error, SL_CORRUPT, "%s: there are %llu segments behind %llu sealed ones, "
+                       "the last is number %llu: restore those that are missing from a backup",
                        log->folder.path, (unsigned long long)out->segment_count,
                        (unsigned long long)sealed, (unsigned long long)out->last);
     return err;
@@ -302,7 +302,8 @@ static void log_describe(struct sl_event_store *store, struct sl_buf *out)
     const struct sl_log_numbers *numbers = tail ? &tail->numbers : &log->writer.known;
 
     sl_buf_printf(out,
-                  "\"segments\":%llu,\"sealed\":%llu,\"sealing_failed\":%s,\"bytes\":%llu,\"next_position\":%llu,\"epoch\":%llu,"
+                  "\"segments\":%llu,\"sealed\":%llu,\"sealing_failed\":%s,\"bytes\":%llu,"
+                  "\"next_position\":%llu,\"epoch\":%llu,"
                   "\"writes\":%llu,\"last_write_us\":%llu,\"usual_write_us\":%llu,\"failed\":%s",
                   (unsigned long long)numbers->segments, (unsigned long long)numbers->sealed,
                   numbers->sealing_failed ? "true" : "false", (unsigned long long)numbers->bytes,

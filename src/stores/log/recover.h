@@ -44,8 +44,8 @@ struct sl_log_recovery {
     uint64_t bytes_cut; /* answer: from the first to the last byte that was erased */
 };
 
-/* Takes in the sealed segments, of which there are `count` from number 0 on: reads their headers and
- * catalogs, proves that each continues the one before, and leaves `*end`, which is zero, at the
+/* Takes in the sealed segments, of which there are `count` from number 0 on: reads their headers
+ * and catalogs, proves that each continues the one before, and leaves `*end`, which is zero, at the
  * start of the first raw one. Errors as below. */
 enum sl_err sl_log_recover_sealed(struct sl_log_recovery *recovery, uint64_t count,
                                   struct sl_log_end *end, struct sl_error *error) SL_USE_RESULT;

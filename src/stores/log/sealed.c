@@ -73,13 +73,13 @@
  *      its old name at most, beside the sealed one: removed at open.
  * Nothing is sealed whose raw bytes were not all read again and found whole, chained from the
  * segment's header to that of the next segment; where they are not, the raw segment stays and the
- * damage is told. Segments are sealed in order, so that sealed ones come before raw ones. A full disk
- * gives the sealing up until the next segment begins.
+ * damage is told. Segments are sealed in order, so that sealed ones come before raw ones. A full
+ * disk gives the sealing up until the next segment begins.
  *
  * Damage: of a block, found when it is read; of a page, likewise: reads that need it are refused
  * with file and offset. Nothing is rebuilt in silence, since a disk that has begun to forget should
- * be told of; pages can be made again from the blocks (`sluice log salvage`). Of the header: the log
- * does not open.
+ * be told of; pages can be made again from the blocks (`sluice log salvage`). Of the header: the
+ * log does not open.
  */
 #include "stores/log/sealed.h"
 

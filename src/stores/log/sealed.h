@@ -39,7 +39,7 @@ struct sl_log_pages {
 };
 
 struct sl_log_sealed_head {
-    struct sl_log_segment_head segment; /* as it was in the raw one, salt too; bytes: of this file */
+    struct sl_log_segment_head segment; /* the raw one's, salt too; but bytes: of this file */
     uint64_t next_position;
     uint64_t next_batch;
     uint64_t last;           /* checksum of the last batch: `previous` of the next segment */

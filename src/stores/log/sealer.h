@@ -1,14 +1,14 @@
 /*
- * The sealer: an actor of low priority that seals segments which are full (sealing.h), and keeps one
- * segment ready ahead of need (`spare.seg`): a sealed one's raw file, filled with zeros again, or a
+ * The sealer: an actor of low priority that seals segments which are full (sealing.h), and keeps
+ * one segment ready ahead of need (`spare.seg`): a sealed one's raw file, filled with zeros again, or a
  * new file.
  *
  * It works in pieces with pauses, because filling at full speed costs the writers' tail 13 ms at
  * p99 where 64 KiB every 0.7 ms cost 1 ms; told to hurry, or with several full segments waiting, it
  * does not pause.
  *
- * A raw file is let go in this order: the sealed one is durable, name and all; the reader was handed
- * it and has answered that it holds nothing of the raw one; then only is the raw file touched.
+ * A raw file is let go in this order: the sealed one is durable, name and all; the reader was
+ * handed it and has answered that it holds nothing of the raw one; then only is the raw file touched.
  */
 #ifndef SL_STORES_LOG_SEALER_H
 #define SL_STORES_LOG_SEALER_H
@@ -53,8 +53,8 @@ void sl_log_sealer_hurry(struct sl_log_sealer *sealer, struct sl_message *messag
 
 void sl_log_sealer_rolled(struct sl_log_sealer *sealer, struct sl_log_rolled *rolled);
 
-/* Leaves what is unfinished; a request that was not answered is posted nowhere. The reader may still
- * answer. NULL is allowed. */
+/* Leaves what is unfinished; a request that was not answered is posted nowhere. The reader may
+ * still answer. NULL is allowed. */
 void sl_log_sealer_stop(struct sl_log_sealer *sealer);
 
 /* After the reader was closed. NULL is allowed. */

@@ -211,8 +211,8 @@ static enum sl_err take_frame(struct sl_log_sealing *sealing, const struct sl_lo
     default:
         if (frame->flags & SL_LOG_MAY_SKIP && frame->kind != SL_LOG_BATCH)
             return SL_OK;
-        return sl_fail(error, SL_UNSUPPORTED, "%s: has a frame of a kind that this program does not "
-                       "know: it is not sealed", sealing->raw_path);
+        return sl_fail(error, SL_UNSUPPORTED, "%s: has a frame of a kind that this program does "
+                       "not know: it is not sealed", sealing->raw_path);
     }
 }
 
@@ -527,8 +527,8 @@ void sl_log_sealing_free(struct sl_log_sealing *sealing)
         sl_file_close(sealing->raw);
     if (sealing->file) {
         sl_file_close(sealing->file);
-        /* After a failure past the rename this finds nothing, and the sealed file stays: at the next
-         * open it is in force if it is there, and the raw one if not. */
+        /* After a failure past the rename this finds nothing, and the sealed file stays: at the
+         * next open it is in force if it is there, and the raw one if not. */
         if (sealing->phase != DONE)
             (void)!sl_disk_remove(sealing->folder->env, sealing->tmp_path, &ignored);
     }

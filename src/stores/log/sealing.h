@@ -18,8 +18,8 @@ enum sl_err sl_log_sealing_begin(const struct sl_log_folder *folder, uint64_t nu
                                  struct sl_error *error) SL_USE_RESULT;
 
 /* Does one piece: reads or writes some 64 KiB, or sorts. `*done`: the sealed segment is there,
- * durably, under its name. After a failure nothing may follow but sl_log_sealing_free; SL_LIMIT: the
- * disk is full, or a segment that no sealed one can hold. */
+ * durably, under its name. After a failure nothing may follow but sl_log_sealing_free; SL_LIMIT:
+ * the disk is full, or a segment that no sealed one can hold. */
 enum sl_err sl_log_sealing_step(struct sl_log_sealing *sealing, bool *done,
                                 struct sl_error *error) SL_USE_RESULT;
 

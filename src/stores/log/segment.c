@@ -290,8 +290,8 @@ enum sl_err sl_log_sealed_open(const struct sl_log_folder *folder, uint64_t numb
     if (err == SL_OK)
         err = sl_file_size(file, &bytes, error);
     if (err == SL_OK && bytes < head.segment.bytes)
-        err = sl_fail(error, SL_CORRUPT, "%s: damaged at offset %llu (too short): restore it from a "
-                      "backup", path, (unsigned long long)bytes);
+        err = sl_fail(error, SL_CORRUPT, "%s: damaged at offset %llu (too short): restore it from "
+                      "a backup", path, (unsigned long long)bytes);
     if (err != SL_OK) {
         sl_file_close(file);
         return err;

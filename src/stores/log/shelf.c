@@ -172,8 +172,8 @@ static enum sl_err damaged(const struct sl_log_shelf *shelf, size_t segment, uin
 
     SL_MARK("log: damage met in a sealed segment");
     sl_log_sealed_path(shelf->folder, shelf->segments[segment].head.segment.number, path);
-    return sl_fail(error, SL_CORRUPT, "%s: damaged at offset %llu (%s): restore it from a backup or "
-                   "a follower, or see `sluice log salvage`", path, (unsigned long long)offset,
+    return sl_fail(error, SL_CORRUPT, "%s: damaged at offset %llu (%s): restore it from a backup "
+                   "or a follower, or see `sluice log salvage`", path, (unsigned long long)offset,
                    what);
 }
 

@@ -64,7 +64,7 @@ size_t sl_log_shelf_at_outcome(const struct sl_log_shelf *shelf, uint64_t outcom
 enum sl_err sl_log_shelf_place(struct sl_log_shelf *shelf, size_t segment, uint32_t number,
                                struct sl_log_place *out, struct sl_error *error) SL_USE_RESULT;
 
-/* The first block of the segment that has or follows the position (outcome): block_count if none. */
+/* The first block of the segment that has or follows the position (outcome); block_count: none. */
 enum sl_err sl_log_shelf_find_place(struct sl_log_shelf *shelf, size_t segment, bool by_outcome,
                                     uint64_t sought, uint32_t *out_number,
                                     struct sl_log_place *out, struct sl_error *error) SL_USE_RESULT;

@@ -25,8 +25,8 @@ struct sl_log_trace {
     bool inside;
 };
 
-/* For positions in [from, until). Events under the hashes only; whoever uses a position compares the
- * event's text. */
+/* For positions in [from, until). Events under the hashes only; whoever uses a position compares
+ * the event's text. */
 void sl_log_trace_begin(struct sl_log_trace *trace, struct sl_log_known *known,
                         const uint64_t *stream_hash, const uint64_t *tag_hash, uint64_t from,
                         uint64_t until, bool backwards);
