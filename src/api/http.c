@@ -161,7 +161,6 @@ void api_waited(struct api_call *call)
 bool api_wanted_position(struct api_call *call, uint64_t *out)
 {
     struct sl_text token = sl_request_query(call->request, "min_position");
-    uint64_t position = 0;
 
     if (!token.ptr)
         token = sl_request_header(call->request, "sluice-position");
@@ -169,9 +168,13 @@ bool api_wanted_position(struct api_call *call, uint64_t *out)
         *out = 0;
         return true;
     }
-    switch (sl_core_token_read(call->domain, token, &position)) {
+    return api_read_position(call, token, out);
+}
+
+bool api_read_position(struct api_call *call, struct sl_text token, uint64_t *out)
+{
+    switch (sl_core_token_read(call->domain, token, out)) {
     case SL_OK:
-        *out = position;
         return true;
     case SL_CONFLICT:
         api_refuse(call, "other_history", NULL,
@@ -380,7 +383,7 @@ static void answer_options(struct api_call *call)
                       "Access-Control-Allow-Methods: %s\r\n"
                       "Access-Control-Allow-Headers: Authorization, Content-Type, "
                       "Idempotency-Key, If-None-Match, Last-Event-ID, Sluice-Expected-Revision, "
-                      "Sluice-Position, Sluice-Timeout\r\n"
+                      "Sluice-Position, Sluice-Timeout, Sluice-Unless-Tagged\r\n"
                       "Access-Control-Max-Age: 600\r\n",
                       sl_route_allows(call->route.kind));
     api_send(call, 204, NULL, (struct sl_text){NULL, 0});

@@ -57,6 +57,25 @@ static void note_outcome(struct api_call *call, const struct sl_outcome *outcome
         api_saw_rule(call->api, sl_core_domain_of(call->domain), outcome->rule);
 }
 
+/* What an item is told when there is no memory for more. */
+static struct sl_text bare_status(int status)
+{
+    switch (status) {
+    case 201:
+        return SL_TEXT("{\"status\":201}");
+    case 202:
+        return SL_TEXT("{\"status\":202}");
+    case 409:
+        return SL_TEXT("{\"status\":409}");
+    case 413:
+        return SL_TEXT("{\"status\":413}");
+    case 422:
+        return SL_TEXT("{\"status\":422}");
+    default:
+        return SL_TEXT("{\"status\":503}");
+    }
+}
+
 static void array_item_done(struct sl_submission *submission, const struct sl_outcome *outcome)
 {
     struct post *post = submission->user;
@@ -69,7 +88,7 @@ static void array_item_done(struct sl_submission *submission, const struct sl_ou
     api_write_outcome(call->domain, outcome, true, out);
     post->answers[place] = sl_arena_text(call->request->arena, sl_buf_as_text(out));
     if (!post->answers[place].ptr || out->failed)
-        post->answers[place] = SL_TEXT("{\"status\":201}");
+        post->answers[place] = bare_status(outcome->status);
     if (!post->any || outcome->position > post->position)
         post->position = outcome->position;
     post->any = true;
@@ -148,6 +167,75 @@ static bool wanted_revision(struct api_call *call, struct sl_submission *out)
     }
     out->expected_events = revision + 1;
     return true;
+}
+
+static bool bad_condition(struct api_call *call, const char *why)
+{
+    api_refuse(call, "bad_condition", NULL, "Sluice-Unless-Tagged: %s", why);
+    return false;
+}
+
+static bool is_tag(struct sl_text text)
+{
+    const char *colon = memchr(text.ptr, ':', text.len);
+
+    if (!colon || colon == text.ptr || text.len > API_TAG_BYTES_MAX)
+        return false;
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] == '/' || text.ptr[i] == ';')
+            return false;
+    return true;
+}
+
+/* "account:7 account:8": into the request's memory, since headers may move. */
+static bool take_tags(struct api_call *call, struct sl_text list, struct sl_submission *out)
+{
+    struct sl_arena *arena = call->request->arena;
+    struct sl_text *tags = sl_arena_zeroed(arena, SL_UNLESS_TAGS_MAX, sizeof *tags);
+
+    list = sl_arena_text(arena, list);
+    if (!tags || !list.ptr) {
+        api_no_memory(call);
+        return false;
+    }
+    for (size_t at = 0, end; at < list.len; at = end + 1) {
+        for (end = at; end < list.len && list.ptr[end] != ' ';)
+            end++;
+        if (end == at)
+            continue;
+        const struct sl_text tag = {list.ptr + at, end - at};
+        if (!is_tag(tag))
+            return bad_condition(call, "a tag looks like account:7 and has at most 128 bytes");
+        if (out->unless_tag_count == SL_UNLESS_TAGS_MAX)
+            return bad_condition(call, "there may be at most 16 tags");
+        tags[out->unless_tag_count++] = tag;
+    }
+    out->unless_tagged = tags;
+    return out->unless_tag_count > 0 || bad_condition(call, "it names no tag");
+}
+
+/* Sluice-Unless-Tagged: account:7 account:8; since=bank:0123456789abcdef:42 */
+static bool wanted_condition(struct api_call *call, struct sl_submission *out)
+{
+    const struct sl_text text = sl_request_header(call->request, "sluice-unless-tagged");
+
+    if (!text.ptr)
+        return true;
+    const char *semicolon = memchr(text.ptr, ';', text.len);
+    const size_t tags_len = semicolon ? (size_t)(semicolon - text.ptr) : text.len;
+    struct sl_text since = {text.ptr + tags_len, text.len - tags_len};
+    if (!take_tags(call, (struct sl_text){text.ptr, tags_len}, out))
+        return false;
+    if (!semicolon)
+        return true;
+    do {
+        since.ptr++;
+        since.len--;
+    } while (since.len > 0 && *since.ptr == ' ');
+    if (since.len < 6 || memcmp(since.ptr, "since=", 6) != 0)
+        return bad_condition(call, "behind the semicolon stands since= and a position");
+    return api_read_position(call, unquoted((struct sl_text){since.ptr + 6, since.len - 6}),
+                             &out->unless_since);
 }
 
 /* ---- One ----------------------------------------------------------------------------------- */
@@ -254,6 +342,10 @@ static void post_array(struct api_call *call, const struct sl_submission *patter
         api_refuse(call, "bad_revision", NULL, "an array's items are independent of a revision");
         return;
     }
+    if (pattern->unless_tag_count > 0) {
+        bad_condition(call, "an array's items are independent of it");
+        return;
+    }
     struct post *post = sl_arena_zeroed(arena, 1, sizeof *post);
     if (post) {
         post->call = call;
@@ -279,7 +371,8 @@ void api_post_command(struct api_call *call)
         api_refuse(call, "unsupported_media_type", NULL, "commands are sent as " API_JSON);
         return;
     }
-    if (!wanted_id(call, &pattern.id) || !wanted_revision(call, &pattern))
+    if (!wanted_id(call, &pattern.id) || !wanted_revision(call, &pattern) ||
+        !wanted_condition(call, &pattern))
         return;
     if (sl_json_is_array(call->request->body))
         post_array(call, &pattern);

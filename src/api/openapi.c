@@ -65,9 +65,12 @@ static void components(struct writer *w, const struct sl_domain *const *domains,
         "absent.\",\"schema\":"
         "{\"type\":\"string\",\"minLength\":1,\"maxLength\":256}},"
         "\"expected\":{\"name\":\"Sluice-Expected-Revision\",\"in\":\"header\",\"description\":"
-        "\"The revision "
-        "at which the command's first stream must stand, or "
-        "none.\",\"schema\":{\"type\":\"string\"}},"
+        "\"The revision at which the command's first stream must stand, or none.\","
+        "\"schema\":{\"type\":\"string\"}},"
+        "\"unless\":{\"name\":\"Sluice-Unless-Tagged\",\"in\":\"header\",\"description\":"
+        "\"Refused (409, conflict) if an event with one of these tags lies at or above the "
+        "position: account:7 account:8; since=TOKEN. Without since: if there is any.\","
+        "\"schema\":{\"type\":\"string\"}},"
         "\"position\":{\"name\":\"min_position\",\"in\":\"query\",\"description\":\"A position "
         "token: the answer "
         "reflects all below it.\",\"schema\":{\"type\":\"string\"}},"
@@ -127,7 +130,7 @@ static void command_path(struct writer *w, const struct sl_domain *domain,
     sl_buf_printf(
         w->out,
         ",\"parameters\":[" PARAMETER("idempotency") "," PARAMETER(
-            "expected") "],"
+            "expected") "," PARAMETER("unless") "],"
                         "\"requestBody\":{\"required\":true,\"content\":{\"application/"
                         "json\":{\"schema\":"
                         "{\"oneOf\":[{\"$ref\":\"#/components/schemas/%s.%s\"},{\"type\":\"array\","

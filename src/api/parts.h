@@ -11,6 +11,7 @@
 #define API_ITEMS_MAX 8190
 #define API_TIMEOUT_MS_MAX 60000
 #define API_ID_BYTES_MAX 256
+#define API_TAG_BYTES_MAX 128
 #define API_RULES_SEEN_MAX 1024
 
 /* A domain's rule that was seen refusing. */
@@ -78,6 +79,8 @@ void api_waited(struct api_call *call);
 
 /* What a query wants: 0 where it says nothing. False: it was answered. */
 bool api_wanted_position(struct api_call *call, uint64_t *out);
+/* A position token from elsewhere in the request. False: it was answered. */
+bool api_read_position(struct api_call *call, struct sl_text token, uint64_t *out);
 bool api_wanted_deadline(struct api_call *call, int64_t *out_ns);
 bool api_wants_stream(const struct api_call *call);
 bool api_wants_page(const struct api_call *call);

@@ -77,7 +77,11 @@ static void others_rules_are_known(void)
         "id_reused",
         "closing",
         "unexpected_revision",
+        "conflict",
+        "too_large",
+        "invalid_event",
         "overloaded",
+        "load_failed",
         "log_failed",
         "outcome_unknown",
     };

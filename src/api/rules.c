@@ -53,6 +53,16 @@ static const struct sl_rule rules[] = {
     {"unexpected_revision", 409, "The stream stands at another revision",
      "Sluice-Expected-Revision names a revision that the stream has left, or not reached.",
      "Read the present state, decide anew, and send the revision you saw."},
+    {"conflict", 409, "Something has happened since",
+     "Sluice-Unless-Tagged names a tag that an event at or above its position has: what was read "
+     "before is no longer the whole truth. Nothing was done.",
+     "Read the present state, decide anew, and send its position, with a new id."},
+    {"invalid_event", 422, "The decision contradicts itself",
+     "The domain's code made an event that its own record forbids. Nothing was done.",
+     "This is an error in the domain: tell its author what you sent."},
+    {"load_failed", 503, "What decides could not be read",
+     "The log could not be read just now. Nothing was done.",
+     "Send it again, with the same id, after Retry-After seconds."},
     {"overloaded", 503, "Too many commands are waiting",
      "The queue of commands is full. Nothing was done.",
      "Send it again, with the same id, after Retry-After seconds."},
@@ -68,7 +78,8 @@ static const struct sl_rule rules[] = {
      "The log failed while it was written. The command is carried out, or not at all.",
      "Send it again with the same id: it is carried out once, however often it is sent."},
     {"too_large", 413, "More than a command may be",
-     "The command would touch or make more than a command may: 8,190 events, 16 MiB.",
+     "The command would touch or make more than a command may: 64 aggregates, 8,190 events, 1 MiB "
+     "each, 16 MiB in all.",
      "Send it in parts."},
 
     /* What the doors refuse. */
@@ -110,6 +121,10 @@ static const struct sl_rule rules[] = {
     {"bad_revision", 400, "Sluice-Expected-Revision is none",
      "It is a number from 0, or \"none\" for a stream that must not exist yet.",
      "Send the revision of the last event that you saw in the stream."},
+    {"bad_condition", 400, "Sluice-Unless-Tagged is none",
+     "It names 1 to 16 tags, of at most 128 bytes each, and perhaps a position: \"account:7 "
+     "account:8; since=TOKEN\". Without a position it means: never.",
+     "Write tags as /{domain}/events shows them, with a space between."},
     {"bad_position", 400, "The position token is none",
      "A token is what Sluice-Position and `position` say, unchanged.", "Send it as it came."},
     {"other_domain", 400, "The position is of another domain",

@@ -11,6 +11,16 @@ enum {
     TRIM_AT_ONCE = 4096,
 };
 
+static const struct sl_record guard_record =
+    SL_RECORD(struct sl_tag_guard, SL_FIELD(struct sl_tag_guard, after));
+
+static void evolve_guard(void *state, const struct sl_event *event)
+{
+    ((struct sl_tag_guard *)state)->after = event->position + 1;
+}
+
+const struct sl_aggregate sl_tag_guards = {"$tag", &guard_record, evolve_guard};
+
 static bool same(const void *value, struct sl_slice key)
 {
     const struct sl_held *held = value;
@@ -62,6 +72,7 @@ static void drop(struct sl_aggregates *aggregates, struct sl_held *held)
     unlink_held(aggregates, held);
     sl_table_remove(&aggregates->table, held->hash, held);
     aggregates->bytes -= held->bytes;
+    aggregates->guard_count -= held->aggregate == &sl_tag_guards;
     if (held->stage == SL_HELD_LOADING)
         held->orphan = true;
     else
@@ -138,6 +149,7 @@ struct sl_held *sl_aggregates_pin(struct sl_aggregates *aggregates,
         }
         link_newest(aggregates, held);
         aggregates->bytes += held->bytes;
+        aggregates->guard_count += aggregate == &sl_tag_guards;
     }
     held->pins++;
     return held;

@@ -1,6 +1,10 @@
 /*
  * Aggregates held in memory: states that decide, with how far each has been read from the log.
  *
+ * Conditions on tags are held likewise: a guard's name is the tag itself ("account:7", which no
+ * aggregate's can be), its state how far up events have it. So it is read once, kept up to date by
+ * what is decided, and dropped as others are.
+ *
  * A pinned aggregate stays; others may be dropped when memory is over its ceiling, once all that
  * touched them is durable, since the log can give them back. Owned by the engine's thread.
  */
@@ -12,6 +16,12 @@
 #include "base/table.h"
 
 struct sl_need_slot;
+
+/* What is held for a tag. */
+struct sl_tag_guard {
+    uint64_t after; /* one past the last event with the tag; 0: there is none */
+};
+extern const struct sl_aggregate sl_tag_guards;
 
 enum sl_held_stage {
     SL_HELD_NEW = 0, /* nothing read yet */
@@ -44,6 +54,7 @@ struct sl_aggregates {
     struct sl_held *newest, *oldest; /* in the order of use */
     size_t bytes;
     size_t bytes_max;
+    size_t guard_count;
     struct sl_held *unsettled; /* whose states point into the memory of the last events */
 };
 

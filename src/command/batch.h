@@ -37,10 +37,12 @@ struct sl_work {
     struct sl_submission *submission;
     const struct sl_command_model *command;
     int64_t submitted_ns;
-    struct sl_arena arena; /* taken only for needs beyond the table's */
+    struct sl_arena arena; /* taken only for needs beyond the table's, and guards */
     struct sl_need_slot own_slots[SL_WORK_SLOTS];
     struct sl_need_slot *slots;
     size_t slot_count;
+    struct sl_need_slot *guards; /* for the tags of its condition */
+    size_t guard_count;
     uint32_t missing; /* needs that are being loaded */
     uint32_t rounds;  /* of `more` that named something */
     bool prepared;

@@ -399,6 +399,17 @@ struct rig_command *rig_chain(struct rig *rig, uint32_t rounds, uint32_t width)
     return command;
 }
 
+struct rig_command *rig_unless(struct rig_command *command, const char *tag, const char *other,
+                               uint64_t since)
+{
+    command->unless[0] = (struct sl_text){tag, strlen(tag)};
+    command->unless[1] = (struct sl_text){other, other ? strlen(other) : 0};
+    command->submission.unless_tagged = command->unless;
+    command->submission.unless_tag_count = other ? 2 : 1;
+    command->submission.unless_since = since;
+    return command;
+}
+
 void rig_send(struct rig *rig, struct rig_command *command)
 {
     command->status = 0;

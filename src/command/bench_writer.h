@@ -79,6 +79,7 @@ struct rig_command {
         struct rig_look look;
     } body;
     char names[3][160];
+    struct sl_text unless[2];
     /* The answer. */
     int status; /* 0: none yet */
     char rule[32];
@@ -139,6 +140,10 @@ struct rig_command *rig_ping(struct rig *rig, const char *account);
 struct rig_command *rig_note(struct rig *rig, const char *id, const char *note);
 struct rig_command *rig_many(struct rig *rig, const char *id, uint32_t count, uint32_t bytes);
 struct rig_command *rig_chain(struct rig *rig, uint32_t rounds, uint32_t width);
+
+/* The command holds unless an event at or above `since` has the tag (or the other, if not NULL). */
+struct rig_command *rig_unless(struct rig_command *command, const char *tag, const char *other,
+                               uint64_t since);
 
 void rig_send(struct rig *rig, struct rig_command *command);
 /* Lets the world go on until the command is answered; false: it never is. */

@@ -16,10 +16,11 @@ struct sl_event_made {
 /* An outcome as it leaves: all that it depends on is durable (L2). Borrowed for the call of
  * `done`. */
 struct sl_outcome {
-    int status; /* 201 accepted; 202 accepted, a strong view is late; 409 another revision;
-                   422 refused, or the id was used for something else; 503 not accepted,
-                   or nobody knows (see rule) */
-    struct sl_text rule;    /* the refusal's name, "id_reused", "unexpected_revision", "overloaded",
+    int status; /* 201 accepted; 202 accepted, a strong view is late; 409 another revision, or a
+                   tag since; 413 more than a command may make or need; 422 refused, or the id was
+                   used for something else; 503 not accepted, or nobody knows (see rule) */
+    struct sl_text rule;    /* the refusal's name, "id_reused", "unexpected_revision", "conflict",
+                               "too_large", "invalid_event", "overloaded", "load_failed",
                                "closing", "log_failed", "outcome_unknown"; empty when accepted */
     struct sl_text message; /* for people, {field}s filled in */
     struct sl_uuid id;
@@ -28,6 +29,8 @@ struct sl_outcome {
     const struct sl_event_made *events; /* also of a repeat */
     size_t event_count;
 };
+
+#define SL_UNLESS_TAGS_MAX 16
 
 /* The caller owns the struct and all it points at until `done`. */
 struct sl_submission {
@@ -38,6 +41,11 @@ struct sl_submission {
     const struct sl_principal *principal;
     bool has_expected;     /* the first need's stream must hold this many events: */
     uint64_t expected_events;
+    /* No event with any of these tags ("account:7") may lie at or above the position. The texts
+     * live until `done`. */
+    const struct sl_text *unless_tagged;
+    size_t unless_tag_count; /* at most 16 */
+    uint64_t unless_since;
     /* Exactly once; from inside the call that submits only when refused before any work
      * (overloaded, closing). */
     void (*done)(struct sl_submission *submission, const struct sl_outcome *outcome);

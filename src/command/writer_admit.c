@@ -35,17 +35,34 @@ struct sl_work *sl_writer_take_work(struct sl_writer *writer)
     return work;
 }
 
-/* Unpins what the command needed and keeps its struct for the next one. */
+void sl_writer_unpin(struct sl_writer *writer, struct sl_work *work)
+{
+    for (size_t i = 0; i < work->slot_count; i++)
+        sl_aggregates_unpin(&writer->aggregates, work->slots[i].held);
+    for (size_t i = 0; i < work->guard_count; i++)
+        sl_aggregates_unpin(&writer->aggregates, work->guards[i].held);
+    work->slot_count = work->guard_count = 0;
+}
+
+/* Lets what the command needed go, and keeps its struct for the next one. */
 void sl_writer_release(struct sl_writer *writer, struct sl_work *work)
 {
     if (work->ask)
         sl_writer_forget_ask(work);
-    for (size_t i = 0; i < work->slot_count; i++)
-        sl_aggregates_unpin(&writer->aggregates, work->slots[i].held);
-    work->slot_count = 0;
+    sl_writer_unpin(writer, work);
     work->next = writer->free_works;
     writer->free_works = work;
     writer->works_out--;
+}
+
+static bool is_guard(const struct sl_held *held)
+{
+    return held->aggregate == &sl_tag_guards;
+}
+
+static bool reads_backwards(const struct sl_writer *writer)
+{
+    return writer->options.store->ops->capabilities & SL_STORE_BACKWARDS;
 }
 
 static void start_load(struct sl_writer *writer, struct sl_load *load)
@@ -64,6 +81,12 @@ static void start_load(struct sl_writer *writer, struct sl_load *load)
                              .count_max = LOAD_EVENTS,
                              .bytes_max = LOAD_BYTES,
                              .arena = read->arena};
+    if (is_guard(held)) {
+        /* The last one says all, where it can be had alone. */
+        read->by = SL_READ_TAG;
+        read->backwards = reads_backwards(writer);
+        read->count_max = read->backwards ? 1 : LOAD_EVENTS;
+    }
     sl_event_store_read(writer->options.store, read);
 }
 
@@ -141,11 +164,40 @@ static enum sl_err add_need(struct sl_writer *writer, struct sl_work *work,
     return SL_OK;
 }
 
-/* Begins to read what is not here, and waits for it. */
-static void wait_where_missing(struct sl_writer *writer, struct sl_work *work)
+/* Pins a guard for each tag of the command's condition. */
+static enum sl_err add_guards(struct sl_writer *writer, struct sl_work *work)
 {
-    for (size_t i = 0; i < work->slot_count && !work->trouble; i++) {
-        struct sl_need_slot *slot = &work->slots[i];
+    const struct sl_submission *submission = work->submission;
+
+    SL_ASSERT(submission->unless_tag_count <= SL_UNLESS_TAGS_MAX, "M1");
+    if (submission->unless_tag_count > 0)
+        work->guards =
+            sl_arena_zeroed(&work->arena, submission->unless_tag_count, sizeof *work->guards);
+    for (size_t i = 0; i < submission->unless_tag_count; i++) {
+        struct sl_held *held =
+            work->guards
+                ? sl_aggregates_pin(&writer->aggregates, &sl_tag_guards,
+                                    submission->unless_tagged[i])
+                : NULL;
+        if (!held)
+            return SL_NO_MEMORY;
+        work->guards[work->guard_count++] = (struct sl_need_slot){.held = held};
+        if (held->stage == SL_HELD_NEW) {
+            /* Any event that is not durable yet may have the tag. */
+            held->touched = writer->log.next;
+            if (writer->log.next == 0)
+                held->stage = SL_HELD_READY;
+        }
+    }
+    return SL_OK;
+}
+
+/* Begins to read what is not here, and waits for it. */
+static void wait_for_slots(struct sl_writer *writer, struct sl_work *work,
+                           struct sl_need_slot *slots, size_t count)
+{
+    for (size_t i = 0; i < count && !work->trouble; i++) {
+        struct sl_need_slot *slot = &slots[i];
 
         if (slot->held->stage == SL_HELD_READY || slot->waits)
             continue;
@@ -154,6 +206,12 @@ static void wait_where_missing(struct sl_writer *writer, struct sl_work *work)
         else
             wait_for(slot, work);
     }
+}
+
+static void wait_where_missing(struct sl_writer *writer, struct sl_work *work)
+{
+    wait_for_slots(writer, work, work->slots, work->slot_count);
+    wait_for_slots(writer, work, work->guards, work->guard_count);
 }
 
 static enum sl_err name_table_needs(struct sl_writer *writer, struct sl_work *work)
@@ -221,6 +279,8 @@ static void prepare(struct sl_writer *writer, struct sl_work *work)
         return; /* a repeat needs nothing */
     work->prepared = true;
     work->trouble = name_table_needs(writer, work);
+    if (!work->trouble)
+        work->trouble = add_guards(writer, work);
     sl_writer_ask(writer, work);
     wait_where_missing(writer, work);
 }
@@ -307,6 +367,12 @@ static enum sl_err evolve_page(struct sl_writer *writer, struct sl_load *load)
     struct sl_error error = {0};
     enum sl_err err = SL_OK;
 
+    if (is_guard(held)) {
+        if (read->event_count > 0)
+            ((struct sl_tag_guard *)held->state)->after =
+                read->events[read->backwards ? 0 : read->event_count - 1].position + 1;
+        return SL_OK;
+    }
     for (size_t i = 0; i < read->event_count && !err; i++) {
         const struct sl_stored_event *stored = &read->events[i];
         struct sl_event event;
@@ -367,9 +433,10 @@ void sl_writer_loaded(struct sl_load *load)
         sl_writer_end_load(load);
         return;
     }
-    held->loaded = read->end ? read->durable : read->next;
+    const bool end = read->end || read->backwards;
+    held->loaded = end ? read->durable : read->next;
     sl_arena_reset(&read->arena);
-    if (!read->end || (held->touched > read->durable && held->touched <= writer->log.durable)) {
+    if (!end || (held->touched > read->durable && held->touched <= writer->log.durable)) {
         start_load(writer, load);
     } else if (held->touched > read->durable) {
         /* What concerns it is still on its way to the disk: the rest is read when it is there. */

@@ -19,9 +19,7 @@ void sl_writer_repeat(struct sl_writer *writer, struct sl_work *work,
                       const struct sl_known_id *known)
 {
     /* It decides nothing: what it pinned while it waited goes free. */
-    for (size_t i = 0; i < work->slot_count; i++)
-        sl_aggregates_unpin(&writer->aggregates, work->slots[i].held);
-    work->slot_count = 0;
+    sl_writer_unpin(writer, work);
     work->repeated = true;
     work->trouble = SL_OK;
     work->position = writer->log.next;
@@ -103,7 +101,7 @@ static const struct sl_schema *schema_for(struct sl_writer *writer,
 static void evolve_concerned(struct sl_writer *writer, struct sl_held *stream,
                              const struct sl_event *event, const struct sl_stored_event *stored)
 {
-    struct sl_held *concerned[SL_TAGS_MAX + 1];
+    struct sl_held *concerned[2 * SL_TAGS_MAX + 1];
     size_t count = 0;
     char name[SL_TAG_BYTES_MAX];
 
@@ -120,6 +118,11 @@ static void evolve_concerned(struct sl_writer *writer, struct sl_held *stream,
         if (!held)
             sl_recent_note(&writer->open->recent, hash, event->position + 1);
         else if (held != stream)
+            concerned[count++] = held;
+        if (writer->aggregates.guard_count == 0)
+            continue;
+        held = sl_aggregates_find(&writer->aggregates, sl_aggregates_hash(tag), tag);
+        if (held)
             concerned[count++] = held;
     }
     for (size_t i = 0; i < count; i++) {
@@ -251,6 +254,28 @@ static bool stands_as_expected(const struct sl_work *work)
             work->slots[0].held->stream_count == submission->expected_events);
 }
 
+/* Refuses where an event with a tag of the condition lies at or above its position. */
+static enum sl_err check_guards(struct sl_writer *writer, struct sl_work *work)
+{
+    for (size_t i = 0; i < work->guard_count; i++) {
+        const struct sl_held *held = work->guards[i].held;
+        const struct sl_tag_guard *guard = held->state;
+
+        if (guard->after <= work->submission->unless_since)
+            continue;
+        const char *message =
+            sl_arena_printf(&writer->open->arena, "the event at %llu is tagged %.*s",
+                            (unsigned long long)guard->after - 1, (int)held->name.len,
+                            held->name.ptr)
+                .ptr;
+        if (!message)
+            return SL_NO_MEMORY;
+        refuse(work, 409, "conflict", message);
+        return SL_OK;
+    }
+    return SL_OK;
+}
+
 /* What `decide` says, with all that surrounds it: events go into the batch. SL_NO_MEMORY, SL_BUSY:
  * nothing was decided. */
 static enum sl_err run_decision(struct sl_writer *writer, struct sl_work *work,
@@ -270,6 +295,9 @@ static enum sl_err run_decision(struct sl_writer *writer, struct sl_work *work,
         refuse(work, 409, "unexpected_revision", "the stream stands at another revision");
         return SL_OK;
     }
+    enum sl_err err = check_guards(writer, work);
+    if (err || work->rule)
+        return err;
     for (size_t i = 0; i < work->slot_count; i++)
         states[i] = work->slots[i].held->state;
     const struct sl_case c = {.command = submission->body,
@@ -279,7 +307,7 @@ static enum sl_err run_decision(struct sl_writer *writer, struct sl_work *work,
                               .id = submission->id,
                               .principal = submission->principal};
     const enum sl_verdict verdict = sl_decide(work->command->command, &c, decision);
-    enum sl_err err = decision->failed ? decision->failed : add_events(writer, work, now);
+    err = decision->failed ? decision->failed : add_events(writer, work, now);
     work->status = 201;
     if (!err && verdict == SL_REFUSED)
         err = refuse_by_rule(writer, work);

@@ -138,6 +138,8 @@ struct sl_writer {
 void sl_writer_run_queue(struct sl_writer *writer);
 void sl_writer_loaded(struct sl_load *load);
 void sl_writer_reload_stale(struct sl_writer *writer);
+/* What it needed goes free. */
+void sl_writer_unpin(struct sl_writer *writer, struct sl_work *work);
 void sl_writer_end_load(struct sl_load *load); /* frees it */
 void sl_writer_release(struct sl_writer *writer, struct sl_work *work);
 struct sl_work *sl_writer_take_work(struct sl_writer *writer);

@@ -263,6 +263,99 @@ static void expected_revisions(void)
     end();
 }
 
+/* ---- Conditions on tags ---------------------------------------------------------------------- */
+
+static void unless_tagged(void)
+{
+    static const struct {
+        const char *tag, *other;
+        uint64_t since;
+        int status;
+    } cases[] = {
+        /* 0: a put to ada, tagged holder:ada; 1: ada to ben; 2: a ping of cleo; 3: a put to ben */
+        {"account:ada", NULL, 0, 409},  {"account:ada", NULL, 1, 409},
+        {"account:ada", NULL, 2, 201},  {"account:ben", NULL, 1, 409},
+        {"account:dan", NULL, 0, 201},  {"account:ad", NULL, 0, 201},
+        {"holder:ada", NULL, 0, 409},   {"holder:ada", NULL, 1, 201},
+        {"account:dan", "account:cleo", 2, 409},
+        {"account:cleo", "account:dan", 3, 201},
+        {"account:ada", NULL, UINT64_MAX, 201},
+        {"nobody:ada", NULL, 0, 201},
+    };
+
+    for (int restarted = 0; restarted < 2; restarted++) {
+        REQUIRE(begin(restarted ? 1 : 0));
+        rig_do(&rig, rig_put(&rig, "ada", 5));
+        rig_do(&rig, rig_move(&rig, "ada", "ben", 1));
+        rig_do(&rig, rig_ping(&rig, "cleo"));
+        rig_do(&rig, rig_put(&rig, "ben", 5));
+        if (restarted)
+            REQUIRE(rig_reopen(&rig));
+        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+            /* What it does has a tag of its own. */
+            struct rig_command *put = rig_unless(rig_put(&rig, "eve", 1), cases[i].tag,
+                                                 cases[i].other, cases[i].since);
+            if (!CHECK_U64(rig_do(&rig, put), cases[i].status))
+                tap_note("%s since %llu", cases[i].tag, (unsigned long long)cases[i].since);
+            if (put->status == 409)
+                CHECK_STRING(put->rule, "conflict");
+            CHECK_U64(rig_do(&rig, put), cases[i].status);
+            CHECK(put->repeated);
+        }
+        end();
+    }
+}
+
+/* Of those who saw nothing, one wins: however far the first has come when the next are sent. */
+static void one_of_many_wins(void)
+{
+    enum { COUNT = 5 };
+    struct rig_command *sent[COUNT];
+
+    for (int gap = 0; gap < 40; gap++) {
+        int won = 0;
+
+        REQUIRE(begin(gap % 3 ? 0 : 1));
+        rig_do(&rig, rig_put(&rig, "ben", 5));
+        rig_send(&rig, rig_ping(&rig, "dan"));
+        if (gap % 2)
+            sl_event_store_fault_delay(rig.faults, 1 + (uint64_t)gap % 5, 300000000);
+        for (int i = 0; i < COUNT; i++) {
+            sent[i] = rig_unless(rig_move(&rig, "ada", "ben", 1), "account:eve", "account:ada", 1);
+            rig_send(&rig, sent[i]);
+            rig_step(&rig, gap / 2);
+        }
+        CHECK(rig_wait_all(&rig));
+        for (int i = 0; i < COUNT; i++) {
+            won += sent[i]->status == 201;
+            CHECK(sent[i]->status == 201 || sent[i]->status == 409);
+        }
+        CHECK_U64(won, 1);
+        end();
+    }
+}
+
+/* An event that never became durable is in nobody's way; one that is on its way, is. */
+static void tagged_in_flight(void)
+{
+    struct rig_command *sent[3];
+
+    for (int fails = 0; fails < 2; fails++) {
+        REQUIRE(begin(0));
+        rig_do(&rig, rig_put(&rig, "ben", 5));
+        sent[0] = rig_ping(&rig, "ada");
+        sent[1] = rig_unless(rig_put(&rig, "ben", 1), "account:ada", NULL, 0);
+        sent[2] = rig_unless(rig_put(&rig, "ben", 1), "account:ada", NULL, 0);
+        if (fails)
+            sl_event_store_fault_append(rig.faults, 1, SL_APPEND_FAILED, false);
+        send_while_flying(sent, 2);
+        CHECK(rig_wait_all(&rig));
+        CHECK_U64(sent[1]->status, fails ? 503 : 409);
+        CHECK_U64(rig_do(&rig, sent[2]), fails ? 201 : 409);
+        end();
+    }
+}
+
 /* ---- Limits ---------------------------------------------------------------------------------- */
 
 static void limits(void)
@@ -576,6 +669,9 @@ int main(void)
                    {"a history that cannot be read", reads_fail},
                    {"the same id: once, whoever asks", same_ids},
                    {"expected revisions hold over batches", expected_revisions},
+                   {"conditions on tags", unless_tagged},
+                   {"of those who saw nothing, one wins", one_of_many_wins},
+                   {"conditions on what is on its way", tagged_in_flight},
                    {"as much as there may be, and more", limits},
                    {"tags have 128 bytes", long_tags},
                    {"needs in rounds", rounds},

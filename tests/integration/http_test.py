@@ -98,6 +98,35 @@ def ids(http):
         rule(expect('7', 'D3'), 409, 'unexpected_revision')
         rule(expect('0', 'D3'), 422, 'desk_taken')
         rule(expect('x', 'D3'), 400, 'bad_revision')
+    conditions(http)
+
+
+def conditions(http):
+    def unless(condition, desk, day='2099-01-01'):
+        return http.post('/desks/BookDesk', {**book(25, desk), 'day': day},
+                         {'Sluice-Unless-Tagged': condition})
+    with case('nothing with a tag, ever'):
+        first = unless('desk:T1', 'T1')
+        assert first.status == 201, first
+        again = unless('desk:T1', 'T1', '2099-01-02')
+        rule(again, 409, 'conflict')
+        assert 'desk:T1' in again.json['detail'] and again.json['position'], again
+    with case('nothing with these tags since a position'):
+        since = f'desk:T1 desk:T2; since={first.position}'
+        second = unless(since, 'T2')
+        assert second.status == 201, second
+        rule(unless(since, 'T1', '2099-01-02'), 409, 'conflict')
+        assert unless(f'desk:T1; since={first.position}', 'T1', '2099-01-02').status == 201
+        assert unless(f'desk:T3;since="{second.position}"', 'T3').status == 201
+    with case('conditions that are none'):
+        for bad in ('', 'desk', ':7', 'desk:1; until=3', 'desk:1;', 'a:' + 'b' * 127,
+                    ' '.join(f'desk:{i}' for i in range(17)), '; since=' + first.position):
+            rule(unless(bad, 'T4'), 400, 'bad_condition')
+        rule(unless('desk:1; since=x', 'T4'), 400, 'bad_position')
+        rule(unless('desk:1; since=desks:0000000000000000:1', 'T4'), 409, 'other_history')
+        rule(http.post('/desks/BookDesk', [book(25, 'T4')], {'Sluice-Unless-Tagged': 'desk:1'}),
+             400, 'bad_condition')
+        assert unless('desk:T4', 'T4').status == 201
 
 
 def arrays(http):
