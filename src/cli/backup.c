@@ -328,6 +328,28 @@ static enum sl_err keep(struct backup *backup, struct job *job, uint64_t number,
     return SL_OK;
 }
 
+/* Nothing was written since the old backup: its end is the cut. */
+static bool keep_end(struct backup *backup, struct job *job, uint64_t number, enum sl_err *err)
+{
+    const struct backup_file *files = job->old ? job->old->files.items : NULL;
+
+    if (!job->old || number + 1 != job->old->files.count || job->walk.is_sealed)
+        return false;
+    const struct backup_file *file = &files[number];
+    if (file->next_batch != job->walk.batch || last_of(file) != job->walk.previous ||
+        file->sealed || file->complete || !is_there(backup, file))
+        return false;
+    struct backup_file *added = add_file(backup, job);
+    if (!added) {
+        *err = SL_NO_MEMORY;
+        return true;
+    }
+    *added = *file;
+    job->kept++;
+    job->kept_bytes += file->bytes;
+    return true;
+}
+
 /* A segment that another one follows. */
 static enum sl_err take_full(struct backup *backup, struct job *job, uint64_t number)
 {
@@ -420,7 +442,7 @@ static enum sl_err finish_job(struct backup *backup, struct job *job)
         return other_history(backup, job, "goes further than the log");
     for (uint64_t number = job->first_segment; err == SL_OK && number < last; number++)
         err = take_full(backup, job, number);
-    if (err == SL_OK)
+    if (err == SL_OK && !keep_end(backup, job, last, &err))
         err = copy_segment(backup, job, last, NULL, job->walk.batch);
     if (err == SL_OK && backup_path(base, backup->dir, "logs", NULL) &&
         backup_path(folder, base, job->log->name, NULL))

@@ -3,6 +3,7 @@
 #include "stores/log/reader.h"
 #include "stores/log/writer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -206,6 +207,20 @@ static void release(struct log_store *log)
     free(log);
 }
 
+/* Whoever meets damage is told the exact command, at the cost of the message's own end. */
+static void name_salvage(const struct log_store *log, struct sl_error *error)
+{
+    char hint[sizeof error->message];
+    const int len = snprintf(hint, sizeof hint, "; or save what is whole: sluice log salvage %s "
+                             "--to DIR", log->folder.path);
+
+    if (!error || len < 0 || (size_t)len >= sizeof hint)
+        return;
+    const size_t room = sizeof error->message - 1 - (size_t)len;
+    const size_t kept = strlen(error->message) < room ? strlen(error->message) : room;
+    memcpy(error->message + kept, hint, (size_t)len + 1);
+}
+
 static enum sl_err log_open(struct sl_env *env, const struct sl_store_options *options,
                             struct sl_event_store **out, struct sl_error *error)
 {
@@ -236,6 +251,8 @@ static enum sl_err log_open(struct sl_env *env, const struct sl_store_options *o
         sl_log_tail_tell_sealer(tail);
         err = sl_log_writer_start(&log->writer, env, error);
     }
+    if (err == SL_CORRUPT)
+        name_salvage(log, error);
     if (err != SL_OK) {
         release(log);
         return err;
