@@ -33,6 +33,15 @@ struct sl_uuid sl_hash128(const struct sl_slice *parts, size_t count, uint64_t s
     return out;
 }
 
+struct sl_uuid sl_hash_id(const struct sl_slice *parts, size_t count, uint64_t seed)
+{
+    struct sl_uuid id = sl_hash128(parts, count, seed);
+
+    id.bytes[6] = (uint8_t)(0x80 | (id.bytes[6] & 0x0f));
+    id.bytes[8] = (uint8_t)(0x80 | (id.bytes[8] & 0x3f));
+    return id;
+}
+
 uint64_t sl_hash_uuid(struct sl_uuid id)
 {
     /* Halves are multiplied apart, so that neither the clock's bits in front (UUIDv7) nor a counter

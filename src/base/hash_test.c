@@ -33,6 +33,17 @@ static void joins_parts(void)
     }
 }
 
+/* An id that is a hash is never taken for one with a time in it. */
+static void hashed_ids_have_no_time(void)
+{
+    for (unsigned i = 0; i < 1000; i++) {
+        const uint8_t bytes[] = {(uint8_t)i, (uint8_t)(i >> 8)};
+        const struct sl_slice part = {bytes, sizeof bytes};
+        const struct sl_uuid id = sl_hash_id(&part, 1, 7);
+        CHECK(id.bytes[6] >> 4 == 8 && id.bytes[8] >> 6 == 2);
+    }
+}
+
 /* Whichever bytes count up, the low bits (which tables use) spread evenly. */
 static void spreads_uuids(void)
 {
@@ -55,5 +66,6 @@ static void spreads_uuids(void)
 int main(void)
 {
     return TAP_RUN({"hashes as ever", hashes_as_ever}, {"joins parts", joins_parts},
-                   {"spreads uuids", spreads_uuids});
+                   {"spreads uuids", spreads_uuids},
+                   {"hashed ids have no time", hashed_ids_have_no_time});
 }

@@ -92,7 +92,7 @@ struct sl_uuid sl_command_id(struct sl_text text)
     if (sl_value_read_uuid(text, &id) && !sl_uuid_is_nil(id))
         return id;
     const struct sl_slice part = {(const uint8_t *)text.ptr, text.len};
-    return sl_hash128(&part, 1, 0x1d);
+    return sl_hash_id(&part, 1, 0x1d);
 }
 
 struct sl_uuid sl_command_item_id(struct sl_uuid id, uint64_t item)
@@ -102,7 +102,7 @@ struct sl_uuid sl_command_item_id(struct sl_uuid id, uint64_t item)
     for (int i = 0; i < 8; i++)
         number[i] = (uint8_t)(item >> (8 * i));
     const struct sl_slice parts[] = {{id.bytes, sizeof id.bytes}, {number, sizeof number}};
-    return sl_hash128(parts, 2, 0x17e3);
+    return sl_hash_id(parts, 2, 0x17e3);
 }
 
 /* ---- Reading --------------------------------------------------------------------------------- */

@@ -29,7 +29,7 @@ struct sl_uuid sl_process_id(const struct sl_process_runner *runner, uint64_t po
                                      {(const uint8_t *)name, strlen(name) + 1},
                                      {(const uint8_t *)what, strlen(what) + 1},
                                      {(const uint8_t *)key.ptr, key.len}};
-    return sl_hash128(parts, sizeof parts / sizeof parts[0], 0x9c0c);
+    return sl_hash_id(parts, sizeof parts / sizeof parts[0], 0x9c0c);
 }
 
 static void hold_ends(struct sl_process_runner *runner)
