@@ -162,6 +162,28 @@ static bool makes_sense(const struct backup_manifest *manifest)
     return true;
 }
 
+/* They are used as names of files: terminated copies. */
+static bool terminate(struct sl_arena *arena, struct sl_text *text)
+{
+    *text = sl_arena_text(arena, *text);
+    return text->ptr != NULL;
+}
+
+static bool terminate_all(struct sl_arena *arena, const struct backup_manifest *manifest)
+{
+    struct backup_log *logs = manifest->logs.items;
+    bool good = true;
+
+    for (size_t i = 0; i < manifest->logs.count; i++) {
+        struct backup_file *files = logs[i].files.items;
+        good = good && terminate(arena, &logs[i].name) && terminate(arena, &logs[i].salt);
+        for (size_t j = 0; j < logs[i].files.count; j++)
+            good = good && terminate(arena, &files[j].file) &&
+                   terminate(arena, &files[j].checksum) && terminate(arena, &files[j].last);
+    }
+    return good;
+}
+
 static enum sl_err parse(struct sl_text value, struct sl_arena *arena,
                          struct backup_manifest *out, const char *path, struct sl_error *error)
 {
@@ -181,6 +203,8 @@ static enum sl_err parse(struct sl_text value, struct sl_arena *arena,
     if (!sl_text_equals(out->format, SL_TEXT(BACKUP_FORMAT)) || out->version > BACKUP_VERSION)
         return sl_fail(error, SL_UNSUPPORTED, "%s has version %u of its format, this program knows "
                        "up to %d: use a newer one", path, out->version, BACKUP_VERSION);
+    if (!terminate_all(arena, out))
+        return sl_fail(error, SL_NO_MEMORY, "no memory to read %s", path);
     return makes_sense(out) ? SL_OK
                             : sl_fail(error, SL_CORRUPT, "%s contradicts itself: take an earlier "
                                       "backup", path);

@@ -214,7 +214,8 @@ static enum sl_err print_lines(struct scan *scan)
     }
     scan->line_count = scan->line_first = 0;
     scan->line_bytes = 0;
-    return err;
+    /* The buffer is where the next line is made. */
+    return err == SL_OK && scan->out.len > 0 ? print(scan) : err;
 }
 
 /* ---- Walking --------------------------------------------------------------------------------- */
