@@ -113,7 +113,8 @@ static struct sl_send_call *make_call(struct sl_process_runner *runner, void *do
                                   .id = id,
                                   .key_len = key.len,
                                   .holds = holds};
-    memcpy(call->key, key.ptr, key.len);
+    if (key.len > 0)
+        memcpy(call->key, key.ptr, key.len);
     void *copy = sl_record_copy(command->record, body, call->body);
     struct sl_buf packed = {0};
     sl_pack(&packed, command->record, copy);

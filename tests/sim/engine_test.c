@@ -11,10 +11,12 @@
 #include "tap/tap.h"
 #include "tests/sim/world.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static const int64_t ms = INT64_C(1000000), second = INT64_C(1000000000);
 static const char *seeds_path;
@@ -114,11 +116,22 @@ static void reign(struct world *world, struct lot *lot)
     }
 }
 
+/* A life that ends the program says which one it was. */
+static char seed_text[64];
+
+static void on_death(int signal_number)
+{
+    (void)!write(STDOUT_FILENO, seed_text, strlen(seed_text));
+    (void)signal(signal_number, SIG_DFL);
+    (void)raise(signal_number);
+}
+
 /* One life; false: something was wrong. */
 static bool run_life(uint64_t seed, uint64_t *out_digest)
 {
     static struct world world;
 
+    snprintf(seed_text, sizeof seed_text, "# the end of seed %llu\n", (unsigned long long)seed);
     if (!CHECK(world_make(&world, seed)))
         return false;
     struct lot lot = draw_lot(&world);
@@ -231,6 +244,8 @@ static void lives(void)
 
 int main(int argc, char **argv)
 {
+    (void)signal(SIGABRT, on_death);
+    (void)signal(SIGSEGV, on_death);
     seeds_path = argc > 1 ? argv[1] : "seeds.txt";
     return TAP_RUN({"seeds that once failed", seeds_that_once_failed},
                    {"the same seed is the same life", a_seed_is_a_life},

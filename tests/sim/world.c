@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORLD_SUBMIT = 0x7000, WORLD_LOOKUP, WORLD_DRAIN };
+enum { WORLD_SUBMIT = 0x7000, WORLD_LOOKUP, WORLD_DRAIN, WORLD_CLOSE };
 
 static const int64_t second = INT64_C(1000000000);
 
@@ -28,9 +28,17 @@ bool world_expect(struct world *world, bool good, const char *what)
 
 /* ---- The engine as an actor ------------------------------------------------------------------ */
 
+/* At the end of a turn, when no message of the engine's is in hand. */
+static void close_core(struct world *world)
+{
+    sl_core_close(world->core);
+    world->core = NULL;
+    world->has_closed = true;
+}
+
 static void drained(void *context)
 {
-    ((struct world *)context)->has_drained = true;
+    close_core(context);
 }
 
 static void step(void *self, struct sl_message *message)
@@ -45,6 +53,8 @@ static void step(void *self, struct sl_message *message)
         sl_core_lookup(&((struct world_question *)(void *)message)->lookup);
     } else if (message->kind == WORLD_DRAIN) {
         sl_core_drain(world->core, drained, world);
+    } else if (message->kind == WORLD_CLOSE) {
+        world->closing = true;
     } else {
         sl_core_step(world->core, message);
     }
@@ -54,7 +64,10 @@ static int64_t turn(void *self)
 {
     struct world *world = self;
 
-    return world->core ? sl_core_turn(world->core) : INT64_MAX;
+    const int64_t next = world->core ? sl_core_turn(world->core) : INT64_MAX;
+    if (world->closing && world->core)
+        close_core(world);
+    return world->core ? next : INT64_MAX;
 }
 
 /* P1: what a follower sees has no holes, and stays as it was seen. */
@@ -164,11 +177,12 @@ static void forget_answers(struct world *world)
 
 static enum world_start refuse(struct world *world)
 {
-    const bool is_out = sl_sim_power_is_out(world->env);
-
-    sl_core_close(world->core);
-    world->core = NULL;
-    if (is_out)
+    if (world->core) {
+        world->message = (struct sl_message){.kind = WORLD_CLOSE};
+        sl_mailbox_post(world->mailbox, &world->message);
+        (void)world_run_until(world, &world->has_closed, 10 * second);
+    }
+    if (sl_sim_power_is_out(world->env))
         return WORLD_POWERLESS;
     sl_env_stop(world->env, world->mailbox);
     world->mailbox = NULL;
@@ -181,6 +195,7 @@ enum world_start world_start(struct world *world)
     const int64_t until = sl_env_monotonic(world->env) + 300 * second;
 
     world->core = NULL;
+    world->closing = world->has_closed = false;
     world->error = (struct sl_error){0};
     if (sl_env_start(world->env, &actor, &world->mailbox, &world->error) != SL_OK) {
         world->mailbox = NULL;
@@ -204,15 +219,14 @@ enum world_start world_start(struct world *world)
 
 bool world_stop(struct world *world)
 {
-    world->has_drained = false;
-    world->drain = (struct sl_message){.kind = WORLD_DRAIN};
-    sl_mailbox_post(world->mailbox, &world->drain);
-    const bool good = world_run_until(world, &world->has_drained, 120 * second);
+    world->message = (struct sl_message){.kind = WORLD_DRAIN};
+    sl_mailbox_post(world->mailbox, &world->message);
+    const bool good = world_run_until(world, &world->has_closed, 120 * second);
     if (!sl_sim_power_is_out(world->env))
         world_expect(world, good, "a drain comes to its end");
     forget_answers(world);
-    sl_core_close(world->core);
-    world->core = NULL;
+    if (world->core) /* the power has failed */
+        return false;
     sl_env_stop(world->env, world->mailbox);
     world->mailbox = NULL;
     return good;
@@ -236,9 +250,16 @@ void world_crash(struct world *world)
 
 void world_step(struct world *world, int64_t far_ns)
 {
+    const int64_t now = sl_env_monotonic(world->env);
+
+    /* P8: who does something for ever at one moment runs in circles. */
+    world->steps_now = now == world->steps_at ? world->steps_now + 1 : 0;
+    world->steps_at = now;
+    if (!world_expect(world, world->steps_now < 300000, "P8: somebody runs in circles"))
+        sl_sim_advance(world->env, second);
     if (sl_sim_step(world->env))
         return;
-    const int64_t now = sl_env_monotonic(world->env), next = sl_sim_next_deadline(world->env);
+    const int64_t next = sl_sim_next_deadline(world->env);
 
     if (next > now)
         sl_sim_advance(world->env, next - now < far_ns ? next - now : far_ns);

@@ -80,8 +80,11 @@ struct world {
         uint64_t next; /* of the present reign: the next one to be seen; UINT64_MAX: any */
     } seen[2];
     struct sl_error error; /* why it did not start */
-    struct sl_message drain;
-    bool has_drained;
+    struct sl_message message; /* to the engine's actor */
+    bool closing;
+    bool has_closed;
+    uint64_t steps_now; /* taken at this moment: */
+    int64_t steps_at;
     bool bad;
     bool is_quiet; /* a complaint is not printed: the caller tells it */
     char complaint[200];
@@ -99,7 +102,8 @@ void world_free(struct world *world);
  * is closed again; `world->error` says why. */
 enum world_start world_start(struct world *world);
 
-/* Drains the engine and ends it in good order. False: the drain came to no end. */
+/* Drains the engine and ends it in good order. False: the drain came to no end, and a crash must
+ * follow. */
 bool world_stop(struct world *world);
 
 /* The power fails, now if it has not yet, and comes back. The engine is gone. */

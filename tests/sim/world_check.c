@@ -277,30 +277,39 @@ static void check_commands(struct truth *truth)
     }
 }
 
+static void check_order(struct world *world, size_t number, const struct order_truth *order,
+                        bool is_late)
+{
+    const unsigned ended = order->shipped + order->cancelled;
+    char what[160];
+
+    snprintf(what, sizeof what,
+             "order %zu: placed %u, authorized %u, shipped %u, cancelled %u, refusals told %u, "
+             "timers fired %u",
+             number, order->placed, order->authorized, order->shipped, order->cancelled,
+             order->told, order->fired);
+    /* C1: nothing is done twice, and a timer fires once. */
+    world_expect(world, order->placed <= 1 && order->authorized <= order->placed, what);
+    world_expect(world, ended <= order->placed && order->fired <= order->placed, what);
+    /* Refused may be its payment, a cancelling for that, and one when its time is over: the last
+     * two only if somebody else ended it meanwhile. */
+    world_expect(world, order->told + order->authorized <= (ended ? 3 : 1), what);
+    /* Its process does not forget it. */
+    world_expect(world, !is_late || ended == order->placed, what);
+}
+
 static void check_orders(struct truth *truth, bool is_late)
 {
-    struct world *world = truth->world;
     unsigned placed = 0, shipped = 0, cancelled = 0;
 
-    for (size_t i = 0; i < world->command_count; i++) {
+    for (size_t i = 0; i < truth->world->command_count; i++) {
         const struct order_truth *order = &truth->orders[i];
-        world_expect(world, order->placed <= 1 && order->authorized <= 1, "C1: done twice");
-        world_expect(world, order->shipped + order->cancelled <= order->placed,
-                     "C1: an order ends once");
-        world_expect(world, order->fired <= order->placed, "a timer fires once");
-        /* Refused may be its payment, a cancelling for that, and one when its time is over: the
-         * last two only if somebody else ended it meanwhile. */
-        world_expect(world, order->told + order->authorized <=
-                                (order->shipped + order->cancelled ? 3 : 1),
-                     "a refusal is told once");
-        if (is_late)
-            world_expect(world, order->shipped + order->cancelled == order->placed,
-                         "no order is forgotten by its process");
+        check_order(truth->world, i, order, is_late);
         placed += order->placed;
         shipped += order->shipped;
         cancelled += order->cancelled;
     }
-    world_expect(world,
+    world_expect(truth->world,
                  truth->stock_events[0] == placed && truth->stock_events[1] == cancelled &&
                      truth->stock_events[2] == shipped,
                  "L3: an order and its stock change together");
