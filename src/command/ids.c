@@ -81,7 +81,6 @@ enum sl_err sl_ids_init(struct sl_id_window *ids, const struct sl_ids_options *o
 void sl_ids_stop(struct sl_id_window *ids)
 {
     sl_id_builder_stop(ids->builder);
-    ids->builder = NULL;
 }
 
 static void free_chunks(struct sl_id_chunk *chunk)
@@ -105,7 +104,8 @@ static void free_slabs(struct sl_id_window *ids)
 
 void sl_ids_close(struct sl_id_window *ids)
 {
-    sl_ids_stop(ids);
+    sl_id_builder_free(ids->builder);
+    ids->builder = NULL;
     free_slabs(ids);
     sl_table_close(&ids->table);
     free_chunks(ids->chunks);
@@ -134,7 +134,6 @@ void sl_ids_reset(struct sl_id_window *ids, uint64_t cursor)
     ids->first = ids->next = ids->durable = cursor;
     if (ids->set.count > 0) {
         const struct sl_id_file *youngest = ids->set.members[ids->set.count - 1].file;
-        ids->seed = ids->set.seed;
         if (youngest->head.newest_s > ids->newest_s)
             ids->newest_s = youngest->head.newest_s;
     }
@@ -482,6 +481,9 @@ void sl_ids_turn(struct sl_id_window *ids, struct sl_uuid log, const struct sl_e
 void sl_ids_changed(struct sl_id_window *ids, struct sl_id_change *change)
 {
     ids->set = change->set;
+    /* Memory is empty when files are opened: nothing has been hashed with another seed. */
+    SL_ASSERT(ids->seed == ids->set.seed || ids->next == ids->first, "C1");
+    ids->seed = ids->set.seed;
     sl_mailbox_post(ids->to_looker, &change->message);
 }
 

@@ -89,32 +89,52 @@ static void want(const struct sl_id_builder *builder, struct sl_id_set *wanted)
         continue;
 }
 
+static enum sl_err load_member(const struct sl_id_builder *builder,
+                               const struct sl_id_member *wanted, struct sl_id_member *member,
+                               size_t *used)
+{
+    struct sl_error error;
+
+    for (unsigned class = 0; class < SL_ID_CLASSES; class++) {
+        const size_t bytes = sl_id_file_layer_bytes(member->file, (enum sl_id_class)class);
+        /* A layer that is on its way out is still there: it comes back when it is gone. */
+        while (member->layers[class] < wanted->layers[class] &&
+               member->file->filters[class].loaded == member->layers[class] &&
+               *used + bytes <= builder->options.memory_max) {
+            const enum sl_err err =
+                sl_id_file_load_layer(member->file, (enum sl_id_class)class, &error);
+            if (err != SL_OK)
+                return err;
+            *used += bytes;
+            member->layers[class]++;
+        }
+    }
+    return SL_OK;
+}
+
 /* SL_CORRUPT: the file at `*at` is damaged. */
 static enum sl_err load_wanted(struct sl_id_builder *builder, const struct sl_id_set *wanted,
                                struct sl_id_set *next, size_t *at)
 {
     size_t used = memory_now(builder);
-    struct sl_error error;
+    enum sl_err err = SL_OK;
 
     for (*at = 0; *at < wanted->count; ++*at) {
-        struct sl_id_member *member = &next->members[*at];
-        for (unsigned class = 0; class < SL_ID_CLASSES; class++) {
-            const unsigned wants = wanted->members[*at].layers[class];
-            const size_t bytes = sl_id_file_layer_bytes(member->file, (enum sl_id_class)class);
-            /* A layer that is on its way out is still there: it comes back when it is gone. */
-            while (member->layers[class] < wants &&
-                   member->file->filters[class].loaded == member->layers[class] &&
-                   used + bytes <= builder->options.memory_max) {
-                const enum sl_err err =
-                    sl_id_file_load_layer(member->file, (enum sl_id_class)class, &error);
-                if (err != SL_OK)
-                    return err;
-                used += bytes;
-                member->layers[class]++;
-            }
-        }
+        err = load_member(builder, &wanted->members[*at], &next->members[*at], &used);
+        if (err != SL_OK)
+            break;
     }
-    return SL_OK;
+    return err;
+}
+
+void sl_id_fill(struct sl_id_builder *builder, struct sl_id_set *set, size_t at)
+{
+    struct sl_id_set wanted = *set;
+    size_t used = memory_now(builder) + loaded_bytes(set->members[at].file);
+
+    want(builder, &wanted);
+    /* What cannot be read now is met again when filters are balanced. */
+    (void)!load_member(builder, &wanted.members[at], &set->members[at], &used);
 }
 
 static bool same_layers(const struct sl_id_set *a, const struct sl_id_set *b)

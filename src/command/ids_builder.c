@@ -375,6 +375,14 @@ void sl_id_builder_stop(struct sl_id_builder *builder)
     /* The looker first: it may send changes home. */
     sl_env_stop(builder->options.env, builder->looker);
     sl_env_stop(builder->options.env, builder->mailbox);
+    builder->looker = builder->mailbox = NULL;
+}
+
+void sl_id_builder_free(struct sl_id_builder *builder)
+{
+    if (!builder)
+        return;
+    sl_id_builder_stop(builder);
     sl_id_merge_give_up(builder);
     for (size_t i = 0; i < builder->garbage_count; i++)
         sl_id_file_close(builder->garbage[i]);

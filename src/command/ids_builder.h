@@ -113,9 +113,10 @@ enum sl_err sl_id_builder_start(const struct sl_id_builder_options *options,
                                 struct sl_id_builder **out, struct sl_mailbox **out_builder,
                                 struct sl_mailbox **out_looker,
                                 struct sl_error *error) SL_USE_RESULT;
-/* Stops both, and frees all but chunks of a job that is out. A merge under way is given up. NULL is
- * allowed. */
+/* Ends both: no message is posted any more. NULL is allowed, and what is stopped already. */
 void sl_id_builder_stop(struct sl_id_builder *builder);
+/* Stops, and frees all but the chunks of a job that is out. NULL is allowed. */
+void sl_id_builder_free(struct sl_id_builder *builder);
 
 struct sl_id_builder_numbers {
     uint64_t files_written, merges, entries_written, failures;

@@ -52,6 +52,8 @@ enum sl_err sl_id_flush(struct sl_id_builder *builder, const struct sl_id_job *j
 
 /* ids_balance.c: loads and drops filter layers such that the memory is used best. */
 void sl_id_balance(struct sl_id_builder *builder);
+/* Loads layers of a file that is to join the set, as far as there is memory for them now. */
+void sl_id_fill(struct sl_id_builder *builder, struct sl_id_set *set, size_t at);
 /* Frees layers that the set does not name. */
 void sl_id_trim(struct sl_id_builder *builder);
 

@@ -96,6 +96,7 @@ static enum sl_err adopt(struct sl_id_builder *builder, uint64_t number, size_t 
             (set.count - at - count) * sizeof *set.members);
     set.members[at] = (struct sl_id_member){.file = file};
     set.count = set.count + 1 - count;
+    sl_id_fill(builder, &set, at);
     err = sl_id_commit(builder, &set, error);
     if (err != SL_OK) {
         sl_id_file_close(file);

@@ -117,7 +117,7 @@ static void check_next_file(struct sl_writer *writer)
 {
     const struct sl_id_set *set = &writer->ids.set;
 
-    if (writer->files_checked == set->count) {
+    if (writer->files_checked >= set->count) {
         begin_reading(writer);
         return;
     }
@@ -517,5 +517,6 @@ enum sl_writer_id sl_writer_check_id(struct sl_writer *writer, struct sl_work *w
         sl_writer_refuse_old(writer, work);
         return SL_WRITER_ID_ANSWERED;
     }
-    return SL_WRITER_ID_NEW;
+    /* A new outcome must be remembered: it waits until files have taken some over. */
+    return sl_ids_is_full(&writer->ids) ? SL_WRITER_ID_WAITS : SL_WRITER_ID_NEW;
 }
