@@ -260,9 +260,9 @@ static enum sl_err enter(struct scan *scan, uint64_t number)
 {
     struct sl_log_end *end = scan->end;
     const bool last = number == scan->recovery->last;
+    const unsigned flags = last ? SL_OPEN_WRITE | SL_OPEN_DIRECT : SL_OPEN_READ;
     struct sl_log_segment_head head;
-    const enum sl_err err = sl_log_segment_open(scan->recovery->folder, number,
-                                                last ? SL_OPEN_WRITE : SL_OPEN_READ, &head,
+    const enum sl_err err = sl_log_segment_open(scan->recovery->folder, number, flags, &head,
                                                 &scan->file, scan->error);
 
     if (err != SL_OK)

@@ -183,7 +183,7 @@ enum sl_err sl_log_segment_begin(const struct sl_log_folder *folder,
                                  struct sl_file **out, struct sl_error *error)
 {
     char from[SL_LOG_PATH_MAX], to[SL_LOG_PATH_MAX];
-    const unsigned flags = SL_OPEN_WRITE | (spare ? 0u : SL_OPEN_CREATE);
+    const unsigned flags = SL_OPEN_WRITE | SL_OPEN_DIRECT | (spare ? 0u : SL_OPEN_CREATE);
     struct sl_file *file;
 
     sl_log_path(folder, spare ? SL_LOG_SPARE : "next.tmp", from);
