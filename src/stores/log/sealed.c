@@ -25,7 +25,7 @@
  *                                           184  8  0                         catalog
  *
  * Block head. Blocks lie side by side from offset 4096 on, so that they can be found without the
- * footer. A block ends where it reaches 32 KiB of frames, at the end of a frame, in the midst of a
+ * footer. A block ends where it reaches 16 KiB of frames, at the end of a frame, in the midst of a
  * batch if need be.
  *
  *      0  8  checksum of all that          12  4  codec: 0 stored,      24  4  events
@@ -59,8 +59,11 @@
  *     5 catalog  frames SCHEMA and EPOCH of the segment in their order, cut into pages as it comes;
  *                count: bytes in this page
  *
- * Why 32 KiB and zstd -1, from a million transfers of the bank (three keys, 1.1 KiB of frames a
- * batch of 8): see docs/log-format.md, "Measured".
+ * Why 16 KiB and level 1 of zstd: of the bank's transfers of PaySim (107,562 events with as many
+ * outcomes, 20 MB of frames in 447 batches) blocks of 8, 16, 32, 64, 256 KiB keep 44, 43, 42, 40,
+ * 37 % of the bytes; to unpack one takes 21, 34, 62, 120, 470 us, and every event of a history may
+ * lie in another. Level 3 is no smaller at these sizes, level 6 four times slower. A log of single
+ * events, each padded to a block of its own, shrinks to a twentieth or less.
  *
  * Sealing, step by step, and what a crash after each step leaves:
  *   1. `…N.sealed.tmp` is written: blocks, pages, the header last, then synced. Removed at open.
@@ -256,14 +259,35 @@ void sl_log_block_pack(struct sl_log_packer *packer, struct sl_slice frames,
     head->stored_bytes = (uint32_t)len;
 }
 
+struct sl_log_unpacker *sl_log_unpacker_new(void)
+{
+    return (struct sl_log_unpacker *)ZSTD_createDCtx();
+}
+
+void sl_log_unpacker_free(struct sl_log_unpacker *unpacker)
+{
+    ZSTD_freeDCtx((ZSTD_DCtx *)unpacker);
+}
+
 bool sl_log_block_unpack(const struct sl_log_block_head *head, const uint8_t *block,
                          uint8_t *frames)
+{
+    struct sl_log_unpacker *unpacker = sl_log_unpacker_new();
+    const bool good = unpacker && sl_log_block_unpack_with(unpacker, head, block, frames);
+
+    sl_log_unpacker_free(unpacker);
+    return good;
+}
+
+bool sl_log_block_unpack_with(struct sl_log_unpacker *unpacker,
+                              const struct sl_log_block_head *head, const uint8_t *block,
+                              uint8_t *frames)
 {
     const uint8_t *from = block + SL_LOG_SEALED_BLOCK_HEAD;
 
     if (head->codec == SL_LOG_ZSTD)
-        return ZSTD_decompress(frames, head->frame_bytes, from, head->stored_bytes) ==
-               head->frame_bytes;
+        return ZSTD_decompressDCtx((ZSTD_DCtx *)unpacker, frames, head->frame_bytes, from,
+                                   head->stored_bytes) == head->frame_bytes;
     if (head->stored_bytes != head->frame_bytes)
         return false;
     memcpy(frames, from, head->frame_bytes);

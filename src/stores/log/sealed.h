@@ -9,7 +9,7 @@
 
 #define SL_LOG_SEALED_BLOCK_HEAD 48u
 /* Frames of a block, unless one frame alone is larger; measured, see sealed.c. */
-#define SL_LOG_SEALED_BLOCK_BYTES (32u << 10)
+#define SL_LOG_SEALED_BLOCK_BYTES (16u << 10)
 /* Ceiling of a block's frames: one event may have 1 MiB of body, and its names and tags. */
 #define SL_LOG_SEALED_BLOCK_BYTES_MAX (2u << 20)
 #define SL_LOG_PAGE SL_LOG_BLOCK
@@ -109,7 +109,17 @@ void sl_log_packer_free(struct sl_log_packer *packer); /* NULL is allowed */
 void sl_log_block_pack(struct sl_log_packer *packer, struct sl_slice frames,
                        struct sl_log_block_head *head, uint8_t *block);
 
-/* Unpacks a whole block into `frames`, which has head->frame_bytes; false: damage. Any thread. */
+/* What unpacking needs, likewise: without it each block allocates it anew. */
+struct sl_log_unpacker;
+struct sl_log_unpacker *sl_log_unpacker_new(void); /* NULL: no memory */
+void sl_log_unpacker_free(struct sl_log_unpacker *unpacker); /* NULL is allowed */
+
+/* Unpacks a whole block into `frames`, which has head->frame_bytes; false: damage. */
+bool sl_log_block_unpack_with(struct sl_log_unpacker *unpacker,
+                              const struct sl_log_block_head *head, const uint8_t *block,
+                              uint8_t *frames) SL_USE_RESULT;
+
+/* The same, now and then. */
 bool sl_log_block_unpack(const struct sl_log_block_head *head, const uint8_t *block,
                          uint8_t *frames) SL_USE_RESULT;
 

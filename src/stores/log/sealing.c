@@ -42,6 +42,7 @@ struct sl_log_sealing {
     struct sl_log_place place;
     uint8_t *packed, *unpacked;
     struct sl_log_packer *packer;
+    struct sl_log_unpacker *unpacker;
     /* The sealed file; what is not written yet lies in `piece`, aligned for direct writes. */
     struct sl_file *file;
     uint8_t *piece;
@@ -111,7 +112,7 @@ static enum sl_err end_block(struct sl_log_sealing *sealing, struct sl_error *er
     sl_log_block_pack(sealing->packer, frames, block, sealing->packed);
     sl_log_block_seal(block, sealing->head.segment.salt, sealing->packed);
     /* The raw bytes go away for good: what stands for them is tried first. */
-    if (!sl_log_block_unpack(block, sealing->packed, sealing->unpacked) ||
+    if (!sl_log_block_unpack_with(sealing->unpacker, block, sealing->packed, sealing->unpacked) ||
         memcmp(sealing->unpacked, frames.ptr, frames.len) != 0)
         return sl_fail(error, SL_CORRUPT, "%s: a block cannot be unpacked again: it is not sealed",
                        sealing->raw_path);
@@ -463,8 +464,9 @@ enum sl_err sl_log_sealing_begin(const struct sl_log_folder *folder, uint64_t nu
     sealing->packed = malloc(frames_max + SL_LOG_SEALED_BLOCK_HEAD);
     sealing->unpacked = malloc(frames_max);
     sealing->packer = sl_log_packer_new();
+    sealing->unpacker = sl_log_unpacker_new();
     if (!sealing->piece || !sealing->block_frames || !sealing->packed || !sealing->unpacked ||
-        !sealing->packer)
+        !sealing->packer || !sealing->unpacker)
         err = no_memory(error);
     if (err == SL_OK)
         err = open_files(sealing, number, error);
@@ -538,6 +540,7 @@ void sl_log_sealing_free(struct sl_log_sealing *sealing)
     free(sealing->packed);
     free(sealing->unpacked);
     sl_log_packer_free(sealing->packer);
+    sl_log_unpacker_free(sealing->unpacker);
     sl_log_footer_close(&sealing->footer);
     free(sealing);
 }

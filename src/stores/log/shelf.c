@@ -69,7 +69,9 @@ static bool slot_room(struct sl_log_cached *slot, size_t len)
 enum sl_err sl_log_shelf_init(struct sl_log_shelf *shelf, const struct sl_log_folder *folder,
                               uint64_t cache_bytes)
 {
-    *shelf = (struct sl_log_shelf){.folder = folder};
+    *shelf = (struct sl_log_shelf){.folder = folder, .unpacker = sl_log_unpacker_new()};
+    if (!shelf->unpacker)
+        return SL_NO_MEMORY;
     enum sl_err err = cache_init(&shelf->pages, cache_bytes / 2, SL_LOG_PAGE);
     if (err == SL_OK)
         err = cache_init(&shelf->blocks, cache_bytes / 2, SL_LOG_SEALED_BLOCK_BYTES);
@@ -83,6 +85,7 @@ void sl_log_shelf_close(struct sl_log_shelf *shelf)
             sl_file_close(shelf->segments[i].file);
     free(shelf->segments);
     free(shelf->stored);
+    sl_log_unpacker_free(shelf->unpacker);
     cache_close(&shelf->pages);
     cache_close(&shelf->blocks);
     *shelf = (struct sl_log_shelf){0};
@@ -311,7 +314,7 @@ static enum sl_err load_block(struct sl_log_shelf *shelf, size_t segment,
         return damaged(shelf, segment, place->offset, "a block", error);
     if (!slot_room(slot, head.frame_bytes))
         return sl_fail(error, SL_NO_MEMORY, "no memory to read the log");
-    if (!sl_log_block_unpack(&head, shelf->stored, slot->bytes))
+    if (!sl_log_block_unpack_with(shelf->unpacker, &head, shelf->stored, slot->bytes))
         return damaged(shelf, segment, place->offset, "a block", error);
     slot->len = head.frame_bytes;
     return SL_OK;

@@ -41,6 +41,7 @@ struct sl_log_shelf {
     size_t open_count;
     uint64_t clock;
     struct sl_log_cache pages, blocks;
+    struct sl_log_unpacker *unpacker;
     uint8_t *stored; /* a block as it is in its file */
     size_t stored_capacity;
     uint64_t page_reads, block_reads; /* from files */

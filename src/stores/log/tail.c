@@ -11,6 +11,7 @@ enum {
      * setting. */
     FIRST_SEGMENT_BYTES = 1 << 20,
     GROWTH = 4,
+    KEYED_STEP = 4 << 20,
     OWN_SEGMENT_BYTES = 4 << 20,   /* made by the writer itself when there is no spare */
     NOTE_ENTRIES = 256,
 };
@@ -71,9 +72,23 @@ static enum sl_append_result fail(struct sl_log_tail *tail, enum sl_append_resul
 
 static uint64_t next_segment_bytes(const struct sl_log_tail *tail)
 {
-    const uint64_t larger = tail->end.segment_bytes * GROWTH;
+    uint64_t bytes = tail->end.segment_bytes * GROWTH;
 
-    return larger < tail->segment_bytes_max ? larger : tail->segment_bytes_max;
+    if (tail->keyed_bytes > 0 && bytes > tail->keyed_bytes)
+        bytes = tail->keyed_bytes;
+    return bytes < tail->segment_bytes_max ? bytes : tail->segment_bytes_max;
+}
+
+/* Where keys fill a segment before its bytes do, zeros behind them would be work for nothing: the
+ * next ones are a quarter larger than what was used, in steps, so that they can be recycled. */
+static uint64_t keyed_bytes(const struct sl_log_tail *tail)
+{
+    const uint64_t used = tail->end.offset;
+    const uint64_t step = used > KEYED_STEP ? KEYED_STEP : SL_LOG_SEGMENT_BYTES_MIN;
+
+    if (tail->end.keys < tail->segment_keys_max)
+        return 0;
+    return (used + used / 4 + step - 1) / step * step;
 }
 
 void sl_log_tail_want_spare(struct sl_log_tail *tail, bool is_there)
@@ -192,6 +207,7 @@ static enum sl_err roll(struct sl_log_tail *tail, uint64_t size, struct sl_error
     if (tail->file)
         sl_file_close(tail->file);
     tail->file = file;
+    tail->keyed_bytes = keyed_bytes(tail);
     tail->end.segment = head.number;
     tail->end.segment_bytes = bytes;
     tail->end.salt = head.salt;

@@ -36,6 +36,7 @@ struct sl_log_tail {
     const struct sl_log_folder *folder;
     uint64_t segment_bytes_max; /* of a segment, unless a batch needs more */
     uint64_t segment_keys_max;  /* with so many a segment is full, too: its index is in memory */
+    uint64_t keyed_bytes;       /* of the next, when the last was full of keys; 0: it was not */
     struct sl_mailbox *reader;  /* of the actor that gets the notes */
     struct sl_log_sealer *sealer;
 
