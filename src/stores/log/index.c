@@ -170,7 +170,7 @@ static enum sl_err add_posting(struct sl_log_index *index, uint64_t hash, uint64
 enum sl_err sl_log_index_add(struct sl_log_index *index, const struct sl_log_entry *entry,
                              const uint64_t *keys, size_t key_count)
 {
-    const uint64_t *end = keys + key_count;
+    const uint64_t *end = key_count > 0 ? keys + key_count : keys; /* NULL + 0 is undefined */
     uint64_t *marks = NULL;
 
     SL_ASSERT(entry->first_position == index->next_position, "L1");

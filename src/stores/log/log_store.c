@@ -73,6 +73,7 @@ static enum sl_err read_settings(struct log_store *log, const struct sl_store_op
                          error);
     if (err != SL_OK)
         return err;
+    log->writer.tail.seals = log->seals;
     log->writer.tail.segment_bytes_max = bytes / SL_LOG_BLOCK * SL_LOG_BLOCK;
     /* Half for sealed segments, half for raw ones, of which there are two most of the time: one
      * that fills and one that is being sealed. */
@@ -280,7 +281,7 @@ static bool append_here(struct log_store *log, struct sl_append *append)
     sl_log_tail_begin(tail);
     if (!sl_log_tail_add(tail, append))
         return true;
-    if (!sl_log_tail_has_room(tail, INLINE_BYTES_MAX))
+    if (!sl_log_tail_has_room(tail, INLINE_BYTES_MAX) || sl_log_tail_must_wait(tail))
         return false;
     SL_MARK("log: append on the caller's thread");
     append->result = sl_log_tail_commit(tail);

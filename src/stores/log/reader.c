@@ -61,7 +61,8 @@ static void take_note(struct sl_log_reader *reader, struct sl_log_note *note)
     for (size_t i = 0; i < note->entry_count && err == SL_OK; i++) {
         const size_t key_count = keys_of(keys, note->entries[i].event_count);
         err = sl_log_known_learn(&reader->known, &note->entries[i], keys, key_count);
-        keys += key_count;
+        if (key_count > 0) /* NULL + 0 is undefined */
+            keys += key_count;
     }
     reader->failed = err;
     sl_log_note_empty(note);

@@ -349,6 +349,41 @@ static void a_long_life_in_little_memory(void)
     strike_scene(&scene);
 }
 
+/* A flood of appends: what is not sealed yet stays bounded, nothing is refused, and closing does not
+ * wait for the sealer. */
+static void appends_wait_for_the_sealer(void)
+{
+    struct scene scene;
+
+    if (!set_scene(&scene, 3, true) || !bench_claim(&scene.bench))
+        return;
+    struct bench *bench = &scene.bench;
+    const unsigned waits = sl_mark_count("log: appends wait for the sealer");
+    for (int i = 0; i < 400; i++) {
+        struct sl_append *append = bench_make(bench, 1);
+        append->flags = i % 2 == 0 ? SL_APPEND_MAY_BLOCK : 0;
+        CHECK_U64(bench_put(bench, append), SL_APPEND_DURABLE);
+        uint64_t raw = 0;
+        for (uint64_t number = 0; number < 60; number++)
+            raw += is_there(&scene, number, "seg") && !is_there(&scene, number, "sealed");
+        CHECK(raw <= 8 + 3);
+    }
+    CHECK(sl_mark_count("log: appends wait for the sealer") > waits);
+    for (int i = 0; i < 30; i++)
+        CHECK(!sl_event_store_append(bench->store, bench_make(bench, 1)));
+    bench_close(bench);
+    unsigned durable = 0;
+    for (struct sl_message *message = sl_mailbox_take_all(bench->mailbox); message;
+         message = message->next)
+        durable += ((struct sl_append *)message)->result == SL_APPEND_DURABLE;
+    CHECK_U64(durable, 30);
+    if (bench_open(bench) && bench_claim(bench)) {
+        CHECK_U64(bench->next, EVENTS + 430);
+        check_all(bench, 100);
+    }
+    strike_scene(&scene);
+}
+
 /* Zeros first of all: the salt is there for what a disk does not keep. */
 static void a_recycled_file_is_zeros(void)
 {
@@ -406,6 +441,7 @@ int main(void)
         {"batches are made again", batches_are_made_again},
         {"stale frames are not believed", stale_frames_are_not_believed},
         {"a long life in little memory", a_long_life_in_little_memory},
+        {"appends wait for the sealer", appends_wait_for_the_sealer},
         {"a recycled file is zeros", a_recycled_file_is_zeros},
         {"common keys fill several pages", common_keys_fill_several_pages});
 }

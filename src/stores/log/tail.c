@@ -12,6 +12,7 @@ enum {
     FIRST_SEGMENT_BYTES = 1 << 20,
     GROWTH = 4,
     KEYED_STEP = 4 << 20,
+    UNSEALED_MAX = 8, /* full segments, before appends wait for the sealer */
     OWN_SEGMENT_BYTES = 4 << 20,   /* made by the writer itself when there is no spare */
     NOTE_ENTRIES = 256,
 };
@@ -139,10 +140,8 @@ static void hear_sealer(struct sl_log_tail *tail)
     }
 }
 
-void sl_log_tail_tell_sealer(struct sl_log_tail *tail)
+static void ask_sealer(struct sl_log_tail *tail)
 {
-    if (tail->rolled_told == tail->end.segment)
-        return;
     if (tail->rolled_sent)
         hear_sealer(tail);
     if (tail->rolled_sent)
@@ -151,6 +150,31 @@ void sl_log_tail_tell_sealer(struct sl_log_tail *tail)
     tail->rolled_told = tail->rolled.full_below = tail->end.segment;
     tail->rolled.message.reply_to = tail->spares;
     sl_log_sealer_rolled(tail->sealer, &tail->rolled);
+}
+
+void sl_log_tail_tell_sealer(struct sl_log_tail *tail)
+{
+    if (tail->rolled_told != tail->end.segment)
+        ask_sealer(tail);
+}
+
+static bool is_far_ahead(const struct sl_log_tail *tail)
+{
+    return tail->end.segment - tail->numbers.sealed > UNSEALED_MAX &&
+           tail->numbers.sealed == tail->sealed_before && !tail->numbers.sealing_failed;
+}
+
+bool sl_log_tail_must_wait(struct sl_log_tail *tail)
+{
+    if (!tail->seals || !is_far_ahead(tail) ||
+        (tail->end.offset < tail->end.segment_bytes / 4 * 3 &&
+         tail->end.keys < tail->segment_keys_max / 4 * 3))
+        return false;
+    ask_sealer(tail); /* what it told last may be old */
+    hear_sealer(tail);
+    if (is_far_ahead(tail))
+        SL_MARK("log: appends wait for the sealer");
+    return is_far_ahead(tail);
 }
 
 /* Is the segment as good as full, by what its index takes? Then the next begins as soon as a spare
@@ -213,6 +237,7 @@ static enum sl_err roll(struct sl_log_tail *tail, uint64_t size, struct sl_error
     tail->end.salt = head.salt;
     tail->end.offset = tail->end.sure_offset = SL_LOG_BLOCK;
     tail->end.keys = 0;
+    tail->sealed_before = tail->numbers.sealed;
     tail->numbers.segments = head.number + 1;
     sl_log_tail_tell_sealer(tail);
     if (spare || tail->spare_state == SL_LOG_SPARE_NONE)

@@ -59,6 +59,8 @@ struct sl_log_tail {
     bool hurry_sent; /* and not come back */
     struct sl_log_rolled rolled;
     bool rolled_sent;     /* and not come back */
+    bool seals;           /* the sealer does */
+    uint64_t sealed_before; /* segments sealed when this one began */
     uint64_t rolled_told; /* full_below that the sealer knows */
 
     struct sl_log_numbers numbers;
@@ -74,6 +76,11 @@ enum sl_err sl_log_tail_create(struct sl_log_tail *tail, struct sl_error *error)
 
 /* Looks whether a spare is there, and asks for one if not. */
 void sl_log_tail_want_spare(struct sl_log_tail *tail, bool is_there);
+
+/* Should appends wait a moment, because full segments pile up faster than they are sealed, and their
+ * index in memory with them? Only near the end of a segment, and no longer than until one more is
+ * sealed, or cannot be. */
+bool sl_log_tail_must_wait(struct sl_log_tail *tail);
 
 /* Tells the sealer which segments are full; nothing happens when it knows. */
 void sl_log_tail_tell_sealer(struct sl_log_tail *tail);

@@ -5,6 +5,8 @@ enum {
     RECEIPT = 0,
     CLAIM = 1,
     APPEND = 2,
+    CLOSE = 3,
+    WAIT_NS = 2000000, /* before it looks again whether the sealer has caught up */
     GROUP_BYTES_MAX = 1 << 20, /* appends join a batch until it is this large */
 };
 
@@ -31,6 +33,10 @@ static void step(void *self, struct sl_message *message)
 
     if (kind_of(message) == RECEIPT) {
         writer->receipt = (struct sl_log_receipt *)message;
+        return;
+    }
+    if (kind_of(message) == CLOSE) {
+        writer->closing = true;
         return;
     }
     message->next = NULL;
@@ -107,6 +113,9 @@ static int64_t turn(void *self)
 
     while (writer->first) {
         struct sl_message *done;
+        if (kind_of(writer->first) == APPEND && !writer->closing &&
+            sl_log_tail_must_wait(&writer->tail))
+            return sl_env_monotonic(writer->env) + WAIT_NS;
         if (kind_of(writer->first) == CLAIM) {
             done = take(writer);
             sl_log_tail_claim(&writer->tail, (struct sl_claim *)done);
@@ -186,8 +195,11 @@ void sl_log_writer_append(struct sl_log_writer *writer, struct sl_append *append
 
 void sl_log_writer_stop(struct sl_log_writer *writer)
 {
-    if (writer->mailbox)
+    if (writer->mailbox) {
+        mark(&writer->close, CLOSE);
+        sl_mailbox_post(writer->mailbox, &writer->close);
         sl_env_stop(writer->env, writer->mailbox);
+    }
     writer->mailbox = NULL;
     if (!writer->home)
         return;

@@ -33,6 +33,8 @@ struct sl_log_writer {
     struct sl_log_receipt *receipt; /* while the actor has it */
     uint64_t handled;
     struct sl_message *first, *last; /* requests not yet handled */
+    bool closing;                   /* what waits is done without delay */
+    struct sl_message close;
     /* Passes between them. */
     struct sl_log_receipt the_receipt;
     struct sl_log_tail tail;
