@@ -279,6 +279,8 @@ static enum sl_err open_domain(struct sl_core *core, struct sl_core_domain *doma
         .store = domain->store,
         .queue_max = core->options.queue_max,
         .id_window_s = (uint32_t)core->options.id_window_s,
+        .id_memory_max = core->options.id_memory_max,
+        .ids_folder = options->ids_folder,
         .aggregate_memory_max = core->options.aggregate_memory_max,
         .reigns = on_reign,
         .durable = on_durable,
@@ -291,6 +293,7 @@ static void set_defaults(struct sl_core_options *options)
 {
     options->queue_max = options->queue_max ? options->queue_max : 65536;
     options->id_window_s = options->id_window_s ? options->id_window_s : 86400;
+    options->id_memory_max = options->id_memory_max ? options->id_memory_max : (size_t)512 << 20;
     options->aggregate_memory_max =
         options->aggregate_memory_max ? options->aggregate_memory_max : (size_t)256 << 20;
     options->readers = options->readers ? options->readers : 2;
@@ -457,6 +460,7 @@ void sl_core_close(struct sl_core *core)
             sl_process_stop(domain->processes[p]);
         if (domain->core)
             sl_core_cancel_all(domain);
+        sl_writer_stop(domain->writer);
         sl_event_store_close(domain->store);
     }
     sl_view_service_close(core->views);

@@ -25,6 +25,7 @@ struct sl_core_domain_options {
     const struct sl_domain *domain;
     const struct sl_event_store_ops *store;
     struct sl_store_options store_options; /* location: the log's folder */
+    const char *ids_folder; /* for files of command ids; NULL: all of them stay in memory */
 };
 
 struct sl_core_options {
@@ -38,6 +39,7 @@ struct sl_core_options {
     uint32_t readers;            /* view readers; 0: 2 */
     uint32_t queue_max;          /* commands waiting or in work; 0: 65,536 */
     int64_t id_window_s;         /* how long command ids are remembered; 0: 24 h */
+    size_t id_memory_max; /* bytes a domain, about, where it has a folder for ids; 0: 512 MiB */
     size_t aggregate_memory_max; /* bytes; 0: 256 MiB; beyond it, resting aggregates are dropped */
 };
 

@@ -32,6 +32,7 @@ static const struct key server_keys[] = {
     {"readers", NUMBER32, SERVER(readers), 1, 16},
     {"queue_max", NUMBER32, SERVER(queue_max), 1, 1 << 24},
     {"id_window_s", NUMBER64, SERVER(id_window_s), 60, 366 * 86400},
+    {"id_memory_bytes", NUMBER64, SERVER(id_memory_bytes), 1 << 20, INT64_MAX},
     {"aggregate_memory_bytes", NUMBER64, SERVER(aggregate_memory_bytes), 1 << 20, INT64_MAX},
     {"timeout_ms", NUMBER64, SERVER(timeout_ms), 1, 60000},
     {NULL, WORDS, 0, 0, 0}};

@@ -3,7 +3,7 @@
  * and what there is, so that a misspelt key is never ignored in silence.
  *
  *     [server]      host port resp_port data connections_max readers queue_max id_window_s
- *                   aggregate_memory_bytes timeout_ms
+ *                   id_memory_bytes aggregate_memory_bytes timeout_ms
  *     [auth]        anonymous hosts origins
  *     [token NAME]  secret roles
  *     [domain NAME] enabled module store segment_bytes
@@ -51,6 +51,7 @@ struct sl_config {
     uint32_t readers;
     uint32_t queue_max;
     int64_t id_window_s;
+    uint64_t id_memory_bytes; /* 0: the engine's own choice */
     uint64_t aggregate_memory_bytes;
     int64_t timeout_ms;
 

@@ -73,7 +73,7 @@ static void all_of_it(void)
         "# comments\n"
         "[server]\nhost = 0.0.0.0 ; behind a proxy\nport = 0\nresp_port = none\n"
         "data = /var/lib/sluice\nconnections_max = 5\nreaders = 3\nqueue_max = 100\n"
-        "id_window_s = 3600\naggregate_memory_bytes = 1048576\ntimeout_ms = 100\n"
+        "id_window_s = 3600\nid_memory_bytes = 2097152\naggregate_memory_bytes = 1048576\ntimeout_ms = 100\n"
         "[auth]\nanonymous = none\nhosts = shop.example, www.shop.example\n"
         "origins = https://shop.example\n"
         "[token ada]\nsecret = 0123456789abcdef0123\nroles = teller auditor\n"
@@ -95,6 +95,7 @@ static void all_of_it(void)
     CHECK_U64(config.readers, 3);
     CHECK_U64(config.queue_max, 100);
     CHECK_U64(config.id_window_s, 3600);
+    CHECK_U64(config.id_memory_bytes, 2097152);
     CHECK_U64(config.aggregate_memory_bytes, 1048576);
     CHECK_U64(config.timeout_ms, 100);
     CHECK_STRING(config.anonymous, "none");

@@ -41,6 +41,7 @@ struct server {
     int exit_code;
     char views[SERVER_PATH_MAX]; /* folder */
     char logs[SL_DOMAINS_MAX][SERVER_PATH_MAX];
+    char ids[SL_DOMAINS_MAX][SERVER_PATH_MAX];
 };
 
 /* ---- Stopping ------------------------------------------------------------------------------ */
@@ -247,6 +248,11 @@ static enum sl_err open_core(struct server *server, struct sl_error *error)
         err = server_path(folder, config->data, "logs", error);
         if (err == SL_OK)
             err = server_path(server->logs[i], folder, name, error);
+        if (err == SL_OK)
+            err = server_path(folder, config->data, "ids", error);
+        if (err == SL_OK)
+            err = server_path(server->ids[i], folder, name, error);
+        domains[i].ids_folder = server->ids[i];
         domains[i].domain = registry->domains[i];
         domains[i].store = &sl_log_store_ops;
         domains[i].store_options =
@@ -269,6 +275,7 @@ static enum sl_err open_core(struct server *server, struct sl_error *error)
         .readers = config->readers,
         .queue_max = config->queue_max,
         .id_window_s = config->id_window_s,
+        .id_memory_max = (size_t)config->id_memory_bytes,
         .aggregate_memory_max = (size_t)config->aggregate_memory_bytes,
     };
     return sl_core_open(&options, &server->core, error);
