@@ -8,8 +8,8 @@
  *
  * An account's history is its stream and its tag. Half of the transfers' sides are among the first
  * thousand accounts, the others spread over as many accounts as there are fifties of events. One
- * line of JSON each. SLUICE_SEAL=no and SLUICE_INDEX_MEMORY=bytes are the store's settings. `use` asks the
- * system to forget what it has cached of the files before it opens them.
+ * line of JSON each. SLUICE_SEAL=no and SLUICE_INDEX_MEMORY=bytes are the store's settings. `use`
+ * asks the system to forget what it has cached of the files before it opens them.
  */
 #include "samples.h"
 #include "stores/log/log_store.h"

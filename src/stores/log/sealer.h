@@ -1,14 +1,15 @@
 /*
  * The sealer: an actor of low priority that seals segments which are full (sealing.h), and keeps
- * one segment ready ahead of need (`spare.seg`): a sealed one's raw file, filled with zeros again, or a
- * new file.
+ * one segment ready ahead of need (`spare.seg`): a sealed one's raw file, filled with zeros again,
+ * or a new file.
  *
  * It works in pieces with pauses, because filling at full speed costs the writers' tail 13 ms at
  * p99 where 64 KiB every 0.7 ms cost 1 ms; told to hurry, or with several full segments waiting, it
  * does not pause.
  *
  * A raw file is let go in this order: the sealed one is durable, name and all; the reader was
- * handed it and has answered that it holds nothing of the raw one; then only is the raw file touched.
+ * handed it and has answered that it holds nothing of the raw one; then only is the raw file
+ * touched.
  */
 #ifndef SL_STORES_LOG_SEALER_H
 #define SL_STORES_LOG_SEALER_H

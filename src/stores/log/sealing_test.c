@@ -349,8 +349,8 @@ static void a_long_life_in_little_memory(void)
     strike_scene(&scene);
 }
 
-/* A flood of appends: what is not sealed yet stays bounded, nothing is refused, and closing does not
- * wait for the sealer. */
+/* A flood of appends: what is not sealed yet stays bounded, nothing is refused, and closing does
+ * not wait for the sealer. */
 static void appends_wait_for_the_sealer(void)
 {
     struct scene scene;

@@ -77,8 +77,8 @@ enum sl_err sl_log_tail_create(struct sl_log_tail *tail, struct sl_error *error)
 /* Looks whether a spare is there, and asks for one if not. */
 void sl_log_tail_want_spare(struct sl_log_tail *tail, bool is_there);
 
-/* Should appends wait a moment, because full segments pile up faster than they are sealed, and their
- * index in memory with them? Only near the end of a segment, and no longer than until one more is
+/* Should appends wait a moment, because full segments pile up faster than they are sealed, and
+ * their index in memory with them? Only near the end of a segment, and no longer than until one more is
  * sealed, or cannot be. */
 bool sl_log_tail_must_wait(struct sl_log_tail *tail);
 
