@@ -39,11 +39,17 @@ static bool hand_on(struct sl_consumer *consumer)
         if (stored->position < wanted)
             continue;
         SL_ASSERT(stored->position == read->from + consumer->place, "P1");
-        if (stored->position > wanted) {
+        if (wanted < read->from) {
             /* The sink has started over meanwhile: it is read again from there. */
             SL_MARK("consumer: sink went back");
             read->event_count = consumer->place = 0;
             return true;
+        }
+        if (stored->position > wanted) {
+            /* It took an event and did not move on: it has failed meanwhile. */
+            SL_MARK("consumer: sink stood still");
+            consumer->place = (size_t)(wanted - read->from);
+            return false;
         }
         enum sl_err err = sl_model_decode(consumer->model, stored, &read->arena, &event,
                                           &consumer->error);

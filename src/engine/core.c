@@ -21,7 +21,7 @@ static uint64_t view_position(void *self)
     const struct sl_core_view *view = self;
     const struct sl_view_status status = sl_view_table_status(view->table);
 
-    return status.state == SL_VIEW_STARTING ? SL_SINK_NOT_STARTED : status.position;
+    return status.attached ? status.position : SL_SINK_NOT_STARTED;
 }
 
 static enum sl_sink_result view_take(void *self, const struct sl_event *event)

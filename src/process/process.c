@@ -246,7 +246,7 @@ static uint64_t position(void *self)
     if (!runner->started || !runner->table)
         return SL_SINK_NOT_STARTED;
     const struct sl_view_status status = sl_view_table_status(runner->table);
-    return status.state == SL_VIEW_STARTING ? SL_SINK_NOT_STARTED : status.position;
+    return status.attached ? status.position : SL_SINK_NOT_STARTED;
 }
 
 static void advance(void *self, uint64_t to)

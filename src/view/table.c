@@ -229,6 +229,7 @@ struct sl_view_status sl_view_table_status(const struct sl_view_table *table)
 {
     struct sl_view_status status = {
         .state = SL_VIEW_RUNNING,
+        .attached = table->attached,
         .position = table->position,
         .stored = table->stored,
         .generation = table->generation,

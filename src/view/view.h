@@ -84,6 +84,7 @@ void sl_view_table_close(struct sl_view_table *table); /* NULL is allowed */
  * then RUNNING with position and stored 0 and the next generation. FAILED tries again by itself. */
 struct sl_view_status {
     enum sl_view_state state;
+    bool attached;     /* its checkpoint was read: position and stored mean something */
     uint64_t position; /* memory: all events below are applied; lookups see them */
     uint64_t stored;   /* store: likewise; lists and searches see them */
     uint64_t generation;
