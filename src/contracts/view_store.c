@@ -83,10 +83,9 @@ static uint64_t digest_text(uint64_t seed, const char *text)
     return text ? sl_hash64(text, strlen(text) + 1, seed) : sl_hash64("", 0, seed);
 }
 
-static uint64_t shape_digest(const struct sl_view *view)
+/* `digest` is the record's. */
+static uint64_t shape_digest(const struct sl_view *view, uint64_t digest)
 {
-    uint64_t digest = sl_record_digest(view->record);
-
     digest = digest_text(digest, view->key);
     for (size_t i = 0; i < view->indexes.count; i++) {
         digest = digest_text(digest, view->indexes.items[i].name);
@@ -108,7 +107,10 @@ enum sl_err sl_view_shape_init(struct sl_view_shape *shape, const char *domain,
     if ((err = parse_key(&made, error)) != SL_OK || (err = parse_indexes(&made, error)) != SL_OK ||
         (err = parse_search(&made, error)) != SL_OK)
         return err;
-    made.digest = shape_digest(view);
+    const uint64_t record = sl_record_digest(view->record);
+    if (record == 0)
+        return sl_fail(error, SL_NO_MEMORY, "no memory for the view %s", view->name);
+    made.digest = shape_digest(view, record);
     *shape = made;
     return SL_OK;
 }

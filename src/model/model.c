@@ -55,6 +55,8 @@ static enum sl_err compile_event(struct sl_event_model *model, const struct sl_e
                 return sl_fail(error, SL_INVALID, "event %s, tags: %s is personal data", type->name,
                                model->tags[i].place.fields[f]->name);
     model->digest = sl_record_digest(type->record);
+    if (model->digest == 0)
+        return sl_fail(error, SL_NO_MEMORY, "no memory for event %s", type->name);
     model->flat = sl_record_is_flat(type->record);
     return SL_OK;
 }

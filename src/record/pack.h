@@ -48,7 +48,7 @@ enum sl_err sl_record_from_description(struct sl_text json, struct sl_arena *are
                                        const struct sl_record **out,
                                        struct sl_error *error) SL_USE_RESULT;
 
-/* A number that changes with the packed form (of the description's bytes). */
+/* A number that changes with the packed form (of the description's bytes); 0: memory is out. */
 uint64_t sl_record_digest(const struct sl_record *record);
 
 /* Refuses a record whose fields overlap, lie outside of the struct, leave gaps larger than padding,
