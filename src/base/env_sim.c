@@ -90,13 +90,13 @@ static void sim_env_random(struct sl_env *env, void *out, size_t len)
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
-_Thread_local unsigned sl_sim_takes_memory;
+_Thread_local volatile unsigned sl_sim_takes_memory;
 
 void *sim_zeroed(size_t count, size_t size)
 {
-    sl_sim_takes_memory++;
+    sl_sim_takes_memory = sl_sim_takes_memory + 1;
     void *out = calloc(count > 0 ? count : 1, size);
-    sl_sim_takes_memory--;
+    sl_sim_takes_memory = sl_sim_takes_memory - 1;
     SL_ASSERT(out, "M1");
     return out;
 }
@@ -106,18 +106,18 @@ void *sim_room(void *items, size_t *capacity, size_t count, size_t item_size)
     if (count < *capacity)
         return items;
     *capacity = count > 0 ? count * 2 : 8;
-    sl_sim_takes_memory++;
+    sl_sim_takes_memory = sl_sim_takes_memory + 1;
     void *out = reallocarray(items, *capacity, item_size);
-    sl_sim_takes_memory--;
+    sl_sim_takes_memory = sl_sim_takes_memory - 1;
     SL_ASSERT(out, "M1");
     return out;
 }
 
 char *sim_copy(const char *text)
 {
-    sl_sim_takes_memory++;
+    sl_sim_takes_memory = sl_sim_takes_memory + 1;
     char *copy = strdup(text);
-    sl_sim_takes_memory--;
+    sl_sim_takes_memory = sl_sim_takes_memory - 1;
     SL_ASSERT(copy, "M1");
     return copy;
 }

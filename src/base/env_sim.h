@@ -54,7 +54,7 @@ uint64_t sl_sim_digest(const struct sl_env *env);
 
 /* Not 0 while the simulator takes memory for itself: tests that let allocations fail let these
  * through. */
-extern _Thread_local unsigned sl_sim_takes_memory;
+extern _Thread_local volatile unsigned sl_sim_takes_memory;
 
 void sl_sim_advance(struct sl_env *env, int64_t ns); /* both clocks; not backwards */
 void sl_sim_jump(struct sl_env *env, int64_t ns);    /* the UTC clock alone, also backwards */

@@ -86,6 +86,7 @@ struct world {
     uint64_t steps_now; /* taken at this moment: */
     int64_t steps_at;
     bool bad;
+    bool may_stall; /* the machine is so broken that nothing need come to an end */
     bool is_quiet; /* a complaint is not printed: the caller tells it */
     char complaint[200];
     uint64_t told; /* a digest of what clients were told */
