@@ -88,24 +88,34 @@ static void write_histogram(struct sl_buf *out, const char *name, const char *do
                   (unsigned long long)histogram->count);
 }
 
+/* Where a command's time goes, stage by stage. */
+static const struct stage {
+    const char *name;
+    const char *help;
+    size_t offset; /* in the numbers */
+} stages[] = {
+    {"sluice_command_seconds", "From a command's submission to its answer.",
+     offsetof(struct sl_domain_numbers, command)},
+    {"sluice_decision_seconds",
+     "From a command's submission to its decision: the queue, and reading what it needs.",
+     offsetof(struct sl_domain_numbers, decision)},
+    {"sluice_append_seconds", "From handing a batch to the store until it is durable.",
+     offsetof(struct sl_domain_numbers, append)},
+};
+
 static void write_histograms(struct sl_core *core, struct sl_buf *out)
 {
     struct sl_domain_numbers numbers;
 
-    head(out, "sluice_command_seconds", "histogram", "From a command's submission to its answer.");
-    for (size_t i = 0; i < sl_core_domain_count(core); i++) {
-        struct sl_core_domain *domain = sl_core_domain_at(core, i);
-        sl_core_numbers(domain, &numbers);
-        write_histogram(out, "sluice_command_seconds", sl_core_domain_of(domain)->name,
-                        &numbers.command);
-    }
-    head(out, "sluice_append_seconds", "histogram",
-         "From handing a batch to the store until it is durable.");
-    for (size_t i = 0; i < sl_core_domain_count(core); i++) {
-        struct sl_core_domain *domain = sl_core_domain_at(core, i);
-        sl_core_numbers(domain, &numbers);
-        write_histogram(out, "sluice_append_seconds", sl_core_domain_of(domain)->name,
-                        &numbers.append);
+    for (size_t stage = 0; stage < sizeof stages / sizeof *stages; stage++) {
+        head(out, stages[stage].name, "histogram", stages[stage].help);
+        for (size_t i = 0; i < sl_core_domain_count(core); i++) {
+            struct sl_core_domain *domain = sl_core_domain_at(core, i);
+            sl_core_numbers(domain, &numbers);
+            write_histogram(
+                out, stages[stage].name, sl_core_domain_of(domain)->name,
+                (const struct sl_histogram *)((const char *)&numbers + stages[stage].offset));
+        }
     }
 }
 

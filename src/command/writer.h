@@ -88,8 +88,9 @@ struct sl_writer_numbers {
     uint64_t events, batches, batch_bytes;
     uint64_t waiting, aggregates, ids;
     uint64_t id_lookups; /* commands for whose id files were asked */
-    struct sl_histogram command; /* submitted to answered */
-    struct sl_histogram append;  /* handed to the store to durable */
+    struct sl_histogram command;  /* submitted to answered */
+    struct sl_histogram decision; /* submitted to decided: the queue, and reading what it needs */
+    struct sl_histogram append;   /* a batch: handed to the store to durable */
 };
 void sl_writer_numbers(const struct sl_writer *writer, struct sl_writer_numbers *out);
 

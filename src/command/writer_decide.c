@@ -374,5 +374,7 @@ bool sl_writer_decide(struct sl_writer *writer, struct sl_work *work)
     evolve_all(writer, work);
     writer->log.next += work->event_count;
     sl_batch_add_work(batch, work);
+    sl_histogram_add(&writer->numbers.decision,
+                     sl_env_monotonic(writer->options.env) - work->submitted_ns);
     return true;
 }

@@ -175,9 +175,10 @@ struct sl_domain_numbers {
     uint64_t events, batches, batch_bytes;
     uint64_t next_position, durable_position, epoch, salt;
     uint64_t commands_waiting, aggregates, ids, processes_waiting, timers;
-    struct sl_histogram command; /* submitted to answered */
-    struct sl_histogram append;  /* handed to the store to durable */
-    bool failed_now;             /* the log takes nothing until it is reopened */
+    struct sl_histogram command;  /* submitted to answered */
+    struct sl_histogram decision; /* submitted to decided: the queue, and reading what it needs */
+    struct sl_histogram append;   /* a batch: handed to the store to durable */
+    bool failed_now;              /* the log takes nothing until it is reopened */
     const char *failed_why;
 };
 void sl_core_numbers(const struct sl_core_domain *domain, struct sl_domain_numbers *out);

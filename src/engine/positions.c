@@ -238,6 +238,7 @@ void sl_core_numbers(const struct sl_core_domain *domain, struct sl_domain_numbe
                                       .aggregates = numbers.aggregates,
                                       .ids = numbers.ids,
                                       .command = numbers.command,
+                                      .decision = numbers.decision,
                                       .append = numbers.append,
                                       .failed_now = log->failed != NULL,
                                       .failed_why = log->failed};

@@ -287,7 +287,13 @@ def documents(http):
                 values[name] = float(value)
         assert values['sluice_commands_accepted_total{domain="desks"}'] > 8000
         assert values['process_resident_memory_bytes'] > 1e6
-        assert values['sluice_command_seconds_count{domain="desks"}'] > 8000
+        for stage in 'command', 'decision':
+            assert values[f'sluice_{stage}_seconds_count{{domain="desks"}}'] > 8000, stage
+        decision, command = (values[f'sluice_{stage}_seconds_sum{{domain="desks"}}']
+                             for stage in ('decision', 'command'))
+        assert 0 < decision < command
+        assert 0 < values['sluice_append_seconds_count{domain="desks"}'] <= \
+            values['sluice_batches_total{domain="desks"}']
         assert values['sluice_view_position{domain="desks",view="days"}'] == \
             values['sluice_durable_position{domain="desks"}']
     with case('an index for programs'):
