@@ -72,6 +72,7 @@ struct sl_aggregate {
     const char *name;
     const struct sl_record *record;
     void (*evolve)(void *state, const struct sl_event *event);
+    uint32_t version; /* raise it when `evolve` changes meaning: states kept before are dropped */
 };
 
 enum sl_verdict {

@@ -166,6 +166,7 @@ void sl_held_evolve(struct sl_aggregates *aggregates, struct sl_held *held,
                     const struct sl_event *event)
 {
     held->aggregate->evolve(held->state, event);
+    held->unkept++;
     if (held->flat || held->next_unsettled)
         return;
     held->next_unsettled = aggregates->unsettled ? aggregates->unsettled : held;
@@ -177,6 +178,7 @@ void sl_held_forget(struct sl_held *held)
     memset(held->state, 0, held->aggregate->record->size);
     held->stage = SL_HELD_NEW;
     held->loaded = held->stream_count = 0;
+    held->unkept = 0;
 }
 
 static bool settle(struct sl_aggregates *aggregates, struct sl_held *held)
@@ -200,6 +202,15 @@ static bool settle(struct sl_aggregates *aggregates, struct sl_held *held)
     return true;
 }
 
+bool sl_held_replace(struct sl_aggregates *aggregates, struct sl_held *held, const void *state)
+{
+    memcpy(held->state, state, held->aggregate->record->size);
+    if (held->flat || settle(aggregates, held))
+        return true;
+    sl_held_forget(held);
+    return false;
+}
+
 void sl_aggregates_settle(struct sl_aggregates *aggregates)
 {
     struct sl_held *held = aggregates->unsettled;
@@ -221,8 +232,11 @@ void sl_aggregates_trim(struct sl_aggregates *aggregates, uint64_t durable)
     for (int looked = 0;
          held && looked < TRIM_AT_ONCE && aggregates->bytes > aggregates->bytes_max; looked++) {
         struct sl_held *next = held->newer;
-        if (held->pins == 0 && held->stage != SL_HELD_LOADING && held->touched <= durable)
+        if (held->pins == 0 && held->stage != SL_HELD_LOADING && held->touched <= durable) {
+            if (aggregates->leaves)
+                aggregates->leaves(aggregates->context, held);
             drop(aggregates, held);
+        }
         held = next;
     }
 }

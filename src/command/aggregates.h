@@ -39,6 +39,7 @@ struct sl_held {
     bool orphan;  /* no longer in the table: freed when its read comes back */
     uint8_t stage;
     uint32_t pins;
+    uint32_t unkept;       /* events since its state was last kept */
     uint64_t loaded;       /* all events below have been evolved */
     uint64_t touched;      /* one past the last event of this reign that concerns it */
     uint64_t stream_count; /* events in its own stream: the next revision */
@@ -55,6 +56,8 @@ struct sl_aggregates {
     size_t bytes;
     size_t bytes_max;
     size_t guard_count;
+    void (*leaves)(void *context, struct sl_held *held); /* told before one is dropped, or NULL */
+    void *context;
     struct sl_held *unsettled; /* whose states point into the memory of the last events */
 };
 
@@ -79,6 +82,10 @@ void sl_held_evolve(struct sl_aggregates *aggregates, struct sl_held *held,
 /* Makes all states stand alone. One for which there is no memory is forgotten: the log gives it
  * back. */
 void sl_aggregates_settle(struct sl_aggregates *aggregates);
+
+/* Puts another state in the place of its own; what it points at is copied. False: no memory, and it
+ * is forgotten. */
+bool sl_held_replace(struct sl_aggregates *aggregates, struct sl_held *held, const void *state);
 
 /* Its state is as if it had never been read (stage NEW). Those who have it pinned must look. */
 void sl_held_forget(struct sl_held *held);

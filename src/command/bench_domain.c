@@ -92,6 +92,24 @@ static void evolve_nothing(void *state, const struct sl_event *event)
 static const struct sl_aggregate accounts = {"account", &account_record, evolve_account};
 static const struct sl_aggregate others = {"other", &account_record, evolve_nothing};
 
+static void evolve_otherwise(void *state, const struct sl_event *event)
+{
+    struct rig_account *account = state;
+
+    evolve_account(state, event);
+    if (event->type != &rig_seen_type)
+        fold(account, 12345);
+}
+
+static const struct sl_record reordered_record = SL_RECORD(struct rig_account,
+    SL_FIELD(struct rig_account, note),
+    SL_FIELD(struct rig_account, folded),
+    SL_FIELD(struct rig_account, balance),
+    SL_FIELD(struct rig_account, events));
+
+static const struct sl_aggregate evolved = {"account", &account_record, evolve_otherwise, 2};
+static const struct sl_aggregate reordered = {"account", &reordered_record, evolve_otherwise};
+
 static enum sl_verdict decide_put(const struct sl_case *c, struct sl_decision *out)
 {
     const struct rig_put *put = c->command;
@@ -174,17 +192,33 @@ static enum sl_verdict decide_look(const struct sl_case *c, struct sl_decision *
 
 #define NEEDS(...) SL_LIST(const struct sl_need, __VA_ARGS__)
 
+#define COMMANDS_ON(account)                                                                       \
+    {"Put", &put_record, decide_put, NEEDS({&(account), "id"})},                                   \
+    {"Move", &move_record, decide_move,                                                            \
+     NEEDS({&others, "id"}, {&(account), "from"}, {&(account), "to"})},                            \
+    {"Ping", &ping_record, decide_ping, NEEDS({&others, "id"})},                                   \
+    {"Note", &note_record, decide_note, NEEDS({&(account), "id"})},                                \
+    {"Many", &many_record, decide_many, NEEDS({&(account), "id"})},                                \
+    {"Look", &look_record, decide_look, NEEDS({&(account), "id"})}
+#define EVENTS                                                                                     \
+    SL_LIST(const struct sl_event_type *const, &put_type, &moved_type, &pinged_type,               \
+            &rig_noted_type, &text_type, &chained_type, &rig_seen_type)
+
 const struct sl_domain rig_domain = {
     .name = "rig",
-    .commands = SL_LIST(const struct sl_command,
-        {"Put", &put_record, decide_put, NEEDS({&accounts, "id"})},
-        {"Move", &move_record, decide_move,
-         NEEDS({&others, "id"}, {&accounts, "from"}, {&accounts, "to"})},
-        {"Ping", &ping_record, decide_ping, NEEDS({&others, "id"})},
-        {"Note", &note_record, decide_note, NEEDS({&accounts, "id"})},
-        {"Many", &many_record, decide_many, NEEDS({&accounts, "id"})},
-        {"Chain", &chain_record, decide_chain, .more = more_chain},
-        {"Look", &look_record, decide_look, NEEDS({&accounts, "id"})}),
-    .events = SL_LIST(const struct sl_event_type *const, &put_type, &moved_type, &pinged_type,
-                      &rig_noted_type, &text_type, &chained_type, &rig_seen_type),
+    .commands = SL_LIST(const struct sl_command, COMMANDS_ON(accounts),
+        {"Chain", &chain_record, decide_chain, .more = more_chain}),
+    .events = EVENTS,
+};
+
+const struct sl_domain rig_domain_evolved = {
+    .name = "rig",
+    .commands = SL_LIST(const struct sl_command, COMMANDS_ON(evolved)),
+    .events = EVENTS,
+};
+
+const struct sl_domain rig_domain_reordered = {
+    .name = "rig",
+    .commands = SL_LIST(const struct sl_command, COMMANDS_ON(reordered)),
+    .events = EVENTS,
 };

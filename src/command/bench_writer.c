@@ -272,6 +272,8 @@ bool rig_start(struct rig *rig)
         .id_window_s = 3600,
         .aggregate_memory_max =
             rig->options.aggregate_memory_max ? rig->options.aggregate_memory_max : 64u << 20,
+        .snapshots_folder = rig->options.snapshots,
+        .snapshot_events = rig->options.snapshot_events,
         .reigns = reigns,
         .durable = durable,
         .answer = answer,
@@ -288,9 +290,11 @@ bool rig_open(struct rig *rig, uint64_t seed, struct rig_options options)
 {
     struct sl_error error = {0};
 
+    const struct sl_domain *domain = options.domain ? options.domain : &rig_domain;
+
     *rig = (struct rig){.options = options};
     return sl_env_sim_new(seed, &rig->env) == SL_OK &&
-           sl_model_init(&rig->model, &rig_domain, &error) == SL_OK && rig_start(rig);
+           sl_model_init(&rig->model, domain, &error) == SL_OK && rig_start(rig);
 }
 
 void rig_stop(struct rig *rig)
@@ -299,8 +303,24 @@ void rig_stop(struct rig *rig)
 
     rig->writer = NULL; /* nothing reaches it any more */
     sl_event_store_close(rig->store);
+    sl_writer_stop(writer);
     sl_env_stop(rig->env, rig->mailbox);
     sl_writer_close(writer);
+}
+
+void rig_crash(struct rig *rig)
+{
+    struct sl_writer *writer = rig->writer;
+
+    rig->writer = NULL;
+    sl_event_store_close(rig->store);
+    sl_writer_stop(writer);
+    sl_sim_power_loss(rig->env);
+    sl_env_stop(rig->env, rig->mailbox);
+    sl_writer_close(writer);
+    for (size_t i = 0; i < rig->command_count; i++)
+        rig->commands[i].message.kind = 0;
+    rig->missed = true;
 }
 
 bool rig_reopen(struct rig *rig)

@@ -58,6 +58,9 @@ struct rig_seen {
 };
 
 extern const struct sl_domain rig_domain;
+/* The same, but for what accounts are: their `evolve` folds otherwise, and says so by its version;
+ * their record has its fields in another order. (Neither has Chain.) */
+extern const struct sl_domain rig_domain_evolved, rig_domain_reordered;
 extern const struct sl_event_type rig_noted_type, rig_seen_type;
 
 /* ---- The rig --------------------------------------------------------------------------------- */
@@ -93,6 +96,8 @@ struct rig_command {
 struct rig_options {
     size_t aggregate_memory_max; /* 0: 64 MiB */
     const char *snapshots;       /* folder, or NULL */
+    uint32_t snapshot_events;
+    const struct sl_domain *domain; /* NULL: rig_domain */
 };
 
 struct rig {
@@ -131,6 +136,8 @@ bool rig_reopen(struct rig *rig);
 bool rig_start(struct rig *rig);
 void rig_stop(struct rig *rig); /* with whatever is under way */
 void rig_close(struct rig *rig);
+/* The power fails. What was under way is never answered. */
+void rig_crash(struct rig *rig);
 
 /* A command with an id of its own; texts are copied. It is not sent yet. */
 struct rig_command *rig_new(struct rig *rig, const char *name);

@@ -71,6 +71,8 @@ enum sl_err sl_writer_open(const struct sl_writer_options *options, struct sl_wr
     writer->queue.end = &writer->queue.first;
     writer->line.end = &writer->line.first;
     sl_aggregates_init(&writer->aggregates, options->aggregate_memory_max);
+    writer->aggregates.leaves = sl_writer_keep_leaving;
+    writer->aggregates.context = writer;
     writer->schemas = calloc(events, sizeof *writer->schemas);
     writer->schema_sent = calloc(events, sizeof *writer->schema_sent);
     writer->open = sl_batch_new(writer);
@@ -79,7 +81,9 @@ enum sl_err sl_writer_open(const struct sl_writer_options *options, struct sl_wr
         sl_writer_close(writer);
         return sl_fail(error, SL_NO_MEMORY, "no memory for the write side");
     }
-    const enum sl_err err = sl_writer_ids_init(writer, error);
+    enum sl_err err = sl_writer_ids_init(writer, error);
+    if (!err)
+        err = sl_writer_snapshots_init(writer, error);
     if (err) {
         sl_writer_close(writer);
         return err;
@@ -378,6 +382,12 @@ void sl_writer_step(struct sl_message *message)
     case SL_WRITER_ID_OUTCOME:
         sl_writer_id_outcome((struct sl_ask_read *)(void *)message);
         break;
+    case SL_WRITER_SNAPSHOT:
+        sl_writer_snapshot_came(message);
+        break;
+    case SL_WRITER_KEPT:
+        sl_writer_was_kept(message);
+        break;
     }
 }
 
@@ -453,8 +463,11 @@ static void free_works(struct sl_writer *writer)
 
 void sl_writer_stop(struct sl_writer *writer)
 {
-    if (writer)
-        sl_ids_stop(&writer->ids);
+    if (!writer)
+        return;
+    sl_ids_stop(&writer->ids);
+    sl_snapshots_stop(writer->snapshots);
+    writer->snapshots = NULL;
 }
 
 void sl_writer_close(struct sl_writer *writer)
@@ -476,6 +489,7 @@ void sl_writer_close(struct sl_writer *writer)
         sl_batch_free(batch);
     }
     sl_aggregates_close(&writer->aggregates);
+    sl_writer_snapshots_close(writer);
     sl_ids_close(&writer->ids);
     sl_decision_close(&writer->decision);
     sl_arena_close(&writer->decision_arena);
@@ -498,5 +512,6 @@ void sl_writer_numbers(const struct sl_writer *writer, struct sl_writer_numbers 
     *out = writer->numbers;
     out->waiting = writer->works_out;
     out->aggregates = writer->aggregates.table.count;
+    out->aggregate_bytes = writer->aggregates.bytes;
     out->ids = sl_ids_count(&writer->ids);
 }

@@ -32,6 +32,8 @@ struct sl_writer_options {
     size_t id_memory_max;   /* for ids of the window, about, if they may lie in files: */
     const char *ids_folder; /* copied; or NULL: all of them are in memory */
     size_t aggregate_memory_max;
+    const char *snapshots_folder; /* copied; or NULL: histories are always read whole */
+    uint32_t snapshot_events;     /* a history is long from so many on; 0: 64 */
 
     /* A reign has begun: log, epochs and positions are known (sl_writer_log). */
     void (*reigns)(void *context);
@@ -61,8 +63,8 @@ int64_t sl_writer_turn(struct sl_writer *writer, bool may_block);
 void sl_writer_drain(struct sl_writer *writer);
 bool sl_writer_is_idle(const struct sl_writer *writer);
 
-/* Ends the actors of its id files, if it has any: from now on only the store posts messages of it.
- * To be called before the mailbox is emptied for the last time. NULL is allowed. */
+/* Ends the actors of its id files and snapshots, if it has any: from now on only the store posts
+ * messages of it. To be called before the mailbox is emptied for the last time. NULL is allowed. */
 void sl_writer_stop(struct sl_writer *writer);
 
 /* Nothing must be on its way, or the store be closed already. NULL is allowed. */
@@ -87,6 +89,7 @@ struct sl_writer_numbers {
     uint64_t accepted, refused, repeated, failed;
     uint64_t events, batches, batch_bytes;
     uint64_t waiting, aggregates, ids;
+    uint64_t aggregate_bytes, loads, snapshots_kept, snapshots_used;
     uint64_t id_lookups; /* commands for whose id files were asked */
     struct sl_histogram command;  /* submitted to answered */
     struct sl_histogram decision; /* submitted to decided: the queue, and reading what it needs */

@@ -37,8 +37,10 @@ struct sl_work *sl_writer_take_work(struct sl_writer *writer)
 
 void sl_writer_unpin(struct sl_writer *writer, struct sl_work *work)
 {
-    for (size_t i = 0; i < work->slot_count; i++)
+    for (size_t i = 0; i < work->slot_count; i++) {
         sl_aggregates_unpin(&writer->aggregates, work->slots[i].held);
+        sl_writer_keep_in_use(writer, work->slots[i].held);
+    }
     for (size_t i = 0; i < work->guard_count; i++)
         sl_aggregates_unpin(&writer->aggregates, work->guards[i].held);
     work->slot_count = work->guard_count = 0;
@@ -72,6 +74,7 @@ static void start_load(struct sl_writer *writer, struct sl_load *load)
 
     held->stage = SL_HELD_LOADING;
     writer->loads_out++;
+    writer->numbers.loads++;
     *read = (struct sl_read){.message = {.reply_to = writer->options.mailbox,
                                          .kind = SL_WRITER_LOADED},
                              .by = SL_READ_AGGREGATE,
@@ -87,6 +90,9 @@ static void start_load(struct sl_writer *writer, struct sl_load *load)
         read->backwards = reads_backwards(writer);
         read->count_max = read->backwards ? 1 : LOAD_EVENTS;
     }
+    /* A look at its beginning, before its snapshot is asked for. */
+    if (writer->snapshots && held->loaded == 0 && !load->asked && !is_guard(held))
+        read->count_max = writer->long_history;
     sl_event_store_read(writer->options.store, read);
 }
 
@@ -409,7 +415,27 @@ void sl_writer_end_load(struct sl_load *load)
     if (load->others)
         load->others->link = load->link;
     sl_arena_close(&load->read.arena);
+    sl_arena_close(&load->snapshot.get.arena);
     free(load);
+}
+
+void sl_writer_load_on(struct sl_load *load, enum sl_err err)
+{
+    struct sl_writer *writer = load->writer;
+    struct sl_held *held = load->held;
+
+    if (held->orphan) {
+        sl_held_free(held);
+        sl_writer_end_load(load);
+    } else if (err) {
+        /* Half a history must not decide: it is read again from its beginning, by the next
+         * command. */
+        sl_held_forget(held);
+        wake_waiters(held, err);
+        sl_writer_end_load(load);
+    } else {
+        start_load(writer, load);
+    }
 }
 
 void sl_writer_loaded(struct sl_load *load)
@@ -419,24 +445,20 @@ void sl_writer_loaded(struct sl_load *load)
     struct sl_read *read = &load->read;
 
     writer->loads_out--;
-    if (held->orphan) {
-        sl_held_free(held);
-        sl_writer_end_load(load);
-        return;
-    }
-    enum sl_err err = read->err ? read->err : evolve_page(writer, load);
-    if (err) {
-        /* Half a history must not decide: it is read again from its beginning, by the next
-         * command. */
-        sl_held_forget(held);
-        wake_waiters(held, err);
-        sl_writer_end_load(load);
+    enum sl_err err = SL_OK;
+    if (!held->orphan)
+        err = read->err ? read->err : evolve_page(writer, load);
+    if (held->orphan || err) {
+        sl_writer_load_on(load, err ? err : SL_IO);
         return;
     }
     const bool end = read->end || read->backwards;
     held->loaded = end ? read->durable : read->next;
     sl_arena_reset(&read->arena);
-    if (!end || (held->touched > read->durable && held->touched <= writer->log.durable)) {
+    if (!end) {
+        if (!sl_writer_ask_snapshot(load))
+            start_load(writer, load);
+    } else if (held->touched > read->durable && held->touched <= writer->log.durable) {
         start_load(writer, load);
     } else if (held->touched > read->durable) {
         /* What concerns it is still on its way to the disk: the rest is read when it is there. */
@@ -444,6 +466,7 @@ void sl_writer_loaded(struct sl_load *load)
         writer->stale_loads = load;
     } else {
         held->stage = SL_HELD_READY;
+        sl_writer_keep(writer, held, writer->long_history);
         wake_waiters(held, SL_OK);
         sl_writer_end_load(load);
     }

@@ -6,6 +6,7 @@
 #include "command/batch.h"
 #include "command/decide.h"
 #include "command/ids.h"
+#include "command/snapshots.h"
 #include "command/writer.h"
 
 enum sl_writer_message {
@@ -18,6 +19,8 @@ enum sl_writer_message {
     SL_WRITER_ID_JOB,     /* work on them is done */
     SL_WRITER_ID_LOOKUP,  /* files were asked for an id */
     SL_WRITER_ID_OUTCOME, /* and the log for its outcome */
+    SL_WRITER_SNAPSHOT,   /* a state that was kept, or none */
+    SL_WRITER_KEPT,
 };
 
 enum sl_writer_stage {
@@ -38,12 +41,20 @@ enum sl_writer_remembers {
     SL_REMEMBERS_OUTCOMES,    /* and read, with all behind it */
 };
 
+struct sl_load;
+struct sl_load_snapshot {
+    struct sl_snapshot_get get; /* first: it is the message */
+    struct sl_load *load;
+};
+
 struct sl_load {
     struct sl_read read; /* first: it is the message */
     struct sl_writer *writer;
     struct sl_held *held;
     struct sl_load *next; /* of those that must read again once more is durable */
     struct sl_load *others, **link; /* of all */
+    bool asked; /* for a snapshot */
+    struct sl_load_snapshot snapshot;
 };
 
 struct sl_recall {
@@ -109,6 +120,15 @@ struct sl_writer {
     struct sl_load *stale_loads; /* to be read again when the batch on its way is durable */
 
     struct sl_aggregates aggregates;
+    struct sl_snapshots *snapshots; /* NULL: none */
+    uint32_t long_history;          /* events */
+    struct sl_kept *kepts;          /* on their way to the files */
+    size_t kept_bytes;
+    struct sl_aggregate_digest {
+        const struct sl_aggregate *aggregate;
+        uint64_t digest;
+    } *digests;
+    size_t digest_count;
     struct sl_id_window ids;
     enum sl_writer_remembers remembers;
     struct sl_ask *asks;
@@ -175,6 +195,20 @@ void sl_writer_forget_ask(struct sl_work *work);
 void sl_writer_end_asks(struct sl_writer *writer);
 /* What is known of the id of a command that waits for nothing else. */
 enum sl_writer_id sl_writer_check_id(struct sl_writer *writer, struct sl_work *work);
+
+/* Goes on with a load after a snapshot came, or did not. */
+void sl_writer_load_on(struct sl_load *load, enum sl_err err);
+
+/* writer_snapshots.c: keeping does nothing unless all is durable and there were so many events. */
+enum sl_err sl_writer_snapshots_init(struct sl_writer *writer,
+                                     struct sl_error *error) SL_USE_RESULT;
+void sl_writer_keep(struct sl_writer *writer, struct sl_held *held, uint32_t events);
+void sl_writer_keep_leaving(void *context, struct sl_held *held);
+void sl_writer_keep_in_use(struct sl_writer *writer, struct sl_held *held);
+void sl_writer_was_kept(struct sl_message *message);
+bool sl_writer_ask_snapshot(struct sl_load *load); /* false: there is nothing to ask for */
+void sl_writer_snapshot_came(struct sl_message *message);
+void sl_writer_snapshots_close(struct sl_writer *writer);
 
 /* writer_answer.c */
 void sl_writer_answer_batch(struct sl_writer *writer, struct sl_batch *batch);

@@ -14,7 +14,7 @@ static struct rig rig;
 
 static bool begin(size_t aggregate_memory_max)
 {
-    return CHECK(rig_open(&rig, 7, (struct rig_options){aggregate_memory_max, NULL}));
+    return CHECK(rig_open(&rig, 7, (struct rig_options){aggregate_memory_max}));
 }
 
 static void end(void)
@@ -642,7 +642,7 @@ static void random_lives(void)
     static const size_t memories[] = {1, 2000, 0};
 
     for (uint64_t seed = 1; seed <= 60; seed++)
-        random_life(seed, (struct rig_options){memories[seed % 3], NULL});
+        random_life(seed, (struct rig_options){memories[seed % 3]});
 }
 
 /* Closing with all of it under way leaves nothing behind (the leak sanitizer looks). */

@@ -53,6 +53,7 @@ struct sl_engine {
     struct sl_options options;
     char *logs;
     char *ids;
+    char *snapshots;
     char *views;
     struct sl_core *core;
     struct sl_json_parser *parser;
@@ -94,18 +95,21 @@ static void open_core(struct sl_engine *engine, struct call *call)
     struct sl_core_domain_options *domains = calloc(count + 1, sizeof *domains);
     char (*folders)[512] = calloc(count + 1, sizeof *folders);
     char (*ids)[512] = calloc(count + 1, sizeof *ids);
+    char (*snapshots)[512] = calloc(count + 1, sizeof *snapshots);
 
     call->err = SL_NO_MEMORY;
-    if (domains && folders && ids) {
+    if (domains && folders && ids && snapshots) {
         for (size_t i = 0; i < count; i++) {
             const struct sl_domain *domain = engine->options.domains.items[i];
             snprintf(folders[i], sizeof folders[i], "%s/%s", engine->logs, domain->name);
             snprintf(ids[i], sizeof ids[i], "%s/%s", engine->ids, domain->name);
+            snprintf(snapshots[i], sizeof snapshots[i], "%s/%s", engine->snapshots, domain->name);
             domains[i] = (struct sl_core_domain_options){
                 .domain = domain,
                 .store = &sl_log_store_ops,
                 .store_options = {folders[i], domain->name, no_setting, NULL},
-                .ids_folder = ids[i]};
+                .ids_folder = ids[i],
+                .snapshots = snapshots[i]};
         }
         const struct sl_core_options options = {
             .env = engine->env,
@@ -119,6 +123,7 @@ static void open_core(struct sl_engine *engine, struct call *call)
     free(domains);
     free(folders);
     free(ids);
+    free(snapshots);
     if (call->err)
         answer(call);
     else
@@ -430,6 +435,7 @@ static void release(struct sl_engine *engine)
     sl_json_parser_free(engine->parser);
     free(engine->logs);
     free(engine->ids);
+    free(engine->snapshots);
     free(engine->views);
     free(engine);
 }
@@ -443,8 +449,10 @@ static enum sl_err begin(struct sl_engine *engine, struct sl_error *error)
         return err;
     engine->logs = join(engine->options.data, "log");
     engine->ids = join(engine->options.data, "ids");
+    engine->snapshots = join(engine->options.data, "snapshots");
     engine->views = join(engine->options.data, "views");
-    if (!engine->logs || !engine->ids || !engine->views || sl_json_parser_new(&engine->parser) != SL_OK)
+    if (!engine->logs || !engine->ids || !engine->snapshots || !engine->views ||
+        sl_json_parser_new(&engine->parser) != SL_OK)
         return sl_fail(error, SL_NO_MEMORY, "no memory for the engine");
     err = sl_disk_make_folder(engine->env, engine->views, error);
     return err ? err : sl_env_start(engine->env, &actor, &engine->mailbox, error);

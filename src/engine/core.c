@@ -282,6 +282,7 @@ static enum sl_err open_domain(struct sl_core *core, struct sl_core_domain *doma
         .id_memory_max = core->options.id_memory_max,
         .ids_folder = options->ids_folder,
         .aggregate_memory_max = core->options.aggregate_memory_max,
+        .snapshots_folder = options->snapshots,
         .reigns = on_reign,
         .durable = on_durable,
         .answer = on_answer,

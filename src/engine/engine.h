@@ -26,6 +26,7 @@ struct sl_core_domain_options {
     const struct sl_event_store_ops *store;
     struct sl_store_options store_options; /* location: the log's folder */
     const char *ids_folder; /* for files of command ids; NULL: all of them stay in memory */
+    const char *snapshots; /* folder for states of aggregates; NULL: none are kept */
 };
 
 struct sl_core_options {

@@ -42,6 +42,7 @@ struct server {
     char views[SERVER_PATH_MAX]; /* folder */
     char logs[SL_DOMAINS_MAX][SERVER_PATH_MAX];
     char ids[SL_DOMAINS_MAX][SERVER_PATH_MAX];
+    char snapshots[SL_DOMAINS_MAX][SERVER_PATH_MAX];
 };
 
 /* ---- Stopping ------------------------------------------------------------------------------ */
@@ -235,6 +236,16 @@ static void *section_context(const struct sl_config *config, const char *domain)
     return NULL;
 }
 
+/* DATA/KIND/DOMAIN */
+static enum sl_err domain_path(char out[SERVER_PATH_MAX], const char *data, const char *kind,
+                               const char *name, struct sl_error *error)
+{
+    char folder[SERVER_PATH_MAX];
+    enum sl_err err = server_path(folder, data, kind, error);
+
+    return err ? err : server_path(out, folder, name, error);
+}
+
 static enum sl_err open_core(struct server *server, struct sl_error *error)
 {
     const struct sl_config *config = server->options->config;
@@ -244,15 +255,13 @@ static enum sl_err open_core(struct server *server, struct sl_error *error)
 
     for (size_t i = 0; i < registry->count && err == SL_OK; i++) {
         const char *name = registry->domains[i]->name;
-        char folder[SERVER_PATH_MAX];
-        err = server_path(folder, config->data, "logs", error);
+        err = domain_path(server->logs[i], config->data, "logs", name, error);
         if (err == SL_OK)
-            err = server_path(server->logs[i], folder, name, error);
+            err = domain_path(server->ids[i], config->data, "ids", name, error);
         if (err == SL_OK)
-            err = server_path(folder, config->data, "ids", error);
-        if (err == SL_OK)
-            err = server_path(server->ids[i], folder, name, error);
+            err = domain_path(server->snapshots[i], config->data, "snapshots", name, error);
         domains[i].ids_folder = server->ids[i];
+        domains[i].snapshots = server->snapshots[i];
         domains[i].domain = registry->domains[i];
         domains[i].store = &sl_log_store_ops;
         domains[i].store_options =
