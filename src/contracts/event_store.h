@@ -133,8 +133,12 @@ enum sl_read_by {
     SL_READ_STREAM,       /* events of the stream `key` */
     SL_READ_TAG,          /* events with the tag `key` */
     SL_READ_AGGREGATE,    /* events of the stream `key` ("name/…") or tagged "name:…" likewise */
-    SL_READ_OUTCOMES,     /* outcomes, oldest first, from time `since` on; `from` is a cursor that
-                             begins at 0 */
+    SL_READ_OUTCOMES,     /* outcomes, oldest first, from time `since` on; `from` is a cursor: the
+                             number of outcomes before it since the log began, those of other
+                             reigns too. An outcome keeps it for good, over restarts, sealing and
+                             retention; who knows it finds the outcome again. With `since` at its
+                             least, the n-th handed out has the cursor `from` + n; `next` is one
+                             more than that of the last handed out, or, where none was, passed */
 };
 
 /* Read durable events with positions in [from, until), in order (or the reverse order). */
