@@ -5,7 +5,8 @@
  *
  *     ids FOLDER KIND MILLIONS MEMORY_MIB
  *
- * KIND is v7 (UUIDv7 of the moment, a simulated 11,574 a second, which is a billion a day) or random.
+ * KIND is v7 (UUIDv7 of the moment, a simulated 11,574 a second, which is a billion a day) or
+ * random.
  * Each id is first asked for, as a command's is: in memory, by the filters, and, where these do not
  * know, in the files; then it is added.
  */

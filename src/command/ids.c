@@ -446,7 +446,8 @@ static struct sl_id_chunk *take_chunks(struct sl_id_window *ids)
     struct sl_id_chunk *first = ids->chunks, *last = NULL;
     size_t count = 0;
 
-    for (struct sl_id_chunk *chunk = first; chunk && count < ids->flush_count; chunk = chunk->next) {
+    for (struct sl_id_chunk *chunk = first; chunk && count < ids->flush_count;
+         chunk = chunk->next) {
         if (chunk->count < SL_ID_CHUNK || chunk->first + chunk->count > ids->durable)
             return NULL;
         last = chunk;

@@ -15,7 +15,8 @@ enum {
     SL_ID_ASKS_MAX = 2 * SL_ID_FILES_MAX,
 };
 
-/* Files in the order of their cursors, without a gap; only so many layers of a filter may be used. */
+/* Files in the order of their cursors, without a gap; only so many layers of a filter may be
+ * used. */
 struct sl_id_set {
     uint64_t seed;
     size_t count;

@@ -347,7 +347,8 @@ enum sl_err sl_id_file_find(const struct sl_id_file *file, uint64_t print, uint6
     uint8_t page[SL_ID_PAGE];
     size_t found = 0;
 
-    for (size_t at = page_of(file, print); at < file->page_count && file->fences[at] <= high; at++) {
+    for (size_t at = page_of(file, print); at < file->page_count && file->fences[at] <= high;
+         at++) {
         const enum sl_err err = read_pages(file, at + 1, 1, page, error);
         if (err != SL_OK)
             return err;

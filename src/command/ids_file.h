@@ -29,7 +29,7 @@ struct sl_id_head {
     uint64_t first, end; /* cursors of the outcomes it knows: all in [first, end) */
     uint64_t witness;  /* of the outcome end - 1 (sl_id_witness): another history has another */
     int64_t newest_s;  /* no outcome is younger */
-    int64_t timed_from_s, timed_to_s; /* when its SL_ID_TIMED outcomes were decided; to < from: none */
+    int64_t timed_from_s, timed_to_s; /* when SL_ID_TIMED ones were decided; to < from: none */
     uint64_t counts[SL_ID_CLASSES];   /* their sum is end - first */
 };
 

@@ -1,7 +1,7 @@
 /*
  * Command ids over a life: a write side on the real log and with id files, in the simulated world,
- * against a plain table of what each id's outcome was. Ids of all kinds, clocks that jump, restarts,
- * power that fails at any write, and damage (C1, L4, P7).
+ * against a plain table of what each id's outcome was. Ids of all kinds, clocks that jump,
+ * restarts, power that fails at any write, and damage (C1, L4, P7).
  */
 #include "base/env_sim.h"
 #include "base/hash.h"
