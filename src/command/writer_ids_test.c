@@ -584,6 +584,98 @@ static void damaged_files(void)
         life(seed, true);
 }
 
+/* ---- Another history ------------------------------------------------------------------------- */
+
+/* A copy of the log's folder. */
+static struct copy {
+    char name[80];
+    uint8_t *bytes;
+    size_t len;
+} copies[64];
+static size_t copy_count;
+
+static void copy_one(void *context, const char *name)
+{
+    struct copy *copy = &copies[copy_count];
+    struct sl_slice bytes;
+
+    (void)context;
+    SL_ASSERT(copy_count < sizeof copies / sizeof *copies);
+    snprintf(copy->name, sizeof copy->name, "data/log/%s", name);
+    if (!CHECK(sl_sim_disk_peek(world.env, copy->name, &bytes) == SL_OK))
+        return;
+    copy->len = bytes.len;
+    copy->bytes = malloc(bytes.len + 1);
+    SL_ASSERT(copy->bytes);
+    if (bytes.len > 0)
+        memcpy(copy->bytes, bytes.ptr, bytes.len);
+    copy_count++;
+}
+
+static void remove_one(void *context, const char *name)
+{
+    struct sl_error error;
+    char path[80];
+
+    (void)context;
+    snprintf(path, sizeof path, "data/log/%s", name);
+    CHECK(sl_disk_remove(world.env, path, &error) == SL_OK);
+}
+
+static void restore(void)
+{
+    struct sl_error error;
+    struct sl_file *file;
+
+    CHECK(sl_disk_list(world.env, "data/log", remove_one, NULL, &error) == SL_OK);
+    for (size_t i = 0; i < copy_count; i++) {
+        struct copy *copy = &copies[i];
+        REQUIRE(sl_disk_open(world.env, copy->name, SL_OPEN_WRITE | SL_OPEN_CREATE, &file,
+                             &error) == SL_OK);
+        if (copy->len > 0)
+            CHECK(sl_file_write_durable(file, 0, copy->bytes, copy->len, &error) == SL_OK);
+        sl_file_close(file);
+        free(copy->bytes);
+    }
+    copy_count = 0;
+}
+
+/* The log is put back to an earlier time, the files of ids are not: what came later has not
+ * happened, and what happens instead is not taken for it. */
+static void another_history(void)
+{
+    struct sl_error error;
+
+    for (uint64_t seed = 40; seed < 46; seed++) {
+        if (!begin(seed, true))
+            return;
+        send_new(1000 + draw(1000), -1);
+        settle();
+        stop();
+        CHECK(sl_disk_list(world.env, "data/log", copy_one, NULL, &error) == SL_OK);
+        const size_t count = world.count;
+        const uint64_t accepted = world.accepted;
+        REQUIRE(start());
+        send_new(1000 + draw(500), -1);
+        settle();
+        send_new(1000, -1);
+        settle();
+        stop();
+        restore();
+        for (size_t i = count; i < world.count; i++)
+            world.commands[i].status = 0;
+        world.accepted = accepted;
+        REQUIRE(start());
+        if (seed % 2 == 0) { /* as many as before, others: files and log agree in number */
+            send_new(3000, PLAIN);
+            stop();
+            REQUIRE(start());
+        }
+        check_all();
+        end();
+    }
+}
+
 int main(void)
 {
     return TAP_RUN({"files know what memory forgot", files_know_what_memory_forgot},
@@ -591,6 +683,7 @@ int main(void)
                    {"another body or principal", another_body_or_principal},
                    {"older than the window", older_than_the_window},
                    {"clocks that jump", clocks_that_jump},
+                   {"another history", another_history},
                    {"the power fails", power_losses},
                    {"files are damaged", damaged_files});
 }
