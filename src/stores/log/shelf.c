@@ -72,9 +72,9 @@ enum sl_err sl_log_shelf_init(struct sl_log_shelf *shelf, const struct sl_log_fo
     *shelf = (struct sl_log_shelf){.folder = folder, .unpacker = sl_log_unpacker_new()};
     if (!shelf->unpacker)
         return SL_NO_MEMORY;
-    enum sl_err err = cache_init(&shelf->pages, cache_bytes / 2, SL_LOG_PAGE);
+    enum sl_err err = cache_init(&shelf->pages, cache_bytes / 4 * 3, SL_LOG_PAGE);
     if (err == SL_OK)
-        err = cache_init(&shelf->blocks, cache_bytes / 2, SL_LOG_SEALED_BLOCK_BYTES);
+        err = cache_init(&shelf->blocks, cache_bytes / 4, SL_LOG_SEALED_BLOCK_BYTES);
     return err;
 }
 

@@ -158,6 +158,8 @@ void sl_log_tail_tell_sealer(struct sl_log_tail *tail)
         ask_sealer(tail);
 }
 
+static const int64_t wait_max_ns = 500000000;
+
 static bool is_far_ahead(const struct sl_log_tail *tail)
 {
     return tail->end.segment - tail->numbers.sealed > UNSEALED_MAX &&
@@ -172,9 +174,13 @@ bool sl_log_tail_must_wait(struct sl_log_tail *tail)
         return false;
     ask_sealer(tail); /* what it told last may be old */
     hear_sealer(tail);
-    if (is_far_ahead(tail))
-        SL_MARK("log: appends wait for the sealer");
-    return is_far_ahead(tail);
+    if (!is_far_ahead(tail))
+        return false;
+    SL_MARK("log: appends wait for the sealer");
+    const int64_t now = sl_env_monotonic(tail->folder->env);
+    if (tail->wait_since == 0)
+        tail->wait_since = now;
+    return now - tail->wait_since < wait_max_ns;
 }
 
 /* Is the segment as good as full, by what its index takes? Then the next begins as soon as a spare
@@ -238,6 +244,7 @@ static enum sl_err roll(struct sl_log_tail *tail, uint64_t size, struct sl_error
     tail->end.offset = tail->end.sure_offset = SL_LOG_BLOCK;
     tail->end.keys = 0;
     tail->sealed_before = tail->numbers.sealed;
+    tail->wait_since = 0;
     tail->numbers.segments = head.number + 1;
     sl_log_tail_tell_sealer(tail);
     if (spare || tail->spare_state == SL_LOG_SPARE_NONE)

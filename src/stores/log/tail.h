@@ -61,6 +61,7 @@ struct sl_log_tail {
     bool rolled_sent;     /* and not come back */
     bool seals;           /* the sealer does */
     uint64_t sealed_before; /* segments sealed when this one began */
+    int64_t wait_since;     /* appends wait for the sealer in this segment; 0: they did not */
     uint64_t rolled_told; /* full_below that the sealer knows */
 
     struct sl_log_numbers numbers;
@@ -78,8 +79,9 @@ enum sl_err sl_log_tail_create(struct sl_log_tail *tail, struct sl_error *error)
 void sl_log_tail_want_spare(struct sl_log_tail *tail, bool is_there);
 
 /* Should appends wait a moment, because full segments pile up faster than they are sealed, and
- * their index in memory with them? Only near the end of a segment, and no longer than until one more is
- * sealed, or cannot be. */
+ * their index in memory with them? Only near the end of a segment, and no longer than until one
+ * more is sealed, or cannot be, or for half a second: a machine that starves the sealer must not
+ * stop the log. */
 bool sl_log_tail_must_wait(struct sl_log_tail *tail);
 
 /* Tells the sealer which segments are full; nothing happens when it knows. */
