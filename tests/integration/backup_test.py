@@ -102,6 +102,22 @@ def check_cut(server, data):
     return len(asked), len(done), len(confirmed)
 
 
+def check_cuts(server, cuts):
+    """Likewise, of many cuts at once: their positions in logs that went on since."""
+    asker = [(e['type'], e['body'].get('id')) for e in scan(server, 'asker')]
+    doer = [e['body'].get('id') for e in scan(server, 'doer')]  # None: a process's own events
+    done_at = {id: position for position, id in enumerate(doer)}
+    asked_at = {id: position for position, (kind, id) in enumerate(asker) if kind == 'Asked'}
+    latest = {}
+    for position, (kind, id) in enumerate(asker):
+        latest[position + 1] = max(latest.get(position, 0),
+                                   done_at[id] + 1 if kind == 'Confirmed' else 0)
+    for cut in cuts:
+        assert latest.get(cut['asker'], 0) <= cut['doer'], f'{cut}: confirmed, not done'
+        late = [id for id in doer[:cut['doer']] if id and asked_at[id] >= cut['asker']]
+        assert not late, f'{cut}: {len(late)} done, not asked'
+
+
 def under_load(server, backup):
     with case('backups under load: each is one cut of all logs, and restorable'):
         load = Load(server, 1)
@@ -124,7 +140,15 @@ def under_load(server, backup):
         assert kept > 0, 'full segments are not copied again'
         assert all(a[name] <= b[name] for a, b in zip(positions, positions[1:]) for name in a)
         assert counts[1] < counts[0] or counts[2] < counts[1] or counts[0] > 500
+        more = Load(server, load.next + 50000)
+        more.start()
+        cuts = [{log['name']: log['position'] for log in told(server, 'backup', backup)['logs']}
+                for _ in range(40)]
+        more.end()
+        assert cuts[-1]['doer'] > cuts[0]['doer'], (cuts[0], cuts[-1])
+        check_cuts(server, cuts + positions)
         load.end()
+        load.next = more.next
         files = glob.glob(f'{backup}/logs/*/*')
         manifest = json.load(open(f'{backup}/manifest.json', encoding='utf-8'))['manifest']
         named = {f'{backup}/{file["file"]}' for log in manifest['logs'] for file in log['files']}
@@ -279,12 +303,41 @@ def refusals(server, backup, data):
             assert other.stop() == 0
 
 
+def forks():
+    """Two histories of one log, each longer than the backup."""
+    small = '[domain bank]\nsegment_bytes = 65536\n'
+
+    def write(server, first, count):
+        for number in range(first, first + count):
+            assert server.http.post('/bank/OpenAccount', {
+                'id': f'F{number}', 'kind': 'external', 'currency': 'EUR'}).status == 201
+
+    for before, there, here, name in ((5, 3, 3, 'in one segment'), (40, 60, 120, 'in several')):
+        with case(f'a fork is never backed up over the other history: {name}'), \
+                lib.Server(config=small) as server:
+            backup = os.path.join(server.folder, 'backup')
+            data = os.path.join(server.folder, 'forked')
+            write(server, 0, before)
+            run(server, 'backup', backup)
+            run(server, 'restore', backup, data=data)
+            with lib.Server(config=small, data=data) as other:
+                write(other, 1000, there)
+                assert other.stop() == 0
+                run(other, 'backup', backup)
+                manifest = open(f'{backup}/manifest.json', 'rb').read()
+            write(server, 2000, here + 10)
+            run(server, 'backup', backup, code=1)
+            assert 'went on differently' in run.stderr, run.stderr
+            assert open(f'{backup}/manifest.json', 'rb').read() == manifest
+
+
 def main():
     with lib.Server(config=config()) as server:
         backup = os.path.join(server.folder, 'backup')
         load = under_load(server, backup)
         data = killed_and_restored(server, backup, load)
         refusals(server, backup, data)
+    forks()
     lib.done()
 
 

@@ -420,6 +420,14 @@ static enum sl_err conclude(struct sl_log_walk *walk, struct sl_log_seen *out,
         return change_over(walk, out, error);
     if (!is_last)
         return enter_and_go_on(walk, out, error);
+    /* Was it still the last one when it was read? If not, it may be sealed and empty by now. */
+    err = list(walk, error);
+    if (err != SL_OK)
+        return err;
+    if (walk->segment.number < walk->last) {
+        SL_MARK("log: a segment began under a walk");
+        return conclude(walk, out, error);
+    }
     if (is_promised(walk))
         return sl_log_walk_damage(walk, walk->segment.number, walk->offset, error,
                                   "an acknowledged batch");
