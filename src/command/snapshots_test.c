@@ -164,7 +164,8 @@ static void power_fails(void)
     CHECK(used > 100);
 }
 
-/* L4: an aggregate in use is kept when a batch comes back; the next one, that it knows of, fails. */
+/* L4: an aggregate in use is kept when a batch comes back; the next one, which it knows of,
+ * fails. */
 static void not_before_durable(void)
 {
     struct rig_command *many, *put;

@@ -9,6 +9,10 @@
  *     [domain NAME] enabled module store segment_bytes
  *     [views]       store vfs cache_kib
  *
+ * aggregate_memory_bytes (256 MiB unless said, for each domain): the states that decide. Beyond it
+ * those longest unused are dropped and read again when they are needed: slower, never wrong. States
+ * with long histories are kept in DATA/snapshots, which may be deleted at any time.
+ *
  * Filled at start, constant afterwards.
  */
 #ifndef SL_SERVER_CONFIG_H
