@@ -55,8 +55,8 @@ static void end_call(struct sl_send_call *call)
     free(call);
 }
 
-/* The refusal of an own command is known to the process before its event is done with. False: memory
- * is out. */
+/* The refusal of an own command is known to the process before its event is done with. False:
+ * memory is out. */
 static bool tell(struct sl_send_call *call, const struct sl_outcome *outcome)
 {
     struct sl_process_runner *runner = call->runner;

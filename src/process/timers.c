@@ -88,8 +88,8 @@ void sl_process_apply_timers(struct sl_process_runner *runner, const struct sl_e
     set_next_due(instance);
 }
 
-/* Without memory for it the timer is found again later, in its row, when that is stored: it must not
- * be forgotten in silence. */
+/* Without memory for it the timer is found again later, in its row, when that is stored: it must
+ * not be forgotten in silence. */
 static void list_later(struct sl_process_runner *runner)
 {
     SL_MARK("process: timers listed again");

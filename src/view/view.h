@@ -104,8 +104,8 @@ enum sl_view_result {
 /* Applies one event, at status.position (events of other positions below are ignored). */
 enum sl_view_result sl_view_project(struct sl_view_table *table, const struct sl_event *event);
 
-/* The reason of a failure that passes: with it as `why`, a projection's failure makes the view FAILED
- * for a while instead of DEGRADED, and `moved` says when the event can be tried again. */
+/* The reason of a failure that passes: with it as `why`, a projection's failure makes the view
+ * FAILED for a while instead of DEGRADED, and `moved` says when the event can be tried again. */
 extern const char sl_view_no_memory[];
 
 /* A new reign of the same log has begun: checkpoints carry its salt from now on. */

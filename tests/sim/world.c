@@ -448,7 +448,7 @@ static void looked_up(struct sl_lookup *lookup, enum sl_lookup_end end,
     world->told = sl_hash64(told, sizeof told, world->told);
     if (end == SL_LOOKUP_LATE || end == SL_LOOKUP_BROKEN)
         return; /* the disk may have failed: said, not lied */
-    world_expect(world, position >= lookup->position, "P3: a view is read at the position or later");
+    world_expect(world, position >= lookup->position, "P3: a view is read where it was asked for");
     world_expect(world, !question->must_be_there || end == SL_LOOKUP_ROW,
                  "P3: what was written is read");
 }

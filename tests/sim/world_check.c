@@ -201,13 +201,15 @@ static void read_log(struct truth *truth, struct sl_core_domain *domain)
                                              .bytes_max = 4u << 20}};
         truth->answered = false;
         sl_core_read(&read);
-        if (!world_expect(truth->world, world_run_until(truth->world, &truth->answered, 60 * second),
+        if (!world_expect(truth->world,
+                          world_run_until(truth->world, &truth->answered, 60 * second),
                           "a read is answered"))
             return; /* the answer may yet come: the read is lost on purpose */
         sl_core_read_close(&read);
     }
     const struct world_seen *seen = &truth->world->seen[domain == truth->world->order];
-    world_expect(truth->world, truth->next >= seen->count, "P1, P2: events that were seen are gone");
+    world_expect(truth->world, truth->next >= seen->count,
+                 "P1, P2: events that were seen have gone");
 }
 
 static bool find_truth(struct truth *truth, struct world *world)
