@@ -2,9 +2,11 @@
  * The format of the embedded event log, version 1.
  *
  * A log is a folder. In it lie `lock` (held by the one process that has the log open) and segments,
- * `00000000000000000000.seg`, `…0001.seg`, …: files of a fixed size, filled with zeros before they
- * are used, because writing over blocks that exist costs no change of the file system's own tables
- * at each sync. Integers are little-endian; "varint" is LEB128. Checksums are XXH3-64.
+ * `00000000000000000000.seg`, `…0001.seg`, …: raw ones, which this essay is about, and sealed ones,
+ * `….sealed`, which full ones become (sealed.c). Raw ones are files of a fixed size, filled with
+ * zeros before they are used, because writing over blocks that exist costs no change of the file
+ * system's own tables at each sync. Integers are little-endian; "varint" is LEB128. Checksums are
+ * XXH3-64.
  *
  *     segment   [header 4096][batch][batch]…[zeros]
  *     batch     [head 104][frames][zeros up to a multiple of 4096]
@@ -16,7 +18,7 @@
  *     16  4  version                     56  8  segment salt          88  8  checksum of the last
  *     20  4  block size, 4096            64  8  bytes of the file            batch before it
  *     24  8  checksum, seed 0, with      72  8  first position        96  8  time, ns since 1970
- *            this field zero
+ *            this field zero                                         104  4  0; 1: a sealed segment
  *     32 16  the log's UUID
  *
  * Magic, version and checksum keep their places and meaning in all versions, so that a newer file
