@@ -140,13 +140,14 @@ static bool ask(struct sl_uuid id, uint64_t wanted)
 
     if (sl_ids_find(&bench.ids, id))
         return true;
+    /* What is probed must be asked before files change. */
+    while (bench.free_count == 0)
+        take_mail(true);
     const size_t count = sl_ids_probe(&bench.ids, id, asks);
     if (count == 0) {
         bench.missed += wanted != UINT64_MAX;
         return false;
     }
-    while (bench.free_count == 0)
-        take_mail(true);
     struct sl_id_lookup *lookup = bench.free[--bench.free_count];
     lookup->ask_count = count;
     memcpy(lookup->asks, asks, count * sizeof *asks);
