@@ -57,7 +57,7 @@ class Load(threading.Thread):
     """Asks, twenty at a time, and opens accounts, until it is stopped or the server is gone. Keeps
     what was acknowledged. Processes are slower than who asks: there is an end to questions, too."""
 
-    QUESTIONS_MAX = 4000
+    QUESTIONS_MAX = 2000
 
     def __init__(self, server, first):
         super().__init__()
@@ -124,7 +124,7 @@ def under_load(server, backup):
         load.start()
         lib.wait_until(lambda: len(load.acknowledged) > 200, 30, 'the first questions')
         kept, positions = 0, []
-        for number in range(6):
+        for number in range(4):
             before = list(load.acknowledged)
             result = told(server, 'backup', backup)
             data = os.path.join(server.folder, f'restored{number}')
