@@ -253,7 +253,8 @@ static enum sl_err write_file(struct sl_env *env, const char *path, const struct
 enum sl_err backup_manifest_write(struct sl_env *env, const char *dir,
                                   const struct backup_manifest *manifest, struct sl_error *error)
 {
-    struct sl_buf value = {.bytes_max = MANIFEST_BYTES_MAX}, all = {.bytes_max = MANIFEST_BYTES_MAX};
+    struct sl_buf value = {.bytes_max = MANIFEST_BYTES_MAX};
+    struct sl_buf all = {.bytes_max = MANIFEST_BYTES_MAX};
     char from[CLI_PATH_MAX], to[CLI_PATH_MAX];
     enum sl_err err = SL_OK;
 

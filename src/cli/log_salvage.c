@@ -45,8 +45,8 @@ static void write_text(struct sl_buf *out, const struct cli_log *log,
                   salvage->is_damaged ? "damaged" : "whole", position,
                   (unsigned long long)salvage->outcomes, salvage->to);
     if (salvage->indexes_lost > 0)
-        sl_buf_printf(out, "  %llu sealed segments have a damaged index; their events are whole and "
-                      "saved\n", (unsigned long long)salvage->indexes_lost);
+        sl_buf_printf(out, "  %llu sealed segments have a damaged index; their events are whole "
+                      "and saved\n", (unsigned long long)salvage->indexes_lost);
     if (!salvage->is_damaged)
         return;
     sl_buf_printf(out, "  %s\n", salvage->damage.message);

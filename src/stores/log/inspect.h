@@ -61,7 +61,8 @@ struct sl_log_walk {
 };
 
 /* Lists the folder and stands at the start of segment 0. SL_NOT_FOUND: there is no log here; else
- * as sl_log_walk_start. `walk` is zeroed (but for checks_pages); to be closed whatever the result. */
+ * as sl_log_walk_start. `walk` is zeroed (but for checks_pages); to be
+ * closed whatever the result. */
 enum sl_err sl_log_walk_open(struct sl_log_walk *walk, struct sl_env *env, const char *path,
                              struct sl_error *error) SL_USE_RESULT;
 

@@ -302,8 +302,8 @@ static void a_whole_log_is_counted(void)
     strike_scene(&scene);
 }
 
-/* Sealed segments come back as the batches that they were made of, one by one; a walk that has begun
- * in a raw file, which is then sealed and emptied, goes on without noticing. */
+/* Sealed segments come back as the batches that they were made of, one by one; a walk that has
+ * begun in a raw file, which is then sealed and emptied, goes on without noticing. */
 static void a_walk_goes_through_sealed_segments(void)
 {
     struct sl_log_walk early = {0};
@@ -354,8 +354,9 @@ static void a_walk_goes_through_sealed_segments(void)
               SL_OK);
         judge(&scene, &sealed);
         CHECK_U64(sealed.err, SL_CORRUPT);
-        CHECK(strstr(sealed.error.message, page == 0 ? "1.sealed: damaged at offset 4096 (a block)"
-                                                     : "(a page of the index)"));
+        CHECK(strstr(sealed.error.message,
+                     page == 0 ? "1.sealed: damaged at offset 4096 (a block)"
+                               : "(a page of the index)"));
         CHECK(sl_sim_disk_poke(scene.subject.env, path, offset, (struct sl_slice){&good, 1}) ==
               SL_OK);
     }
