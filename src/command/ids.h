@@ -13,7 +13,8 @@
  * memory a few entries at a time. Owned by the engine's thread.
  *
  * The window's clock. An outcome is forgotten when the window, and a minute, have passed since it
- * or any before it in the log. What has passed is told by a clock that follows the system's, but never
+ * or any before it in the log. What has passed is told by a clock that follows the system's,
+ * but never
  * goes back, and never runs at more than twice its speed: so a clock that jumps, either way, makes
  * nothing be forgotten early; after a start it goes on from the youngest outcome.
  */
@@ -86,7 +87,8 @@ bool sl_ids_has_print(const struct sl_id_window *ids, struct sl_uuid id, int64_t
                       uint64_t print);
 
 /* Remembers the log's next outcome. The id must not be known, or be remembered by files alone;
- * takes over `known.reply`, also on failure. SL_LIMIT: memory holds as much as it may, and files are not
+ * takes over `known.reply`, also on failure. SL_LIMIT: memory holds as much as it may, and
+ * files are not
  * made as quickly (or not at all: the disk is full). SL_NO_MEMORY. */
 enum sl_err sl_ids_add(struct sl_id_window *ids, struct sl_known_id known) SL_USE_RESULT;
 bool sl_ids_is_full(const struct sl_id_window *ids);

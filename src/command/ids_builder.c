@@ -10,7 +10,8 @@
  *
  * A file is believed (L4) if it is whole, the manifest knows its key, it is of this log, and what
  * it saw of it is part of the log's history: its position does not lie above the end of the reign
- * whose salt it has. The owner checks, too, that the last outcome it knows is the one the log has there.
+ * whose salt it has. The owner checks, too, that the last outcome it knows is the one the log
+ * has there.
  * From the first that is not believed on all are given up, and the log's outcomes read from there:
  * so a file is never believed half, and nothing is forgotten.
  *

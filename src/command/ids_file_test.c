@@ -134,10 +134,8 @@ static void damage_is_known(void)
         if (!refused) {
             for (unsigned class = 0; class < SL_ID_CLASSES; class++)
                 for (unsigned i = 0; i < SL_ID_LAYERS; i++)
-                    if (sl_id_file_load_layer(file, (enum sl_id_class)class, &error) != SL_OK) {
-                        refused = true;
-                        break;
-                    }
+                    refused = refused || sl_id_file_load_layer(file, (enum sl_id_class)class,
+                                                               &error) != SL_OK;
             for (size_t i = 0; i < 6000; i += 50) {
                 const enum sl_err err = sl_id_file_find(file, print_of(i, 2000, false), cursors, 4,
                                                         &count, &error);

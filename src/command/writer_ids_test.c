@@ -665,7 +665,7 @@ static void another_history(void)
         for (size_t i = count; i < world.count; i++)
             world.commands[i].status = 0;
         world.accepted = accepted;
-        /* Others in their place, while nobody looks at the files: these are not ahead of the log. */
+        /* Others in their place, while nobody looks at the files: the log is as long. */
         world.files = seed % 2 == 0;
         REQUIRE(start());
         if (!world.files) {
