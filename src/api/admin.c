@@ -1,6 +1,7 @@
 /* /admin/…: what only the admin may. */
 #include "api/parts.h"
 
+#include <string.h>
 #include <unistd.h>
 
 static const char *view_state(enum sl_view_state state)
@@ -124,4 +125,46 @@ void api_post_shutdown(struct api_call *call)
 
     api_answer(call, 202, API_JSON, SL_TEXT("{\"stopping\":true}"));
     api->options.shutdown(api->options.context);
+}
+
+/* ---- Views: what an operator does to one --------------------------------------------------- */
+
+/* ?view=DOMAIN/VIEW. False: it was answered. */
+static bool find_view(struct api_call *call)
+{
+    struct sl_text rest = call->request->query, name, value = {"", 0};
+    bool broken = false;
+
+    if (!sl_url_pair(&rest, call->request->arena, &name, &value, &broken) || broken) {
+        api_refuse(call, "bad_query", "view", "view=DOMAIN/VIEW says which");
+        return false;
+    }
+    const char *slash = memchr(value.ptr, '/', value.len);
+    const size_t len = slash ? (size_t)(slash - value.ptr) : value.len;
+    call->domain = sl_core_find(call->api->options.core, (struct sl_text){value.ptr, len});
+    if (call->domain && slash)
+        call->view =
+            sl_core_view(call->domain, (struct sl_text){slash + 1, value.len - len - 1});
+    if (call->view)
+        return true;
+    api_refuse(call, "not_found", "view", "there is no view of this name: DOMAIN/VIEW");
+    return false;
+}
+
+void api_post_view_retry(struct api_call *call)
+{
+    static const char *const parameters[] = {"view", NULL};
+
+    if (!api_knows_parameters(call, parameters))
+        return;
+    if (!sl_api_is_ready(call->api)) {
+        api_refuse(call, "not_ready", NULL, "the views are being opened");
+        return;
+    }
+    if (!find_view(call))
+        return;
+    if (sl_core_view_retry(call->domain, call->view))
+        api_answer(call, 202, API_JSON, SL_TEXT("{\"retrying\":true}"));
+    else
+        api_refuse(call, "not_degraded", NULL, "the view is not degraded");
 }

@@ -221,6 +221,7 @@ static void list_done(struct sl_view_listing *listing)
         const struct sl_text body = sl_buf_as_text(&json);
         api_headers(call);
         api_header_position(call, listing->position);
+        api_header_degraded(call);
         if (api_etag_matches(call, body))
             api_send(call, 304, NULL, (struct sl_text){NULL, 0});
         else
@@ -255,11 +256,11 @@ static void list_waited(struct sl_wait *wait, bool reached, uint64_t at)
     struct list_query *query = wait->user;
 
     api_waited(query->call);
-    if (!reached)
+    if (reached)
+        ask(query);
+    else if (api_can_reach(query->call, wait->position))
         api_refuse_at(query->call, "position_not_reached", at,
                       "the stored view was not as far in time");
-    else
-        ask(query);
 }
 
 static void list_cancelled(struct api_call *call)
@@ -285,6 +286,8 @@ void api_get_list(struct api_call *call)
     query->wait.user = query;
     if (!read_query(query) || !api_wanted_position(call, &query->wait.position) ||
         !api_wanted_deadline(call, &query->wait.until_ns))
+        return;
+    if (!api_can_reach(call, query->wait.position))
         return;
     if (api_wants_stream(call)) {
         follow(query);

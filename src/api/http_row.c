@@ -10,10 +10,27 @@ struct row_query {
     bool live;
 };
 
+void api_header_degraded(struct api_call *call)
+{
+    if (sl_view_table_status(call->view).state == SL_VIEW_DEGRADED)
+        SL_BUF_LITERAL(&call->api->headers, "Sluice-View: degraded\r\n");
+}
+
+bool api_can_reach(struct api_call *call, uint64_t wanted)
+{
+    const struct sl_view_status status = sl_view_table_status(call->view);
+
+    if (status.state != SL_VIEW_DEGRADED || wanted <= status.position)
+        return true;
+    api_refuse_at(call, "view_degraded", status.position, status.why);
+    return false;
+}
+
 static void send_row(struct api_call *call, const struct sl_view_row *row, uint64_t position)
 {
     api_headers(call);
     api_header_position(call, position);
+    api_header_degraded(call);
     if (api_etag_matches(call, row->json))
         api_send(call, 304, NULL, (struct sl_text){NULL, 0});
     else
@@ -38,6 +55,8 @@ static void row_done(struct sl_lookup *lookup, enum sl_lookup_end end,
             api_refuse_at(call, "no_row", position, "the view has no row with this key");
         break;
     case SL_LOOKUP_LATE:
+        if (!api_can_reach(call, lookup->position))
+            break; /* it became degraded while this waited */
         api_refuse_at(call, "position_not_reached", position,
                       "the view was not as far in time; it has applied all below `position`");
         break;
@@ -101,6 +120,8 @@ void api_get_row(struct api_call *call)
         !canonical_key(call, call->route.rest, &query->lookup.key) ||
         !api_wanted_position(call, &query->lookup.position) ||
         !api_wanted_deadline(call, &query->lookup.until_ns))
+        return;
+    if (!api_can_reach(call, query->lookup.position))
         return;
     api_wait(call, row_cancelled, query);
     sl_core_lookup(&query->lookup);

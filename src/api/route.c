@@ -16,6 +16,7 @@ static const struct {
     {"/live", SL_ROUTE_LIVE},
     {"/admin/status", SL_ROUTE_ADMIN_STATUS},
     {"/admin/shutdown", SL_ROUTE_ADMIN_SHUTDOWN},
+    {"/admin/views/retry", SL_ROUTE_ADMIN_VIEW_RETRY},
     {"/ui", SL_ROUTE_PAGES_MOVED},
 };
 
@@ -107,7 +108,8 @@ struct sl_route sl_route_of(struct sl_text path)
 
 bool sl_route_is_post(enum sl_route_kind kind)
 {
-    return kind == SL_ROUTE_COMMAND || kind == SL_ROUTE_ADMIN_SHUTDOWN;
+    return kind == SL_ROUTE_COMMAND || kind == SL_ROUTE_ADMIN_SHUTDOWN ||
+           kind == SL_ROUTE_ADMIN_VIEW_RETRY;
 }
 
 const char *sl_route_allows(enum sl_route_kind kind)

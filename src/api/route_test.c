@@ -24,6 +24,7 @@ static void paths(void)
         {"/live", SL_ROUTE_LIVE, "", "", ""},
         {"/admin/status", SL_ROUTE_ADMIN_STATUS, "", "", ""},
         {"/admin/shutdown", SL_ROUTE_ADMIN_SHUTDOWN, "", "", ""},
+        {"/admin/views/retry", SL_ROUTE_ADMIN_VIEW_RETRY, "", "", ""},
         {"/admin/Other", SL_ROUTE_NONE, "", "", ""},
         {"/admin", SL_ROUTE_NONE, "", "", ""},
         {"/healthz/x", SL_ROUTE_NONE, "", "", ""},

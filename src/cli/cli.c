@@ -22,6 +22,8 @@ static const struct verb {
      "--json prints all there is, as the server says it.",
      cli_status},
     {"stop", "", "stops a running server, when all under way was answered", "", cli_stop},
+    {"view", "VERB [DOMAIN/VIEW] …", "views of a running server: list, status, retry",
+     cli_view_help, cli_view},
     {"log", "VERB [LOG] …", "what the logs' files hold: stat, verify, scan, dump, salvage",
      cli_log_help, cli_log},
     {"backup", "DIR [--json] [--verify]", "copies all logs, also while the server runs",

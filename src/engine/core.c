@@ -538,6 +538,17 @@ struct sl_view_table *sl_core_view_at(const struct sl_core_domain *domain, size_
     return domain->views[place].table;
 }
 
+bool sl_core_view_retry(struct sl_core_domain *domain, struct sl_view_table *table)
+{
+    for (size_t i = 0; i < domain->view_count; i++) {
+        if (domain->views[i].table != table || !sl_view_retry(table))
+            continue;
+        domain->views[i].moved = true;
+        return true;
+    }
+    return false;
+}
+
 void sl_core_submit(struct sl_core_domain *domain, struct sl_submission *submission)
 {
     domain->core->submitted++;

@@ -188,6 +188,10 @@ void sl_core_numbers(const struct sl_core_domain *domain, struct sl_domain_numbe
 size_t sl_core_view_count(const struct sl_core_domain *domain);
 struct sl_view_table *sl_core_view_at(const struct sl_core_domain *domain, size_t place);
 
+/* Lets a degraded view try its event again; it does so in the next turn. False: it is not degraded.
+ */
+bool sl_core_view_retry(struct sl_core_domain *domain, struct sl_view_table *table);
+
 /* What an operator should know of the log, as JSON members. */
 void sl_core_describe(struct sl_core_domain *domain, struct sl_buf *out);
 

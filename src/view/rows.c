@@ -357,6 +357,27 @@ static bool is_behind(struct sl_view_table *table)
     return true;
 }
 
+/* Projects and prepares: NULL, or why the event cannot be applied, and then nothing of it is. */
+static const char *project_once(struct sl_rows *rows, const struct sl_event *event)
+{
+    struct sl_view_table *table = rows->table;
+
+    sl_arena_reset(&rows->arena);
+    rows->count = rows->settled = 0;
+    rows->waits = false;
+    rows->why = NULL;
+    if (table->options.project)
+        table->options.project(table->options.project_context, event, rows);
+    else
+        table->shape.view->project(event, rows);
+    if (rows->waits || rows->why)
+        return rows->why;
+    const char *why = prepare(rows);
+    if (why)
+        take_back(rows);
+    return why;
+}
+
 enum sl_view_result sl_view_project(struct sl_view_table *table, const struct sl_event *event)
 {
     struct sl_rows *rows = &table->staging;
@@ -369,21 +390,15 @@ enum sl_view_result sl_view_project(struct sl_view_table *table, const struct sl
         return SL_VIEW_WAITS;
     if (event->position > table->position)
         sl_view_advance(table, event->position);
-    sl_arena_reset(&rows->arena);
-    rows->count = rows->settled = 0;
-    rows->waits = false;
-    rows->why = NULL;
-    if (table->options.project)
-        table->options.project(table->options.project_context, event, rows);
-    else
-        table->shape.view->project(event, rows);
+    const char *why = project_once(rows, event);
+    if (why && !rows->waits && why != sl_view_no_memory) {
+        SL_MARK("view: projected again");
+        why = project_once(rows, event);
+    }
     table->waiting = rows->waits;
     if (rows->waits)
         return SL_VIEW_WAITS; /* what failed may have failed for want of the row */
-    const char *why = rows->why ? rows->why : prepare(rows);
     if (why) {
-        if (!rows->why)
-            take_back(rows);
         if (why == sl_view_no_memory) /* the store's next flush shows whether it has passed */
             view_fail(table, SL_NO_MEMORY, why);
         else
@@ -397,6 +412,14 @@ enum sl_view_result sl_view_project(struct sl_view_table *table, const struct sl
     publish(rows);
     view_evict(table);
     return SL_VIEW_APPLIED;
+}
+
+bool sl_view_retry(struct sl_view_table *table)
+{
+    if (!table->degraded)
+        return false;
+    table->degraded = NULL;
+    return true;
 }
 
 bool view_staging_init(struct sl_rows *rows, struct sl_view_table *table)

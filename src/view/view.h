@@ -104,6 +104,11 @@ enum sl_view_result {
 /* Applies one event, at status.position (events of other positions below are ignored). */
 enum sl_view_result sl_view_project(struct sl_view_table *table, const struct sl_event *event);
 
+/* A projection that fails is tried a second time at once; then the view is DEGRADED: it stands at
+ * the event's position and takes nothing more. Rows stay as they are and are answered. This lets it
+ * try again; the caller offers the event anew. False: it is not degraded. */
+bool sl_view_retry(struct sl_view_table *table);
+
 /* The reason of a failure that passes: with it as `why`, a projection's failure makes the view
  * FAILED for a while instead of DEGRADED, and `moved` says when the event can be tried again. */
 extern const char sl_view_no_memory[];

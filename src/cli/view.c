@@ -1,0 +1,166 @@
+/* Views of a running server: what they do, and letting one that stands still try again. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/parts.h"
+#include "record/json.h"
+
+const char cli_view_help[] =
+    "  list                                 all views, a line each: DOMAIN/VIEW, state, position\n"
+    "  status [DOMAIN/VIEW] [--json]        more of each, or of one; exit code 1 where one is not\n"
+    "                                       running\n"
+    "  retry DOMAIN/VIEW                    a degraded view tries its event again\n"
+    "A view is degraded when its projection failed twice on an event: it stays there, answers with\n"
+    "the rows that it has, and refuses whoever waits for a later position.";
+
+/* ---- What the server says ------------------------------------------------------------------ */
+
+struct views {
+    struct sl_json_parser *parser;
+    struct sl_arena arena;
+    struct sl_text json;
+    const char *wanted; /* DOMAIN/VIEW; NULL: all */
+    bool brief;
+    bool as_json;
+    unsigned shown;
+    unsigned standing; /* of the shown ones, not running */
+};
+
+static struct sl_text at(struct views *views, size_t domain, size_t view, const char *name)
+{
+    struct sl_text value = {"", 0};
+    char path[96];
+
+    if (view == SIZE_MAX)
+        snprintf(path, sizeof path, "domains.%zu.%s", domain, name);
+    else
+        snprintf(path, sizeof path, "domains.%zu.views.%zu%s%s", domain, view, name[0] ? "." : "",
+                 name);
+    if (sl_json_find(views->parser, views->json, path, &views->arena, &value) != SL_OK)
+        value = (struct sl_text){"", 0};
+    return value;
+}
+
+#define TEXT(text) (int)(text).len, (text).ptr
+
+static void show_json(struct views *views, size_t domain, size_t view, struct sl_text domain_name)
+{
+    const struct sl_text json = at(views, domain, view, "");
+
+    /* The server's own object, with the domain in front. */
+    printf("%s{\"domain\":\"%.*s\",%.*s", views->shown > 0 ? ",\n " : "", TEXT(domain_name),
+           (int)json.len - 1, json.ptr + 1);
+}
+
+static void show(struct views *views, size_t domain, size_t view)
+{
+    const struct sl_text domain_name = at(views, domain, SIZE_MAX, "name");
+    const struct sl_text name = at(views, domain, view, "name");
+    const struct sl_text state = at(views, domain, view, "state");
+    char full[192];
+
+    snprintf(full, sizeof full, "%.*s/%.*s", TEXT(domain_name), TEXT(name));
+    if (views->wanted && strcmp(views->wanted, full) != 0)
+        return;
+    if (views->as_json)
+        show_json(views, domain, view, domain_name);
+    else if (views->brief)
+        printf("%-32s %-9.*s %.*s\n", full, TEXT(state), TEXT(at(views, domain, view, "position")));
+    if (!views->as_json && !views->brief) {
+        const struct sl_text why = at(views, domain, view, "why");
+        printf("%s: %.*s\n  position %.*s of %.*s, stored %.*s, generation %.*s, rows in memory "
+               "%.*s\n",
+               full, TEXT(state), TEXT(at(views, domain, view, "position")),
+               TEXT(at(views, domain, SIZE_MAX, "position")),
+               TEXT(at(views, domain, view, "stored")),
+               TEXT(at(views, domain, view, "generation")),
+               TEXT(at(views, domain, view, "rows_in_memory")));
+        if (why.len > 0)
+            printf("  why: %.*s\n", TEXT(why));
+    }
+    views->shown++;
+    views->standing += !sl_text_equals(state, SL_TEXT("running"));
+}
+
+static int show_all(struct views *views)
+{
+    if (views->as_json)
+        putchar('[');
+    for (size_t d = 0; at(views, d, SIZE_MAX, "name").len > 0; d++)
+        for (size_t v = 0; at(views, d, v, "name").len > 0; v++)
+            show(views, d, v);
+    if (views->as_json)
+        puts("]");
+    if (views->wanted && views->shown == 0) {
+        fprintf(stderr, "sluice: there is no view %s; see: sluice view list\n", views->wanted);
+        return SL_EXIT_REFUSED;
+    }
+    return views->brief || views->standing == 0 ? SL_EXIT_OK : SL_EXIT_FAILED;
+}
+
+static int ask(struct sl_client *client, struct views *views)
+{
+    struct sl_answer answer = {0};
+    struct sl_error error = {0};
+    const enum sl_err err = sl_client_get(client, "/admin/status", SL_TEXT(""), 0, &answer, &error);
+
+    if (err != SL_OK || answer.status != 200)
+        return cli_failed(err, &answer, &error);
+    if (sl_json_parser_new(&views->parser) != SL_OK)
+        return SL_EXIT_FAILED;
+    views->json = answer.body;
+    const int code = show_all(views);
+    sl_arena_close(&views->arena);
+    sl_json_parser_free(views->parser);
+    return code;
+}
+
+static int retry(struct sl_client *client, const char *view)
+{
+    struct sl_answer answer = {0};
+    struct sl_error error = {0};
+    char path[256];
+
+    snprintf(path, sizeof path, "/admin/views/retry?view=%s", view);
+    const enum sl_err err =
+        sl_client_post(client, path, SL_TEXT(""), SL_TEXT(""), 0, &answer, &error);
+    return err != SL_OK || answer.status != 202 ? cli_failed(err, &answer, &error) : SL_EXIT_OK;
+}
+
+/* ---- The verb ------------------------------------------------------------------------------ */
+
+/* Names go into a path as they are. */
+static bool is_view_name(const char *name)
+{
+    return strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-/") ==
+               strlen(name) &&
+           strchr(name, '/') && strlen(name) < 130;
+}
+
+int cli_view(struct sl_cli *cli, int argc, char **argv)
+{
+    struct views views = {0};
+    struct sl_client *client = NULL;
+    const char *verb = argc > 1 ? argv[1] : "";
+
+    for (int i = 2; i < argc; i++) {
+        if (strcmp(argv[i], "--json") == 0 && strcmp(verb, "status") == 0)
+            views.as_json = true;
+        else if (!views.wanted && strcmp(verb, "list") != 0 && is_view_name(argv[i]))
+            views.wanted = argv[i];
+        else
+            return cli_wrong("view %s does not take %s", verb, argv[i]);
+    }
+    views.brief = strcmp(verb, "list") == 0;
+    const bool is_retry = strcmp(verb, "retry") == 0;
+    if (!views.brief && !is_retry && strcmp(verb, "status") != 0)
+        return cli_wrong("view takes list, status or retry");
+    if (is_retry && !views.wanted)
+        return cli_wrong("view retry takes DOMAIN/VIEW");
+    int code = cli_connect(cli, &client);
+    if (code == SL_EXIT_OK)
+        code = is_retry ? retry(client, views.wanted) : ask(client, &views);
+    sl_client_free(client);
+    return code;
+}
