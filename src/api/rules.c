@@ -155,8 +155,8 @@ static const struct sl_rule rules[] = {
     {"too_many_items", 413, "Too many items in one request",
      "An array holds at most 8,190 commands.", "Send several requests."},
     {"view_degraded", 503, "The view stands still",
-     "Its projection failed on the event at `position`, and it will not reach the position that was "
-     "asked for until that is mended. Without a position it answers with the rows it has.",
+     "Its projection failed on the event at `position`, and until that is mended it will not reach "
+     "the position that was asked for. Without a position it answers with the rows it has.",
      "`sluice view status` says why; after mending, `sluice view retry`."},
     {"not_degraded", 409, "The view is not degraded", "There is nothing to be tried again.",
      "`sluice view status` says how the view is."},

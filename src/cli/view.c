@@ -11,8 +11,8 @@ const char cli_view_help[] =
     "  status [DOMAIN/VIEW] [--json]        more of each, or of one; exit code 1 where one is not\n"
     "                                       running\n"
     "  retry DOMAIN/VIEW                    a degraded view tries its event again\n"
-    "A view is degraded when its projection failed twice on an event: it stays there, answers with\n"
-    "the rows that it has, and refuses whoever waits for a later position.";
+    "A view is degraded when its projection failed twice on an event: it stays there, answers\n"
+    "with the rows that it has, and refuses whoever waits for a later position.";
 
 /* ---- What the server says ------------------------------------------------------------------ */
 
