@@ -204,8 +204,8 @@ def run_meson(folder, label, tests, patience, count):
 
 
 def take_turn():
-    """Two runs at a time would build into each other's folders: the second one waits. The lock lives
-    as long as the file that is returned."""
+    """Two runs at a time would build into each other's folders: the second one waits. The lock
+    lives as long as the file that is returned."""
     lock = open(os.path.join(TOP, 'test'), 'rb')
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -307,12 +307,14 @@ static bool is_there(struct backup *backup, const struct backup_file *file)
 static enum sl_err keep(struct backup *backup, struct job *job, uint64_t number, bool is_sealed,
                         const struct sl_log_segment_head *next, bool *out_kept)
 {
-    const struct backup_file *files = job->old ? job->old->files.items : NULL;
-
     *out_kept = false;
-    if (!job->old || number >= job->old->files.count || !files[number].complete)
+    if (!job->old || number >= job->old->files.count)
         return SL_OK;
+    const struct backup_file *files = job->old->files.items;
+    SL_ASSERT(files); /* their count is above 0 */
     const struct backup_file *file = &files[number];
+    if (!file->complete)
+        return SL_OK;
     if (file->next_batch != next->first_batch || file->next_position != next->first_position ||
         last_of(file) != next->previous)
         return other_history(backup, job, "went on differently");

@@ -453,7 +453,7 @@ static struct sl_id_chunk *take_chunks(struct sl_id_window *ids)
         last = chunk;
         count += chunk->count;
     }
-    if (count < ids->flush_count)
+    if (!last || count < ids->flush_count)
         return NULL;
     ids->chunks = last->next;
     if (!ids->chunks)

@@ -155,14 +155,12 @@ void sl_writer_remember(struct sl_writer *writer)
     const struct sl_writer_log *log = &writer->log;
 
     writer->stage = SL_WRITER_REMEMBERING;
-    if (!ids->builder) {
-        begin_reading(writer);
-    } else if (ids->job_out) {
+    if (ids->builder && ids->job_out) {
         writer->remembers = SL_REMEMBERS_NOTHING; /* begins when the job is done */
-    } else if (!writer->files_open) {
+    } else if (ids->builder && !writer->files_open) {
         writer->remembers = SL_REMEMBERS_FILES;
         sl_ids_open_files(ids, log->log, log->epochs, log->epoch_count, log->next);
-    } else if (writer->files_cut) {
+    } else if (ids->builder && writer->files_cut) {
         writer->remembers = SL_REMEMBERS_CUT;
         sl_ids_cut_files(ids, writer->files_cut_at);
     } else {
@@ -364,8 +362,10 @@ void sl_writer_forget_ask(struct sl_work *work)
 
 void sl_writer_end_asks(struct sl_writer *writer)
 {
-    while (writer->asks)
-        end_ask(writer->asks);
+    for (struct sl_ask *ask = writer->asks, *next; ask; ask = next) {
+        next = ask->next;
+        end_ask(ask);
+    }
 }
 
 void sl_writer_ask(struct sl_writer *writer, struct sl_work *work)

@@ -211,8 +211,10 @@ void sl_writer_snapshot_came(struct sl_message *message)
 
 void sl_writer_snapshots_close(struct sl_writer *writer)
 {
-    while (writer->kepts)
-        end_kept(writer->kepts);
+    for (struct sl_kept *kept = writer->kepts, *next; kept; kept = next) {
+        next = kept->others;
+        end_kept(kept);
+    }
     free(writer->digests);
     writer->digests = NULL;
 }

@@ -73,7 +73,7 @@ static enum sl_err check_body(const struct examination *x, const struct sl_schem
     if (err == SL_NO_MEMORY)
         return no_memory(x);
     snprintf(why, sizeof why, "the body of event %llu: %.100s",
-             (unsigned long long)(x->seen->head.first_position + x->events), error.message);
+             (unsigned long long)x->seen->head.first_position + x->events, error.message);
     return damaged(x, why);
 }
 

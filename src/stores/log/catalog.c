@@ -7,15 +7,17 @@ enum sl_err sl_log_catalog_add_epoch(struct sl_log_catalog *catalog, const struc
     if (catalog->epoch_count > 0 &&
         catalog->epochs[catalog->epoch_count - 1].number == epoch->number)
         return SL_OK;
-    struct sl_epoch *epochs =
-        sl_arena_zeroed(&catalog->arena, catalog->epoch_count + 1, sizeof *epochs);
-    if (!epochs)
-        return SL_NO_MEMORY;
-    if (catalog->epoch_count > 0)
-        memcpy(epochs, catalog->epochs, catalog->epoch_count * sizeof *epochs);
-    epochs[catalog->epoch_count] = *epoch;
-    catalog->epochs = epochs;
-    catalog->epoch_count++;
+    if (catalog->epoch_count == catalog->epoch_capacity) {
+        const size_t capacity = (catalog->epoch_count + 8) * 2;
+        struct sl_epoch *epochs = sl_arena_zeroed(&catalog->arena, capacity, sizeof *epochs);
+        if (!epochs)
+            return SL_NO_MEMORY;
+        if (catalog->epoch_count > 0)
+            memcpy(epochs, catalog->epochs, catalog->epoch_count * sizeof *epochs);
+        catalog->epochs = epochs;
+        catalog->epoch_capacity = capacity;
+    }
+    catalog->epochs[catalog->epoch_count++] = *epoch;
     return SL_OK;
 }
 

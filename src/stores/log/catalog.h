@@ -10,8 +10,9 @@
 
 struct sl_log_catalog {
     struct sl_arena arena; /* everything below lies here */
-    const struct sl_epoch *epochs;
+    struct sl_epoch *epochs; /* who holds the list looks at no more of it than there were then */
     size_t epoch_count;
+    size_t epoch_capacity;
     const struct sl_schema **schemas; /* in the order of the log */
     size_t schema_count;
     size_t schema_capacity;
@@ -19,8 +20,8 @@ struct sl_log_catalog {
     size_t by_id_count;
 };
 
-/* Makes a new list; the old one stays for those who hold it. The last one once more changes
- * nothing. SL_NO_MEMORY. */
+/* The list stays where it is, or moves to a larger place; who holds the old one keeps it. The last
+ * one once more changes nothing. SL_NO_MEMORY. */
 enum sl_err sl_log_catalog_add_epoch(struct sl_log_catalog *catalog,
                                      const struct sl_epoch *epoch) SL_USE_RESULT;
 

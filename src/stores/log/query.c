@@ -247,8 +247,8 @@ static void begin_trace(struct query *query, struct sl_log_trace *trace)
     char text[SL_STORE_STREAM_BYTES_MAX];
 
     if (read->by == SL_READ_AGGREGATE && read->key.len <= sizeof text) {
-        char *slash = memcpy(text, read->key.ptr, read->key.len);
-        slash = memchr(text, '/', read->key.len);
+        memcpy(text, read->key.ptr, read->key.len);
+        char *slash = memchr(text, '/', read->key.len);
         if (slash) {
             *slash = ':';
             tag = sl_log_tag_hash((struct sl_text){text, read->key.len});

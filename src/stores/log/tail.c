@@ -511,7 +511,6 @@ static enum sl_err write_epoch(struct sl_log_tail *tail, const struct sl_epoch *
     if (err != SL_OK)
         return err;
     /* Before the write: once it is durable, nothing may fail. */
-    const struct sl_epoch *epochs = tail->catalog.epochs;
     const size_t epoch_count = tail->catalog.epoch_count;
     err = sl_log_catalog_add_epoch(&tail->catalog, epoch);
     if (err != SL_OK)
@@ -519,7 +518,6 @@ static enum sl_err write_epoch(struct sl_log_tail *tail, const struct sl_epoch *
     const enum sl_append_result result = write_batch(tail, epoch->number, 0, error);
     if (result == SL_APPEND_DURABLE)
         return SL_OK;
-    tail->catalog.epochs = epochs;
     tail->catalog.epoch_count = epoch_count;
     (void)fail(tail, result, error);
     return error->code;
