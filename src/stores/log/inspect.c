@@ -392,6 +392,15 @@ static enum sl_err change_over(struct sl_log_walk *walk, struct sl_log_seen *out
     return err == SL_OK ? sl_log_walk_next(walk, out, error) : err;
 }
 
+/* A segment is sealed when its successor has begun, so a sealed one is never a log's last: what was
+ * written behind it may have been acknowledged (L3), and nothing here says how much it was. */
+static enum sl_err successor_missing(struct sl_log_walk *walk, struct sl_error *error)
+{
+    SL_MARK("log: nothing behind a sealed segment");
+    return sl_log_walk_damage(walk, walk->segment.number, walk->offset, error,
+                              "the segment behind it is missing");
+}
+
 /* Nothing continues the chain in this segment, as it was read before anything that follows was
  * asked: asks, reads once more, and only then believes it. */
 static enum sl_err conclude(struct sl_log_walk *walk, struct sl_log_seen *out,
@@ -403,7 +412,7 @@ static enum sl_err conclude(struct sl_log_walk *walk, struct sl_log_seen *out,
         return err;
     const bool is_last = walk->segment.number >= walk->last;
     if (walk->is_sealed)
-        return is_last ? SL_NOT_FOUND : enter_and_go_on(walk, out, error);
+        return is_last ? successor_missing(walk, error) : enter_and_go_on(walk, out, error);
     if (is_last) {
         forget(walk);
         err = look_behind(walk, error);

@@ -145,7 +145,13 @@ static enum sl_err look_at_raw(struct log_store *log, struct sl_log_listing *out
         err = sl_log_folder_drop_raw(&log->folder, sealed - 1, error);
     if (err == SL_OK)
         err = sl_log_folder_list(&log->folder, out, error);
-    if (err == SL_OK && (out->segment_count == 0 || out->first != sealed ||
+    /* Not to be mended with an empty one: a segment is sealed when its successor has begun, and
+     * what that one held may have been acknowledged (L3). */
+    if (err == SL_OK && out->segment_count == 0)
+        return sl_fail(error, SL_CORRUPT, "%s: segment %llu is missing, the one that was written "
+                       "to last: put it back, or restore a backup", log->folder.path,
+                       (unsigned long long)sealed);
+    if (err == SL_OK && (out->first != sealed ||
                          out->last - out->first + 1 != out->segment_count))
         return sl_fail(error, SL_CORRUPT, "%s: there are %llu segments behind %llu sealed ones, "
                        "the last is number %llu: restore those that are missing from a backup",

@@ -4,6 +4,8 @@
 #include "base/hash.h"
 #include "conformance/event_store_bench.h"
 #include "stores/log/log_store.h"
+#include "stores/log/inspect.h"
+#include "stores/log/salvage.h"
 #include "stores/log/sealed.h"
 #include "tap/tap.h"
 
@@ -231,7 +233,7 @@ static const struct row {
     {"missing", remove_it, SL_CORRUPT, 0, 0, "there are 2 sealed segments"},
     {"swapped", swap_it, SL_CORRUPT, 0, 0, "under a wrong name"},
     {"named as a raw one", name_it_raw, SL_CORRUPT, 0, 0, "under the name of a raw one"},
-    {"the last is missing", remove_the_last, SL_CORRUPT, 0, 0, "0 segments behind 3 sealed"},
+    {"the last is missing", remove_the_last, SL_CORRUPT, 0, 0, "segment 3 is missing"},
 };
 
 static bool set_scene(struct scene *scene)
@@ -309,6 +311,44 @@ static void damage_is_told(void)
     }
 }
 
+/* The tools find it, too, instead of taking the last sealed segment's end for the log's; and what is
+ * saved opens. */
+static void a_lost_tail_is_found_and_the_rest_saved(void)
+{
+    struct sl_log_walk walk = {0};
+    struct sl_error error = {0};
+    struct sl_log_seen seen;
+    struct scene scene;
+    enum sl_err err;
+
+    if (!set_scene(&scene))
+        return;
+    remove_the_last(&scene);
+    REQUIRE(sl_log_walk_open(&walk, scene.subject.env, "data/log", &error) == SL_OK);
+    do {
+        err = sl_log_walk_next(&walk, &seen, &error);
+    } while (err == SL_OK);
+    CHECK_U64(err, SL_CORRUPT);
+    CHECK(strstr(error.message, "2.sealed: damaged") && strstr(error.message, "is missing"));
+    CHECK_U64(walk.damage_segment, 2);
+    const uint64_t position = walk.position;
+    sl_log_walk_close(&walk);
+
+    struct sl_log_salvage salvage = {.env = scene.subject.env, .from = "data/log",
+                                     .to = "data/saved"};
+    CHECK_U64(sl_log_salvage(&salvage, &error), SL_OK);
+    CHECK(salvage.is_damaged);
+    CHECK_U64(salvage.position, position);
+    scene.bench.location = "data/saved";
+    if (bench_open(&scene.bench) && bench_claim(&scene.bench)) {
+        CHECK_U64(scene.bench.next, position);
+        CHECK(position > 0 && position < EVENTS);
+        CHECK_U64(bench_append(&scene.bench, 1), SL_APPEND_DURABLE);
+    }
+    bench_end(&scene.bench);
+    sl_env_free(scene.subject.env);
+}
+
 static void a_second_process_is_refused(void)
 {
     const struct sl_store_options options = {.location = "data/log", .name = "bench",
@@ -329,5 +369,7 @@ static void a_second_process_is_refused(void)
 int main(void)
 {
     return TAP_RUN({"damage is told", damage_is_told},
+                   {"a lost tail is found, and the rest saved",
+                    a_lost_tail_is_found_and_the_rest_saved},
                    {"a second process is refused", a_second_process_is_refused});
 }
