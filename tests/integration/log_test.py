@@ -214,6 +214,27 @@ def check_damage(server):
             assert over_http(other) == events
             assert other.stop() == 0
         flip(sealed[0], os.path.getsize(sealed[0]) - 2000)
+    with case('the last segment is lost: no tool takes what is left for a whole log'):
+        lost = os.path.join(server.folder, 'lost')
+        shutil.copytree(whole, lost)
+        for path in segments(lost):
+            if path.endswith('.seg'):
+                os.remove(path)
+        last = segments(lost)[-1]
+        out = run(server, 'log', 'verify', 'bank', data=lost, code=13)
+        assert f'{last}: damaged at offset' in out and 'behind it is missing' in out, out
+        run(server, 'backup', os.path.join(server.folder, 'lost-backup'), data=lost, code=13)
+        child = lib.Child([server.program, 'serve', '--port', '0', '--resp-port', 'none', '--data',
+                           lost])
+        assert child.wait() == 13, child.output()
+        assert 'is missing, the one that was written to last' in child.output(), child.output()
+        saved = os.path.join(server.folder, 'refound')
+        told = json.loads(run(server, 'log', 'salvage', 'bank', '--to', saved, '--json',
+                              data=lost))['logs'][0]
+        assert told['damaged'] and 0 < told['position'] < len(events), told
+        with lib.Server(data=saved) as other:
+            assert over_http(other) == events[:told['position']]
+            assert other.stop() == 0
     with case('a folder that may not be written to'):
         for folder, _, names in os.walk(whole):
             for name in names:

@@ -311,8 +311,8 @@ static void damage_is_told(void)
     }
 }
 
-/* The tools find it, too, instead of taking the last sealed segment's end for the log's; and what is
- * saved opens. */
+/* The tools find it, too, instead of taking the last sealed segment's end for the log's; and what
+ * is saved opens. */
 static void a_lost_tail_is_found_and_the_rest_saved(void)
 {
     struct sl_log_walk walk = {0};
