@@ -43,6 +43,7 @@ struct sl_core_domain {
     } tell;
     struct sl_held_reply *held; /* for strong views */
     struct sl_wait *waits;     /* for positions of this domain's log and views */
+    struct sl_wait *wait_checked_next; /* of the walk along them that is under way */
     struct sl_lookup *lookups; /* for rows being fetched */
     size_t reads_out;
 };

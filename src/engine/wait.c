@@ -15,6 +15,8 @@ static uint64_t reached(const struct sl_wait *wait)
 
 static void unlink_wait(struct sl_wait *wait)
 {
+    if (wait->domain->wait_checked_next == wait)
+        wait->domain->wait_checked_next = wait->next;
     *wait->link = wait->next;
     if (wait->next)
         wait->next->link = wait->link;
@@ -153,26 +155,33 @@ void sl_core_lookup_cancel(struct sl_lookup *lookup)
     }
 }
 
-/* A callback may end or begin other waits: the list is gone through from its start again after
- * one. */
-static bool end_one_wait(struct sl_core_domain *domain)
+/* One walk along the list. A callback may end or begin other waits: unlinking keeps the walk's next
+ * one valid, and a new one goes before all that are still to come, looked at when it began. */
+static bool end_waits(struct sl_core_domain *domain)
 {
-    for (struct sl_wait *wait = domain->waits; wait; wait = wait->next) {
+    bool ended = false;
+
+    domain->wait_checked_next = domain->waits;
+    while (domain->wait_checked_next) {
+        struct sl_wait *wait = domain->wait_checked_next;
         const uint64_t at = reached(wait);
-        if (at >= wait->position) {
-            unlink_wait(wait);
-            wait->done(wait, true, at);
-            return true;
-        }
+
+        domain->wait_checked_next = wait->next;
+        if (at < wait->position)
+            continue;
+        unlink_wait(wait);
+        wait->done(wait, true, at);
+        ended = true;
     }
-    return false;
+    return ended;
 }
 
 void sl_core_check_waits(struct sl_core_domain *domain)
 {
     struct sl_lookup *waiting;
 
-    while (end_one_wait(domain)) {
+    /* Again after a walk that ended some: a callback may have moved what others wait for. */
+    while (end_waits(domain)) {
     }
     /* Each is tried once; a callback may cancel any of them, so that the list stays a proper
      * one. */
