@@ -6,6 +6,7 @@
 BUILD is a build folder with a compile_commands.json. One case a folder.
 """
 import concurrent.futures
+import itertools
 import json
 import os
 import posixpath
@@ -39,7 +40,10 @@ def commands(build):
         if path not in ours or path in seen:
             continue
         seen.add(path)
-        words, arguments = iter(shlex.split(entry['command'])[1:]), []
+        # The compiler comes first, perhaps behind a cache of its results ("ccache gcc -I…").
+        words = itertools.dropwhile(lambda word: not word.startswith('-'),
+                                    shlex.split(entry['command']))
+        arguments = []
         for word in words:
             if word in WITH_VALUE:
                 next(words)
