@@ -574,13 +574,13 @@ static void life(uint64_t seed, bool damage)
 
 static void power_losses(void)
 {
-    for (uint64_t seed = 100; seed < 120 && !world.bad; seed++)
+    for (uint64_t seed = 100; seed < TAP_TIMES(120, 104) && !world.bad; seed++)
         life(seed, false);
 }
 
 static void damaged_files(void)
 {
-    for (uint64_t seed = 300; seed < 315 && !world.bad; seed++)
+    for (uint64_t seed = 300; seed < TAP_TIMES(315, 303) && !world.bad; seed++)
         life(seed, true);
 }
 
@@ -646,7 +646,7 @@ static void another_history(void)
 {
     struct sl_error error;
 
-    for (uint64_t seed = 40; seed < 46; seed++) {
+    for (uint64_t seed = 40; seed < TAP_TIMES(46, 42); seed++) {
         if (!begin(seed, true))
             return;
         send_new(1000 + draw(1000), -1);

@@ -18,23 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#endif
-
 enum {
-#ifdef SANITIZED
-    IS_SANITIZED = 1,
-    DISK_FAULTS = 12, /* of each kind */
-#else
-    IS_SANITIZED = 0,
-    DISK_FAULTS = 90,
-#endif
+    DISK_FAULTS = TAP_TIMES(90, 12), /* of each kind */
     SEED = 7,
     COMPLAINTS_MAX = 12,
 };
@@ -173,7 +158,7 @@ static void be_child(const struct fault *fault, int out, int errors)
     struct verdict verdict = {0};
 
     (void)dup2(errors, STDERR_FILENO);
-    (void)alarm(IS_SANITIZED ? 120 : 30);
+    (void)alarm(TAP_TIMES(30, 120));
     run(fault, &verdict);
     (void)!write(out, &verdict, sizeof verdict);
     _exit(0);
@@ -264,7 +249,7 @@ static bool is_chosen(uint64_t nth)
 
     for (uint64_t i = 0; i + 1 < nth; i++)
         earlier += sites[i] == sites[nth - 1];
-    if (IS_SANITIZED)
+    if (TAP_IS_SANITIZED)
         return earlier == 0;
     while (earlier > 1 && earlier % 4 == 0)
         earlier /= 4;

@@ -14,21 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#endif
-
 enum {
-#ifdef SANITIZED
-    CUTS = 60,
-#else
-    CUTS = 500,
-#endif
+    CUTS = TAP_TIMES(500, 60),
     CUTS_LONG = 10000,
     CUTS_A_LIFE = 125, /* of a life's calls, every n-th that makes so many */
 };

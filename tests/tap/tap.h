@@ -14,6 +14,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/*
+ * How often: many times in the plain build, a few under a sanitizer, where one takes as long as many
+ * and which looks for other mistakes than those that only the rare seed finds.
+ */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define TAP_IS_SANITIZED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TAP_IS_SANITIZED 1
+#endif
+#ifndef TAP_IS_SANITIZED
+#define TAP_IS_SANITIZED 0
+#endif
+#define TAP_TIMES(plain, sanitized) (TAP_IS_SANITIZED ? (sanitized) : (plain))
+
 struct tap_case {
     const char *name;
     void (*run)(void);

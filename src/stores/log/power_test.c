@@ -10,21 +10,8 @@
 
 #include <string.h>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#endif
-
 enum {
-#ifdef SANITIZED
-    LIVES = 100, /* under a sanitizer one life takes as long as many */
-#else
-    LIVES = 600,
-#endif
+    LIVES = TAP_TIMES(600, 100),
     APPENDS_MAX = 120,
     IN_FLIGHT_MAX = 4,
 };
