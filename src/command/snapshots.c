@@ -292,7 +292,7 @@ static bool find(struct sl_snapshots *s, struct sl_snapshot_get *get)
     if (offset >= file->bytes)
         flush(s);
     if (sl_file_read(file->file, offset, head, sizeof head, &len, &error) != SL_OK ||
-        len < sizeof head || sl_le32(head) > FRAME_MAX)
+        len < sizeof head || sl_le32(head) < FRAME_HEAD || sl_le32(head) > FRAME_MAX)
         return false;
     const size_t size = sl_le32(head);
     uint8_t *bytes = sl_arena_take(&get->arena, size);
