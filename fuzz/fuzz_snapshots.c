@@ -1,10 +1,10 @@
 /*
  * Any bytes as a file of snapshots. The first byte says what they are: 0: the file itself; else
  * patches of a good file, three bytes of place and one of content each. 1: before it is read at the
- * start, its checksums made right again, so that these do not stand between the fuzzer and what lies
- * behind; 2: the same without that; 3: after it was read, so that memory knows what the disk has no
- * more. Nothing may crash; what is found is of the name that was asked for; and where no checksum
- * was made right, it is what was kept.
+ * start, its checksums made right again, so that these do not stand between the fuzzer and what
+ * lies behind; 2: the same without that; 3: after it was read, so that memory knows what the disk
+ * has no more. Nothing may crash; what is found is of the name that was asked for; and where no
+ * checksum was made right, it is what was kept.
  */
 #include "fuzz.h"
 
@@ -27,8 +27,8 @@ static struct sl_mailbox *answers;
 
 static struct sl_snapshots *start(struct sl_env *env)
 {
-    const struct sl_snapshots_options options = {.env = env, .folder = "snapshots",
-                                                 .index_bytes = 1 << 16};
+    const struct sl_snapshots_options options = {
+        .env = env, .folder = "snapshots", .index_bytes = 1 << 16};
     struct sl_snapshots *snapshots;
     struct sl_error error;
 
@@ -67,10 +67,14 @@ static void make_good(struct sl_env *env)
 
     for (size_t i = 0; i < (size_t)NAMES * VERSIONS; i++) {
         const size_t len = state_of(i % NAMES, i / NAMES, state);
-        struct sl_snapshot_put put = {
-            .message = {.reply_to = answers, .kind = 5},
-            .snapshot = {.name = name_of(i % NAMES), .log = log_id, .salt = 7, .position = i,
-                         .revision = i / NAMES, .digest = 9, .state = {state, len}}};
+        struct sl_snapshot_put put = {.message = {.reply_to = answers, .kind = 5},
+                                      .snapshot = {.name = name_of(i % NAMES),
+                                                   .log = log_id,
+                                                   .salt = 7,
+                                                   .position = i,
+                                                   .revision = i / NAMES,
+                                                   .digest = 9,
+                                                   .state = {state, len}}};
         sl_snapshots_put(snapshots, &put);
         run(env);
     }
@@ -87,7 +91,8 @@ static void put_file(struct sl_env *env, const uint8_t *bytes, size_t len)
     sl_file_close(file);
 }
 
-/* Makes the checksums of the header and of each frame right, as far as the frames say their size. */
+/* Makes the checksums of the header and of each frame right, as far as the frames say their size.
+ */
 static void seal(uint8_t *file, size_t size)
 {
     sl_put_le64(file + 16, sl_hash64(file, 16, 0));
@@ -119,8 +124,8 @@ static void patch(struct sl_env *env, const uint8_t *bytes, size_t len, bool sea
 
 static void look(struct sl_env *env, struct sl_snapshots *snapshots, size_t name, bool is_kept)
 {
-    struct sl_snapshot_get get = {.message = {.reply_to = answers, .kind = 6},
-                                  .name = name_of(name), .log = log_id};
+    struct sl_snapshot_get get = {
+        .message = {.reply_to = answers, .kind = 6}, .name = name_of(name), .log = log_id};
     const struct sl_snapshot *found = &get.snapshot;
     uint8_t state[64];
 

@@ -15,8 +15,8 @@
 #include <stdint.h>
 
 /*
- * How often: many times in the plain build, a few under a sanitizer, where one takes as long as many
- * and which looks for other mistakes than those that only the rare seed finds.
+ * How often: many times in the plain build, a few under a sanitizer, where one takes as long as
+ * many, and which looks for other mistakes than those that only the rare seed finds.
  */
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
