@@ -1,8 +1,9 @@
 /*
- * sluice bank import: accounts and transactions of a PaySim run, sent in arrays. Each array has an
- * id of its own, so that sending it again after a lost answer, or running the whole import again,
- * changes nothing. With --check every refusal and every balance after each row is compared with the
- * data.
+ * sluice bank import: accounts and transactions of a PaySim run, sent in arrays. Each array has the
+ * number of its first item for an id, from which the ids of its items follow. So sending it again
+ * after a lost answer, or running the whole import again, changes nothing, and an import that was
+ * cut short goes on where it ended. That needs the same arrays each time: a --limit is rounded up to
+ * whole ones. With --check every refusal and every balance after each row is compared with the data.
  */
 #include "domains/bank/bank.h"
 #include "domains/bank/csv.h"
@@ -278,8 +279,7 @@ static bool flush_opened(struct import *import)
         return true;
     if (!append(&import->opened, &import->opened_len, &import->opened_size, "]"))
         return false;
-    snprintf(id, sizeof id, "paysim-open-%" PRIu64 "-%zu", import->open_arrays++,
-             import->opened_items);
+    snprintf(id, sizeof id, "paysim-open-%" PRIu64, import->open_arrays++);
     const bool good =
         post(import, "/bank/OpenAccount", import->opened, import->opened_len, id, &answer) &&
         all_accepted(answer.body, import->opened_items);
@@ -331,7 +331,7 @@ static bool flush_rows(struct import *import, const char *what)
     if (!flush_opened(import) ||
         !append(&import->body, &import->body_len, &import->body_size, "]"))
         return false;
-    snprintf(id, sizeof id, "paysim-%s-%" PRIu64 "-%zu", what, import->done, import->items);
+    snprintf(id, sizeof id, "paysim-%s-%" PRIu64, what, import->done);
     if (!post(import, "/bank/Transfer", import->body, import->body_len, id, &answer))
         return false;
     if (strcmp(what, "row") == 0)
@@ -450,9 +450,15 @@ int bank_import(struct sl_client *client, int argc, char **argv)
             import.check = true;
         } else if (strcmp(argv[i], "--limit") == 0 && i + 1 < argc) {
             limit = strtoull(argv[++i], NULL, 10);
+            limit = limit > UINT64_MAX - CHUNK ? limit : (limit + CHUNK - 1) / CHUNK * CHUNK;
         } else if (argv[i][0] == '-' || path_count == 2) {
-            fprintf(stderr, "usage: sluice bank import ACCOUNTS.csv TRANSACTIONS.csv[.zst] "
-                            "[--check] [--limit N]\n");
+            fprintf(stderr,
+                    "usage: sluice bank import ACCOUNTS.csv TRANSACTIONS.csv[.zst] [--check] "
+                    "[--limit N]\n\n"
+                    "  --check    compares every refusal and every balance with the data\n"
+                    "  --limit N  the first N rows, rounded up to arrays of %d; a later import "
+                    "goes on from there\n",
+                    CHUNK);
             return 2;
         } else {
             paths[path_count++] = argv[i];

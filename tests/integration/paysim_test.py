@@ -47,9 +47,19 @@ def main():
     if zstd.returncode != 0:
         lib.skip_all('there is no program zstd')
     with lib.Server() as server:
-        client = lib.Child([server.program, '--data', server.data, 'bank', 'import',
-                            os.path.join(DATA, 'paysim_accounts.csv'),
-                            os.path.join(DATA, 'paysim_transactions.csv.zst'), '--check'])
+        def start_import(*options):
+            return lib.Child([server.program, '--data', server.data, 'bank', 'import',
+                              os.path.join(DATA, 'paysim_accounts.csv'),
+                              os.path.join(DATA, 'paysim_transactions.csv.zst'), *options])
+
+        with case('the first rows are imported alone, twice; the rest goes on from there'):
+            for count in (1234, 1300):
+                client = start_import('--limit', str(count))
+                assert client.wait(60) == 0, client.output()
+            rows = [event for event in transfers(server)
+                    if event['body']['reference'].startswith('row ')]
+            assert 1300 < len(rows) <= 1500, len(rows)
+        client = start_import('--check')
         with case('the server is killed ten times, and comes back each time'):
             for kill in range(KILLS):
                 lib.wait_until(at_least(server, 8000 * (kill + 1), client), 120, 'the next part')
@@ -72,6 +82,11 @@ def main():
                 last[event['body']['from']] = event['body']['from_balance']
                 last[event['body']['to']] = event['body']['to_balance']
             assert sum(last.values()) == 0, sum(last.values())
+        with case('imported once more, nothing is new'):
+            before = position(server)
+            client = start_import('--check')
+            assert client.wait(120) == 0, client.output()
+            assert position(server) == before, (position(server), before)
         with case('the balances shown are those of the log'):
             for account in list(last)[:500]:
                 row = server.http.get(f'/bank/balance/{account}').json
