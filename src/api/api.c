@@ -73,6 +73,7 @@ void sl_api_free(struct sl_api *api)
         api_pending_remove(pending);
         pending->free(pending);
     }
+    resp_scans_free(api);
     sl_json_parser_free(api->parser);
     sl_buf_close(&api->out);
     sl_buf_close(&api->headers);

@@ -23,6 +23,7 @@ struct api_seen_rule {
 struct api_stream;
 struct api_pending;
 struct api_numbers;
+struct api_scans;
 
 struct sl_api {
     struct sl_api_options options;
@@ -35,6 +36,7 @@ struct sl_api {
     struct api_follower *paused; /* followers of logs whose peers read slowly */
     struct api_seen_rule *seen;
     size_t seen_count;
+    struct api_scans *scans; /* cursors of SCAN (resp_scan.c); NULL: there was none yet */
     int64_t started_ns;
     bool ready;  /* it was seen so (sl_api_is_ready) */
     bool closed; /* the engine is gone */
@@ -174,6 +176,9 @@ struct api_pending {
 void api_pending_add(struct sl_api *api, struct api_pending *pending,
                      void (*release)(struct api_pending *pending));
 void api_pending_remove(struct api_pending *pending);
+
+/* Forgets the cursors of SCAN (resp_scan.c). */
+void resp_scans_free(struct sl_api *api);
 
 /* ---- Numbers (numbers.c) ------------------------------------------------------------------- */
 

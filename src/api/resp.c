@@ -83,6 +83,14 @@ void resp_saw_position(struct resp_session *session, struct sl_core_domain *doma
             session->own[i] = position;
 }
 
+void resp_forget_positions(struct resp_session *session)
+{
+    free(session->own);
+    session->own = NULL;
+    session->own_position = NULL;
+    session->prefix_len = 0; /* what is cached was of another principal, or has the position */
+}
+
 /* ---- Words and errors ---------------------------------------------------------------------- */
 
 bool resp_is(struct sl_text word, const char *capitals)
@@ -177,329 +185,182 @@ bool resp_resolve(struct resp_session *session, struct sl_text key, struct sl_te
     return true;
 }
 
-/* ---- Who ----------------------------------------------------------------------------------- */
-
-static bool authenticate(struct resp_session *session, struct sl_text token, struct sl_buf *out)
-{
-    const struct sl_principal *who = sl_auth_token(session->api->options.auth, token);
-
-    if (!who) {
-        resp_error(out, "WRONGPASS", "nobody has this token");
-        return false;
-    }
-    session->who = who;
-    session->prefix_len = 0; /* it was permitted to another */
-    return true;
-}
-
-static enum sl_resp_result door_auth(struct resp_session *session, struct sl_resp_command *command)
-{
-    /* AUTH token, or AUTH name token; the name is not needed. */
-    if (authenticate(session, command->words[command->word_count - 1], command->out))
-        sl_resp_simple(command->out, "OK");
-    return SL_RESP_DONE;
-}
-
-static void pair(struct sl_buf *out, const char *name, const char *value)
-{
-    sl_resp_bulk(out, api_text(name));
-    sl_resp_bulk(out, api_text(value));
-}
-
-static void keep_name(struct resp_session *session, struct sl_text name)
-{
-    const size_t len = name.len < sizeof session->name - 1 ? name.len : sizeof session->name - 1;
-
-    memcpy(session->name, name.ptr, len);
-    session->name[len] = '\0';
-}
-
-static enum sl_resp_result door_hello(struct resp_session *session, struct sl_resp_command *command)
-{
-    struct sl_buf *out = command->out;
-    uint64_t version = (uint64_t)sl_resp_version(command->session);
-    uint32_t at = 1;
-
-    if (command->word_count > 1 &&
-        (!sl_url_number(command->words[at++], &version) || (version != 2 && version != 3))) {
-        resp_error(out, "NOPROTO", "versions 2 and 3 are spoken here");
-        return SL_RESP_DONE;
-    }
-    while (at < command->word_count) {
-        const uint32_t left = command->word_count - at - 1;
-        if (resp_is(command->words[at], "AUTH") && left >= 2) {
-            if (!authenticate(session, command->words[at + 2], out))
-                return SL_RESP_DONE;
-            at += 3;
-        } else if (resp_is(command->words[at], "SETNAME") && left >= 1) {
-            keep_name(session, command->words[at + 1]);
-            at += 2;
-        } else {
-            resp_error(out, "ERR", "HELLO takes a version, AUTH name token, SETNAME name");
-            return SL_RESP_DONE;
-        }
-    }
-    sl_resp_set_version(command->session, (int)version);
-    sl_resp_map(out, 7, (int)version);
-    pair(out, "server", "sluice");
-    pair(out, "version", "7.0.0");
-    sl_resp_bulk(out, SL_TEXT("proto"));
-    sl_resp_integer(out, (int64_t)version);
-    sl_resp_bulk(out, SL_TEXT("id"));
-    sl_resp_integer(out, (int64_t)session->id);
-    pair(out, "mode", "standalone");
-    pair(out, "role", "master");
-    sl_resp_bulk(out, SL_TEXT("modules"));
-    sl_resp_array(out, 0);
-    return SL_RESP_DONE;
-}
-
-static enum sl_resp_result door_client(struct resp_session *session,
-                                       struct sl_resp_command *command)
-{
-    const struct sl_text what = command->words[1];
-    struct sl_buf *out = command->out;
-    char text[256];
-
-    if (resp_is(what, "ID")) {
-        sl_resp_integer(out, (int64_t)session->id);
-    } else if (resp_is(what, "SETNAME") && command->word_count == 3) {
-        keep_name(session, command->words[2]);
-        sl_resp_simple(out, "OK");
-    } else if (resp_is(what, "GETNAME")) {
-        sl_resp_bulk(out, api_text(session->name));
-    } else if (resp_is(what, "INFO") || resp_is(what, "LIST")) {
-        snprintf(text, sizeof text, "id=%llu name=%s resp=%d user=%.*s\n",
-                 (unsigned long long)session->id, session->name, sl_resp_version(command->session),
-                 (int)session->who->name.len, session->who->name.ptr);
-        sl_resp_bulk(out, api_text(text));
-    } else if (resp_is(what, "SETINFO") || resp_is(what, "NO-EVICT") || resp_is(what, "NO-TOUCH")) {
-        sl_resp_simple(out, "OK");
-    } else {
-        resp_error(out, "ERR", "CLIENT knows ID, INFO, LIST, SETNAME, GETNAME, SETINFO");
-    }
-    return SL_RESP_DONE;
-}
-
-/* ---- Small talk ---------------------------------------------------------------------------- */
-
-static enum sl_resp_result door_ping(struct resp_session *session, struct sl_resp_command *command)
-{
-    (void)session;
-    if (command->word_count > 1)
-        sl_resp_bulk(command->out, command->words[1]);
-    else
-        sl_resp_simple(command->out, "PONG");
-    return SL_RESP_DONE;
-}
-
-static enum sl_resp_result door_echo(struct resp_session *session, struct sl_resp_command *command)
-{
-    (void)session;
-    sl_resp_bulk(command->out, command->words[1]);
-    return SL_RESP_DONE;
-}
-
-static enum sl_resp_result door_quit(struct resp_session *session, struct sl_resp_command *command)
-{
-    (void)session;
-    sl_resp_simple(command->out, "OK");
-    return SL_RESP_CLOSE;
-}
-
-static enum sl_resp_result door_select(struct resp_session *session,
-                                       struct sl_resp_command *command)
-{
-    (void)session;
-    if (sl_text_equals(command->words[1], SL_TEXT("0")))
-        sl_resp_simple(command->out, "OK");
-    else
-        resp_error(command->out, "ERR", "there is one database, 0; domains part the keys");
-    return SL_RESP_DONE;
-}
-
-/* What redis-benchmark and libraries ask for: everything is durable, nothing else is known here. */
-static enum sl_resp_result door_config(struct resp_session *session,
-                                       struct sl_resp_command *command)
-{
-    const int version = sl_resp_version(command->session);
-    struct sl_buf *out = command->out;
-
-    (void)session;
-    if (!resp_is(command->words[1], "GET") || command->word_count != 3) {
-        resp_error(out, "ERR", "settings stand in sluice.conf");
-    } else if (resp_is(command->words[2], "SAVE")) {
-        sl_resp_map(out, 1, version);
-        pair(out, "save", "");
-    } else if (resp_is(command->words[2], "APPENDONLY")) {
-        sl_resp_map(out, 1, version);
-        pair(out, "appendonly", "yes");
-    } else {
-        sl_resp_map(out, 0, version);
-    }
-    return SL_RESP_DONE;
-}
-
-static enum sl_resp_result door_info(struct resp_session *session, struct sl_resp_command *command)
-{
-    struct sl_api *api = session->api;
-    const struct sl_deed watch = {SL_DO_WATCH};
-    struct sl_buf *out = &api->out;
-
-    if (!resp_may(session, &watch, command->out))
-        return SL_RESP_DONE;
-    const struct sl_net_numbers net = sl_net_numbers(api->options.net);
-    const int64_t up_ns = sl_env_monotonic(api->options.env) - api->started_ns;
-    sl_buf_reset(out);
-    sl_buf_printf(out,
-                  "# Server\r\nredis_version:7.0.0\r\nredis_mode:standalone\r\n"
-                  "sluice_version:" SL_VERSION "\r\nuptime_in_seconds:%lld\r\n"
-                  "# Clients\r\nconnected_clients:%llu\r\n# Memory\r\nused_memory_rss:%llu\r\n"
-                  "# Stats\r\ntotal_connections_received:%llu\r\n"
-                  "total_commands_processed:%llu\r\n# Keyspace\r\n",
-                  (long long)(up_ns / 1000000000), (unsigned long long)net.connections_now,
-                  (unsigned long long)api_memory_bytes(api),
-                  (unsigned long long)net.connections_total,
-                  (unsigned long long)net.requests_total);
-    sl_resp_bulk(command->out, sl_buf_as_text(out));
-    return SL_RESP_DONE;
-}
-
-/* A browser was sent here to speak HTTP, which looks like inline commands: nothing of it is done.
- */
-static enum sl_resp_result door_http(struct resp_session *session, struct sl_resp_command *command)
-{
-    (void)session;
-    resp_error(command->out, "ERR", "this is the RESP port; HTTP has another");
-    return SL_RESP_CLOSE;
-}
-
-static enum sl_resp_result door_command(struct resp_session *session,
-                                        struct sl_resp_command *command);
-
 /* ---- The table ----------------------------------------------------------------------------- */
+
+static resp_door resp_command;
 
 static const struct door {
     const char *name;
     resp_door *run;
+    const char *help;
     uint32_t least; /* words, the name included */
     uint32_t most;  /* 0: any */
+    int last_key;   /* the first key is the first word behind the name; 0: there is none */
     bool at_once;   /* also while logs are being recovered */
-    bool has_key;
+    bool listening; /* also while a RESP2 client subscribes */
 } doors[] = {
-    {"GET", resp_get, 2, 2, .has_key = true},
-    {"MGET", resp_mget, 2, 0, .has_key = true},
-    {"HGET", resp_hget, 3, 3, .has_key = true},
-    {"HMGET", resp_hmget, 3, 0, .has_key = true},
-    {"HGETALL", resp_hgetall, 2, 2, .has_key = true},
-    {"EXISTS", resp_exists, 2, 0, .has_key = true},
-    {"TYPE", resp_type, 2, 2, .has_key = true},
-    {"SCAN", resp_scan, 2, 8},
-    {"SLUICE.DO", resp_do, 3, 5},
-    {"SLUICE.WAIT", resp_wait, 2, 3},
-    {"SUBSCRIBE", resp_subscribe, 2, 0},
-    {"PSUBSCRIBE", resp_psubscribe, 2, 0},
-    {"UNSUBSCRIBE", resp_unsubscribe, 1, 0},
-    {"PUNSUBSCRIBE", resp_punsubscribe, 1, 0},
-    {"PING", door_ping, 1, 2, .at_once = true},
-    {"ECHO", door_echo, 2, 2, .at_once = true},
-    {"HELLO", door_hello, 1, 0, .at_once = true},
-    {"AUTH", door_auth, 2, 3, .at_once = true},
-    {"CLIENT", door_client, 2, 0, .at_once = true},
-    {"COMMAND", door_command, 1, 0, .at_once = true},
-    {"INFO", door_info, 1, 0, .at_once = true},
-    {"CONFIG", door_config, 2, 0, .at_once = true},
-    {"SELECT", door_select, 2, 2, .at_once = true},
-    {"QUIT", door_quit, 1, 0, .at_once = true},
-    {"POST", door_http, 1, 0, .at_once = true},
-    {"HOST:", door_http, 1, 0, .at_once = true},
+    {"GET", resp_get, "A row, as JSON", 2, 2, 1},
+    {"MGET", resp_mget, "Rows, as JSON", 2, 0, -1},
+    {"HGET", resp_hget, "A field of a row", 3, 3, 1},
+    {"HMGET", resp_hmget, "Fields of a row", 3, 0, 1},
+    {"HGETALL", resp_hgetall, "All fields of a row", 2, 2, 1},
+    {"EXISTS", resp_exists, "How many of the rows there are", 2, 0, -1},
+    {"TYPE", resp_type, "string, or none where there is no row", 2, 2, 1},
+    {"SCAN", resp_scan, "Keys of rows", 2, 8},
+    {"SLUICE.DO", resp_do, "Sends a command: domain.Command {json} [ID text]", 3, 5},
+    {"SLUICE.WAIT", resp_wait, "Waits for a position: token [view]", 2, 3},
+    {"SUBSCRIBE", resp_subscribe, "Rows as they change", 2, 0, .listening = true},
+    {"PSUBSCRIBE", resp_psubscribe, "Rows and events as they happen", 2, 0, .listening = true},
+    {"UNSUBSCRIBE", resp_unsubscribe, "Ends SUBSCRIBE", 1, 0, .listening = true},
+    {"PUNSUBSCRIBE", resp_punsubscribe, "Ends PSUBSCRIBE", 1, 0, .listening = true},
+    {"PING", resp_ping, "Answers", 1, 2, .at_once = true, .listening = true},
+    {"ECHO", resp_echo, "Answers the word", 2, 2, .at_once = true},
+    {"HELLO", resp_hello, "The protocol's version, and who asks", 1, 0, .at_once = true},
+    {"AUTH", resp_auth, "Who asks: a token", 2, 3, .at_once = true},
+    {"CLIENT", resp_client, "This connection", 2, 0, .at_once = true},
+    {"COMMAND", resp_command, "What there is", 1, 0, .at_once = true},
+    {"INFO", resp_info, "How the server is", 1, 0, .at_once = true},
+    {"CONFIG", resp_config, "GET, for tools that ask", 2, 0, .at_once = true},
+    {"SELECT", resp_select, "There is database 0", 2, 2, .at_once = true},
+    {"RESET", resp_reset, "As a new connection", 1, 1, .at_once = true, .listening = true},
+    {"QUIT", resp_quit, "Ends the connection", 1, 0, .at_once = true, .listening = true},
+    {"POST", resp_http, NULL, 1, 0, .at_once = true, .listening = true},
+    {"HOST:", resp_http, NULL, 1, 0, .at_once = true, .listening = true},
 };
 
 enum { DOORS = sizeof doors / sizeof *doors };
 
-/* What writes in Redis. */
-static const char *const writers[] = {
-    "SET",      "SETEX",       "SETNX",   "PSETEX",  "MSET",  "MSETNX",  "GETSET",  "GETDEL",
-    "GETEX",    "APPEND",      "DEL",     "UNLINK",  "INCR",  "INCRBY",  "DECR",    "DECRBY",
-    "EXPIRE",   "PEXPIRE",     "HSET",    "HSETNX",  "HMSET", "HDEL",    "HINCRBY", "LPUSH",
-    "RPUSH",    "LPOP",        "RPOP",    "SADD",    "SREM",  "SPOP",    "ZADD",    "ZREM",
-    "ZINCRBY",  "XADD",        "RENAME",  "PERSIST", "COPY",  "RESTORE", "FLUSHDB", "FLUSHALL",
-    "SETRANGE", "INCRBYFLOAT", "PUBLISH", "LSET",
-};
+static const struct door *find_door(struct sl_text name)
+{
+    for (size_t i = 0; i < DOORS; i++)
+        if (resp_is(name, doors[i].name))
+            return &doors[i];
+    return NULL;
+}
 
-static enum sl_resp_result door_command(struct resp_session *session,
+/* ---- COMMAND ------------------------------------------------------------------------------- */
+
+static void write_door_name(const struct door *door, struct sl_buf *out)
+{
+    char name[16];
+    const size_t len = strlen(door->name);
+
+    for (size_t i = 0; i < len; i++)
+        name[i] = (char)(door->name[i] | (door->name[i] >= 'A' ? 0x20 : 0));
+    sl_resp_bulk(out, (struct sl_text){name, len});
+}
+
+static void write_door(const struct door *door, struct sl_buf *out)
+{
+    const bool is_fixed = door->least == door->most;
+
+    sl_resp_array(out, 6);
+    write_door_name(door, out);
+    sl_resp_integer(out, is_fixed ? (int64_t)door->least : -(int64_t)door->least);
+    sl_resp_array(out, 1);
+    sl_resp_simple(out, door->last_key ? "readonly" : "fast");
+    sl_resp_integer(out, door->last_key != 0);
+    sl_resp_integer(out, door->last_key);
+    sl_resp_integer(out, door->last_key != 0);
+}
+
+static void write_doc(const struct door *door, int version, struct sl_buf *out)
+{
+    write_door_name(door, out);
+    sl_resp_map(out, 1, version);
+    sl_resp_bulk(out, SL_TEXT("summary"));
+    sl_resp_bulk(out, api_text(door->help));
+}
+
+/* COMMAND INFO or DOCS, with names or for all. */
+static void describe(const struct sl_resp_command *command, bool is_docs)
+{
+    const int version = sl_resp_version(command->session);
+    struct sl_buf *out = command->out;
+    size_t count = 0;
+
+    if (command->word_count > 2) {
+        for (uint32_t i = 2; i < command->word_count; i++)
+            count += !is_docs || find_door(command->words[i]);
+    } else {
+        for (size_t i = 0; i < DOORS; i++)
+            count += doors[i].help != NULL;
+    }
+    if (is_docs)
+        sl_resp_map(out, count, version);
+    else
+        sl_resp_array(out, count);
+    for (uint32_t i = 2; i < command->word_count; i++) {
+        const struct door *door = find_door(command->words[i]);
+        if (door && is_docs)
+            write_doc(door, version, out);
+        else if (door)
+            write_door(door, out);
+        else if (!is_docs)
+            sl_resp_null(out, version);
+    }
+    for (size_t i = 0; command->word_count <= 2 && i < DOORS; i++) {
+        if (doors[i].help && is_docs)
+            write_doc(&doors[i], version, out);
+        else if (doors[i].help)
+            write_door(&doors[i], out);
+    }
+}
+
+static enum sl_resp_result resp_command(struct resp_session *session,
                                         struct sl_resp_command *command)
 {
+    const struct sl_text what = command->word_count > 1 ? command->words[1] : SL_TEXT("INFO");
     struct sl_buf *out = command->out;
+    size_t count = 0;
 
     (void)session;
-    if (command->word_count > 1 && resp_is(command->words[1], "COUNT")) {
-        sl_resp_integer(out, DOORS);
-        return SL_RESP_DONE;
-    }
-    if (command->word_count > 1) { /* DOCS, GETKEYS, …: clients live without */
-        sl_resp_map(out, 0, sl_resp_version(command->session));
-        return SL_RESP_DONE;
-    }
-    sl_resp_array(out, DOORS);
-    for (size_t i = 0; i < DOORS; i++) {
-        const bool fixed = doors[i].least == doors[i].most;
-        char name[16];
-        size_t len = strlen(doors[i].name);
-        for (size_t c = 0; c < len; c++)
-            name[c] = (char)(doors[i].name[c] | (doors[i].name[c] >= 'A' ? 0x20 : 0));
-        sl_resp_array(out, 6);
-        sl_resp_bulk(out, (struct sl_text){name, len});
-        sl_resp_integer(out, fixed ? (int64_t)doors[i].least : -(int64_t)doors[i].least);
-        sl_resp_array(out, 1);
-        sl_resp_simple(out, doors[i].has_key ? "readonly" : "fast");
-        sl_resp_integer(out, doors[i].has_key);
-        sl_resp_integer(out, doors[i].has_key);
-        sl_resp_integer(out, doors[i].has_key);
+    for (size_t i = 0; i < DOORS; i++)
+        count += doors[i].help != NULL;
+    if (resp_is(what, "COUNT")) {
+        sl_resp_integer(out, (int64_t)count);
+    } else if (resp_is(what, "LIST")) {
+        sl_resp_array(out, count);
+        for (size_t i = 0; i < DOORS; i++)
+            if (doors[i].help)
+                write_door_name(&doors[i], out);
+    } else if (resp_is(what, "INFO")) {
+        describe(command, false);
+    } else if (resp_is(what, "DOCS")) {
+        describe(command, true);
+    } else {
+        resp_error(out, "ERR", "COMMAND knows COUNT, LIST, INFO, DOCS");
     }
     return SL_RESP_DONE;
 }
 
-static enum sl_resp_result unknown(const struct sl_resp_command *command)
-{
-    const struct sl_text name = command->words[0];
-
-    for (size_t i = 0; i < sizeof writers / sizeof *writers; i++) {
-        if (!resp_is(name, writers[i]))
-            continue;
-        resp_error(command->out, "READONLY",
-                   "%s is refused: rows are made by projections of events. Send a command: "
-                   "SLUICE.DO domain.Command {json}",
-                   writers[i]);
-        return SL_RESP_DONE;
-    }
-    resp_error(command->out, "ERR", "unknown command '%.*s'", (int)(name.len < 64 ? name.len : 64),
-               name.ptr);
-    return SL_RESP_DONE;
-}
+/* ---- The way in ---------------------------------------------------------------------------- */
 
 enum sl_resp_result sl_api_resp(void *context, struct sl_resp_command *command)
 {
     struct sl_api *api = context;
     struct resp_session *session = resp_session_of(api, command->session);
+    const struct door *door = find_door(command->words[0]);
 
     if (!session) {
         resp_error(command->out, "ERR", "no memory for a session");
         return SL_RESP_CLOSE;
     }
-    for (size_t i = 0; i < DOORS; i++) {
-        const struct door *door = &doors[i];
-        if (!resp_is(command->words[0], door->name))
-            continue;
-        if (command->word_count < door->least || (door->most && command->word_count > door->most)) {
-            resp_error(command->out, "ERR", "wrong number of arguments for '%s'", door->name);
-            return SL_RESP_DONE;
-        }
-        if (!door->at_once && !sl_api_is_ready(api)) {
-            resp_error(command->out, "LOADING", "logs are being recovered");
-            return SL_RESP_DONE;
-        }
-        return door->run(session, command);
+    if (resp_is_listening(session) && !(door && door->listening)) {
+        resp_error(command->out, "ERR",
+                   "while it subscribes, a RESP2 connection takes (P)SUBSCRIBE, (P)UNSUBSCRIBE, "
+                   "PING, RESET and QUIT alone; HELLO 3 before it lifts that");
+        return SL_RESP_DONE;
     }
-    return unknown(command);
+    if (!door)
+        return resp_unknown(session, command);
+    if (command->word_count < door->least || (door->most && command->word_count > door->most)) {
+        resp_error(command->out, "ERR", "wrong number of arguments for '%s'", door->name);
+        return SL_RESP_DONE;
+    }
+    if (!door->at_once && !sl_api_is_ready(api)) {
+        resp_error(command->out, "LOADING", "logs are being recovered");
+        return SL_RESP_DONE;
+    }
+    return door->run(session, command);
 }

@@ -28,14 +28,6 @@ struct resp_session {
     uint64_t
         *own; /* by domain: what this session's commands have reached. Its reads wait for it (P3) */
 
-    /* One scan at a time: where the next call goes on. */
-    struct {
-        uint64_t number;
-        size_t domain, view;
-        char after[1024];
-        size_t after_len;
-    } scan;
-
     struct resp_watch *watches;
     uint32_t watch_count;
 };
@@ -57,6 +49,15 @@ static inline uint64_t resp_own_position(const struct resp_session *session)
 /* Notes that a command of the session has reached a position. */
 void resp_saw_position(struct resp_session *session, struct sl_core_domain *domain,
                        uint64_t position);
+
+/* Its reads wait for nothing any more. */
+void resp_forget_positions(struct resp_session *session);
+
+/* Does it subscribe, and speak RESP2, so that all it reads are messages? */
+static inline bool resp_is_listening(const struct resp_session *session)
+{
+    return session->watch_count > 0 && sl_resp_version(session->net) == 2;
+}
 
 /* May the session's principal do it? False: an error was written. */
 bool resp_may(struct resp_session *session, const struct sl_deed *deed, struct sl_buf *out);
@@ -86,6 +87,18 @@ resp_door resp_subscribe; /* resp_watch.c */
 resp_door resp_psubscribe;
 resp_door resp_unsubscribe;
 resp_door resp_punsubscribe;
+resp_door resp_auth; /* resp_talk.c */
+resp_door resp_hello;
+resp_door resp_client;
+resp_door resp_ping;
+resp_door resp_echo;
+resp_door resp_info;
+resp_door resp_config;
+resp_door resp_select;
+resp_door resp_reset;
+resp_door resp_quit;
+resp_door resp_http;
+resp_door resp_unknown; /* resp_refuse.c */
 void resp_unwatch_all(struct resp_session *session);
 
 #endif

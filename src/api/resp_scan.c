@@ -1,31 +1,50 @@
 /*
- * SCAN cursor [MATCH domain:view:*] [COUNT n]: the keys of one view, or of all that the session may
- * read, one view after the other.
+ * SCAN cursor [MATCH pattern] [COUNT n] [TYPE string]: keys of the rows that one may read, view
+ * after view, each view in the order of its keys.
  *
- * Redis's cursors are numbers and a list's are texts. The session keeps the text of its latest scan
- * under a number; another number is no cursor any more. Keys come in the order of the view, each
- * once, from what is stored: rows of the last moments may be missing.
+ * Redis's cursors are numbers, and where a list goes on is a text. The api keeps the texts of the
+ * latest scans of everybody under numbers: a cursor may be used again, from any connection, until
+ * CURSORS_MAX younger ones came after it; one that is over is an error, never an early end.
+ *
+ * A key that is there from a scan's beginning to its end is found exactly once, whatever else
+ * changes: rows are listed from the store, in order, and before the first page of a view the store
+ * has what the memory had. Rows that come or go meanwhile may be found or not.
  */
 #include "api/resp_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/glob.h"
 #include "record/kinds.h"
 #include "record/value.h"
 
-enum { COUNT_DEFAULT = 10, COUNT_MAX = 1000 };
+enum { COUNT_DEFAULT = 10, COUNT_MAX = 1000, CURSORS_MAX = 4096, AFTER_BYTES_MAX = 1024 };
+
+/* Where a scan goes on. */
+struct scan_place {
+    uint64_t number;
+    size_t domain, view;
+    size_t after_len;
+    char *after; /* freed with the table, or when a younger cursor takes the place */
+};
+
+struct api_scans {
+    uint64_t last;
+    struct scan_place places[CURSORS_MAX]; /* by number */
+};
 
 struct scanning {
     struct sl_view_listing listing; /* first */
     struct api_pending pending;
+    struct sl_wait wait;
     struct resp_session *session;
     struct sl_resp_command *command;
     struct sl_core_domain *domain;
     size_t domain_place, view_place;
-    bool one_view; /* MATCH names it */
+    struct sl_text match; /* the command's; it lives until that is finished */
     struct sl_arena arena;
-    char after[sizeof((struct resp_session *)0)->scan.after];
+    char after[AFTER_BYTES_MAX];
 };
 
 static void free_scanning(struct api_pending *pending)
@@ -44,6 +63,45 @@ static void end_scanning(struct scanning *scanning)
     sl_resp_finish(scanning->command);
     api_pending_remove(&scanning->pending);
     free_scanning(&scanning->pending);
+}
+
+/* ---- Cursors ------------------------------------------------------------------------------- */
+
+void resp_scans_free(struct sl_api *api)
+{
+    for (size_t i = 0; api->scans && i < CURSORS_MAX; i++)
+        free(api->scans->places[i].after);
+    free(api->scans);
+    api->scans = NULL;
+}
+
+/* NULL: it is over, or never was. */
+static const struct scan_place *find_cursor(const struct sl_api *api, uint64_t number)
+{
+    const struct scan_place *place = api->scans ? &api->scans->places[number % CURSORS_MAX] : NULL;
+
+    return place && number != 0 && place->number == number ? place : NULL;
+}
+
+/* The number of a place; 0: no memory. Numbers fit into a double, which clients keep them in, and
+ * begin anywhere, so that one of an earlier life of the server is not taken for one of this. */
+static uint64_t make_cursor(struct sl_api *api, size_t domain, size_t view, struct sl_text after)
+{
+    if (!api->scans) {
+        api->scans = calloc(1, sizeof *api->scans);
+        if (!api->scans)
+            return 0;
+        sl_env_random(api->options.env, &api->scans->last, 6);
+    }
+    char *copy = after.len > 0 ? malloc(after.len) : NULL;
+    if (after.len > 0 && !copy)
+        return 0;
+    struct scan_place *place = &api->scans->places[++api->scans->last % CURSORS_MAX];
+    free(place->after);
+    *place = (struct scan_place){api->scans->last, domain, view, after.len, copy};
+    if (copy)
+        memcpy(copy, after.ptr, after.len);
+    return place->number;
 }
 
 /* ---- Keys of rows -------------------------------------------------------------------------- */
@@ -103,7 +161,8 @@ static size_t write_keys(struct scanning *scanning, struct sl_text rows, struct 
     size_t count = 0;
 
     while ((row = next_object(&rows)).ptr) {
-        if (write_key(scanning, row, key)) {
+        if (write_key(scanning, row, key) &&
+            (scanning->match.len == 0 || sl_glob_matches(scanning->match, sl_buf_as_text(key)))) {
             sl_resp_bulk(out, sl_buf_as_text(key));
             count++;
         }
@@ -113,9 +172,23 @@ static size_t write_keys(struct scanning *scanning, struct sl_text rows, struct 
 
 /* ---- Where to go on ------------------------------------------------------------------------ */
 
+/* Can a key of the view match? As far as the pattern's text and "domain:view:" go, they must be
+ * the same. */
+static bool may_match(struct sl_text match, const struct sl_domain *domain,
+                      const struct sl_view *view)
+{
+    uint8_t room[RESP_PREFIX_MAX];
+    struct sl_buf prefix = {.ptr = room, .capacity = sizeof room, .bytes_max = sizeof room};
+
+    sl_buf_printf(&prefix, "%s:%s:", domain->name, view->name);
+    const size_t literal = sl_glob_literal(match);
+    const size_t both = literal < prefix.len ? literal : prefix.len;
+    return match.len == 0 || memcmp(match.ptr, room, both) == 0;
+}
+
 /* The next view that the session may read, from this place on. */
-static struct sl_view_table *find_view(struct resp_session *session, size_t *domain_place,
-                                       size_t *view_place)
+static struct sl_view_table *find_view(struct resp_session *session, struct sl_text match,
+                                       size_t *domain_place, size_t *view_place)
 {
     struct sl_core *core = session->api->options.core;
 
@@ -126,59 +199,71 @@ static struct sl_view_table *find_view(struct resp_session *session, size_t *dom
             const struct sl_view *shape = sl_view_table_shape(view)->view;
             const struct sl_deed deed = {SL_DO_READ, sl_core_domain_of(domain)->name, shape->name,
                                          shape->roles, false};
-            if (sl_auth_may(session->who, &deed) == SL_PERMITTED)
+            if (may_match(match, sl_core_domain_of(domain), shape) &&
+                sl_auth_may(session->who, &deed) == SL_PERMITTED)
                 return view;
         }
     }
     return NULL;
 }
 
-/* Remembers the place behind what was answered; returns the cursor, 0 at the end. */
-static uint64_t go_on(struct scanning *scanning, struct sl_text next)
+/* The cursor behind what was answered, 0 at the end. False: there is no memory to keep it. */
+static bool go_on(struct scanning *scanning, struct sl_text next, uint64_t *out_cursor)
 {
     struct resp_session *session = scanning->session;
     size_t domain_place = scanning->domain_place, view_place = scanning->view_place;
 
+    *out_cursor = 0;
     if (next.len == 0) {
         view_place++;
-        if (scanning->one_view || !find_view(session, &domain_place, &view_place))
-            return 0;
+        if (!find_view(session, scanning->match, &domain_place, &view_place))
+            return true;
     }
-    if (next.len > sizeof session->scan.after)
-        return 0;
-    session->scan.number++;
-    session->scan.domain = domain_place;
-    session->scan.view = view_place;
-    session->scan.after_len = next.len;
-    if (next.len > 0)
-        memcpy(session->scan.after, next.ptr, next.len);
-    return session->scan.number;
+    if (next.len > AFTER_BYTES_MAX)
+        return false;
+    *out_cursor = make_cursor(session->api, domain_place, view_place, next);
+    return *out_cursor != 0;
+}
+
+/* The list's rows and the text at which it goes on, empty at its end. */
+static bool read_listing(struct scanning *scanning, struct sl_text *out_rows,
+                         struct sl_text *out_next)
+{
+    struct sl_json_parser *parser = scanning->session->api->parser;
+    const struct sl_text json = sl_buf_as_text(&scanning->listing.json);
+
+    *out_next = (struct sl_text){NULL, 0};
+    if (sl_json_find(parser, json, "rows", &scanning->arena, out_rows) != SL_OK)
+        return false;
+    if (sl_json_find(parser, json, "next", &scanning->arena, out_next) != SL_OK ||
+        sl_text_equals(*out_next, SL_TEXT("null")))
+        *out_next = (struct sl_text){NULL, 0};
+    return true;
 }
 
 static void listed(struct sl_view_listing *listing)
 {
     struct scanning *scanning = (struct scanning *)listing;
-    struct sl_json_parser *parser = scanning->session->api->parser;
     struct sl_buf *out = scanning->command->out;
-    struct sl_text rows, next = {NULL, 0};
+    struct sl_text rows, next;
     struct sl_buf keys = {0}, cursor = {0};
+    uint64_t number;
 
-    if (listing->err != SL_OK || sl_json_find(parser, sl_buf_as_text(&listing->json), "rows",
-                                              &scanning->arena, &rows) != SL_OK) {
+    if (listing->err != SL_OK || !read_listing(scanning, &rows, &next)) {
         resp_error(out, "ERR", "%s", listing->error.message);
         end_scanning(scanning);
         return;
     }
-    if (sl_json_find(parser, sl_buf_as_text(&listing->json), "next", &scanning->arena, &next) !=
-            SL_OK ||
-        sl_text_equals(next, SL_TEXT("null")))
-        next = (struct sl_text){NULL, 0};
     const size_t count = write_keys(scanning, rows, &keys);
-    sl_buf_u64(&cursor, go_on(scanning, next));
-    sl_resp_array(out, 2);
-    sl_resp_bulk(out, sl_buf_as_text(&cursor));
-    sl_resp_array(out, count);
-    sl_buf_text(out, sl_buf_as_text(&keys));
+    if (keys.failed || !go_on(scanning, next, &number)) {
+        resp_error(out, "ERR", "no memory");
+    } else {
+        sl_buf_u64(&cursor, number);
+        sl_resp_array(out, 2);
+        sl_resp_bulk(out, sl_buf_as_text(&cursor));
+        sl_resp_array(out, count);
+        sl_buf_text(out, sl_buf_as_text(&keys));
+    }
     sl_buf_close(&keys);
     sl_buf_close(&cursor);
     end_scanning(scanning);
@@ -209,7 +294,7 @@ static bool read_wish(const struct sl_resp_command *command, struct wish *wish)
     }
     if (wish->count > COUNT_MAX)
         wish->count = COUNT_MAX;
-    return good;
+    return good && wish->match.len <= AFTER_BYTES_MAX;
 }
 
 static void answer_nothing(struct sl_buf *out)
@@ -219,45 +304,55 @@ static void answer_nothing(struct sl_buf *out)
     sl_resp_array(out, 0);
 }
 
-/* "domain:view:*" or "*" alone. False: an error was written. */
-static bool place_of_match(struct resp_session *session, const struct wish *wish, size_t *domain,
-                           size_t *view, bool *one_view, struct sl_buf *out)
+/* A pattern that names a view must name one that there is, and that one may read. False: an error
+ * was written. */
+static bool check_match(struct resp_session *session, struct sl_text match, struct sl_buf *out)
 {
-    struct sl_core *core = session->api->options.core;
-    struct sl_text rest;
+    struct sl_text literal = {match.ptr, sl_glob_literal(match)}, rest;
+    size_t colons = 0;
 
-    *one_view = wish->match.len > 0 && !sl_text_equals(wish->match, SL_TEXT("*"));
-    if (!*one_view)
-        return true;
-    if (!resp_resolve(session, wish->match, &rest, out))
-        return false;
-    if (!sl_text_equals(rest, SL_TEXT("*"))) {
-        resp_error(out, "ERR", "MATCH takes domain:view:* or *");
-        return false;
-    }
-    for (*domain = 0; sl_core_domain_at(core, *domain) != session->domain; ++*domain)
-        continue;
-    for (*view = 0; sl_core_view_at(session->domain, *view) != session->view; ++*view)
-        continue;
-    return true;
+    for (size_t i = 0; i < literal.len; i++)
+        colons += literal.ptr[i] == ':';
+    return colons < 2 || resp_resolve(session, literal, &rest, out);
 }
 
-static void start(struct resp_session *session, struct sl_resp_command *command,
-                  struct scanning *scanning, uint32_t count)
+static void list(struct sl_wait *wait, bool reached, uint64_t at)
 {
-    struct sl_core *core = session->api->options.core;
+    struct scanning *scanning = wait->user;
 
-    scanning->session = session;
-    scanning->command = command;
-    scanning->domain = sl_core_domain_at(core, scanning->domain_place);
+    if (reached) {
+        sl_core_saw_reader(scanning->session->api->options.core);
+        sl_view_list(scanning->listing.table, &scanning->listing);
+        return;
+    }
+    resp_error(scanning->command->out, "TIMEOUT", "%s has stored all below %llu",
+               sl_view_table_shape(wait->view)->view->name, (unsigned long long)at);
+    end_scanning(scanning);
+}
+
+static void start(struct scanning *scanning, const struct wish *wish)
+{
+    struct resp_session *session = scanning->session;
+    struct sl_api *api = session->api;
+    struct sl_wait *wait = &scanning->wait;
+
+    scanning->match = wish->match;
+    scanning->domain = sl_core_domain_at(api->options.core, scanning->domain_place);
     scanning->listing.table = sl_core_view_at(scanning->domain, scanning->view_place);
     scanning->listing.query.index = -1;
-    scanning->listing.query.limit = count;
+    scanning->listing.query.limit = (uint32_t)wish->count;
     scanning->listing.done = listed;
     resp_hold(session);
-    api_pending_add(session->api, &scanning->pending, free_scanning);
-    sl_core_saw_reader(core);
-    sl_view_list(scanning->listing.table, &scanning->listing);
+    api_pending_add(api, &scanning->pending, free_scanning);
+    wait->domain = scanning->domain;
+    wait->view = scanning->listing.table;
+    wait->path = SL_PATH_LIST;
+    if (scanning->listing.query.after.len == 0)
+        wait->position = sl_view_table_status(wait->view).position;
+    wait->until_ns = sl_env_monotonic(api->options.env) + api->options.timeout_ms * 1000000;
+    wait->done = list;
+    wait->user = scanning;
+    sl_core_wait(wait);
 }
 
 enum sl_resp_result resp_scan(struct resp_session *session, struct sl_resp_command *command)
@@ -265,23 +360,23 @@ enum sl_resp_result resp_scan(struct resp_session *session, struct sl_resp_comma
     struct sl_buf *out = command->out;
     struct wish wish = {0};
     size_t domain = 0, view = 0;
-    bool one_view = false;
 
     if (!read_wish(command, &wish)) {
         resp_error(out, "ERR", "SCAN cursor [MATCH domain:view:*] [COUNT n] [TYPE string]");
         return SL_RESP_DONE;
     }
-    if (wish.cursor != 0 && wish.cursor != session->scan.number) {
-        resp_error(out, "ERR", "this cursor is over: a session has one scan at a time");
+    const struct scan_place *place = find_cursor(session->api, wish.cursor);
+    if (wish.cursor != 0 && !place) {
+        resp_error(out, "ERR", "this cursor is over: begin with 0");
         return SL_RESP_DONE;
     }
-    if (!place_of_match(session, &wish, &domain, &view, &one_view, out))
+    if (!check_match(session, wish.match, out))
         return SL_RESP_DONE;
-    if (wish.cursor != 0) {
-        domain = session->scan.domain;
-        view = session->scan.view;
+    if (place) {
+        domain = place->domain;
+        view = place->view;
     }
-    if (wish.nothing || !find_view(session, &domain, &view)) {
+    if (wish.nothing || !find_view(session, wish.match, &domain, &view)) {
         answer_nothing(out);
         return SL_RESP_DONE;
     }
@@ -290,13 +385,14 @@ enum sl_resp_result resp_scan(struct resp_session *session, struct sl_resp_comma
         resp_error(out, "ERR", "no memory");
         return SL_RESP_DONE;
     }
+    scanning->session = session;
+    scanning->command = command;
     scanning->domain_place = domain;
     scanning->view_place = view;
-    scanning->one_view = one_view;
-    if (wish.cursor != 0) {
-        memcpy(scanning->after, session->scan.after, session->scan.after_len);
-        scanning->listing.query.after = (struct sl_text){scanning->after, session->scan.after_len};
+    if (place && place->domain == domain && place->view == view && place->after_len > 0) {
+        memcpy(scanning->after, place->after, place->after_len);
+        scanning->listing.query.after = (struct sl_text){scanning->after, place->after_len};
     }
-    start(session, command, scanning, (uint32_t)wish.count);
+    start(scanning, &wish);
     return SL_RESP_LATER;
 }

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/glob.h"
+
 enum { WATCHES_MAX = 1024 }; /* of a session */
 
 struct resp_watch {
@@ -43,6 +45,10 @@ static void changed(struct sl_view_watch *view_watch, struct sl_text key,
     struct sl_buf channel = {0};
 
     (void)position;
+    const struct sl_text glob = {watch->channel + watch->prefix_len,
+                                 watch->channel_len - watch->prefix_len};
+    if (watch->is_pattern && !sl_glob_matches(glob, key))
+        return;
     sl_buf_append(&channel, watch->channel, watch->prefix_len);
     sl_buf_text(&channel, key);
     sl_buf_reset(out);
@@ -62,6 +68,11 @@ static void changed(struct sl_view_watch *view_watch, struct sl_text key,
     sl_buf_close(&channel);
     /* A peer that is too slow is dropped by the network, which then says `closed`. */
     (void)sl_resp_push(session->net, sl_buf_as_text(out));
+}
+
+static struct sl_text channel_of(const struct resp_watch *watch)
+{
+    return (struct sl_text){watch->channel, watch->channel_len};
 }
 
 static void drop(struct resp_session *session, struct resp_watch **link)
@@ -107,27 +118,32 @@ static void confirm(struct resp_session *session, struct sl_buf *out, const char
 }
 
 /* False: an error was written. */
-static bool subscribe(struct resp_session *session, struct sl_text channel, bool is_pattern,
-                      struct sl_buf *out)
+static bool check(struct resp_session *session, struct sl_text channel, bool is_pattern,
+                  struct sl_buf *out)
 {
     struct sl_text key;
 
     if (!resp_resolve(session, channel, &key, out))
         return false;
-    if (is_pattern != sl_text_equals(key, SL_TEXT("*"))) {
-        resp_error(out, "ERR",
-                   is_pattern ? "a pattern looks like domain:view:*"
-                              : "a channel looks like domain:view:key");
+    if (is_pattern && sl_glob_literal(channel) < channel.len - key.len) {
+        resp_error(out, "ERR", "a pattern looks like domain:view:*, of one view");
         return false;
     }
+    return true;
+}
+
+static bool add(struct resp_session *session, struct sl_text channel, bool is_pattern)
+{
+    struct sl_buf none = {0};
+    struct sl_text key;
+
     if (*find(session, channel, is_pattern))
         return true;
-    struct resp_watch *watch =
-        session->watch_count < WATCHES_MAX ? calloc(1, sizeof *watch + channel.len) : NULL;
-    if (!watch) {
-        resp_error(out, "ERR", "a session watches at most %d channels", WATCHES_MAX);
+    const bool known = resp_resolve(session, channel, &key, &none);
+    SL_ASSERT(known, "it was checked");
+    struct resp_watch *watch = calloc(1, sizeof *watch + channel.len);
+    if (!watch)
         return false;
-    }
     watch->session = session;
     watch->view = session->view;
     watch->is_pattern = is_pattern;
@@ -144,13 +160,25 @@ static bool subscribe(struct resp_session *session, struct sl_text channel, bool
     return true;
 }
 
+/* All channels, or none: an error among confirmations could not be told which one it is of. */
 static enum sl_resp_result subscribe_all(struct resp_session *session,
                                          struct sl_resp_command *command, bool is_pattern)
 {
+    struct sl_buf *out = command->out;
+
+    if (session->watch_count + command->word_count - 1 > WATCHES_MAX) {
+        resp_error(out, "ERR", "a connection subscribes to at most %d channels", WATCHES_MAX);
+        return SL_RESP_DONE;
+    }
     for (uint32_t i = 1; i < command->word_count; i++)
-        if (subscribe(session, command->words[i], is_pattern, command->out))
-            confirm(session, command->out, is_pattern ? "psubscribe" : "subscribe",
-                    command->words[i]);
+        if (!check(session, command->words[i], is_pattern, out))
+            return SL_RESP_DONE;
+    for (uint32_t i = 1; i < command->word_count; i++) {
+        if (add(session, command->words[i], is_pattern))
+            confirm(session, out, is_pattern ? "psubscribe" : "subscribe", command->words[i]);
+        else
+            resp_error(out, "ERR", "no memory");
+    }
     return SL_RESP_DONE;
 }
 
@@ -168,13 +196,20 @@ static enum sl_resp_result unsubscribe_all(struct resp_session *session,
     }
     if (command->word_count > 1)
         return SL_RESP_DONE;
+    bool had_one = false;
     while (*link) {
-        if ((*link)->is_pattern == is_pattern)
-            drop(session, link);
-        else
+        if ((*link)->is_pattern != is_pattern) {
             link = &(*link)->next;
+            continue;
+        }
+        session->watch_count--; /* as the client is to read it */
+        confirm(session, command->out, kind, channel_of(*link));
+        session->watch_count++;
+        drop(session, link);
+        had_one = true;
     }
-    confirm(session, command->out, kind, (struct sl_text){NULL, 0});
+    if (!had_one)
+        confirm(session, command->out, kind, (struct sl_text){NULL, 0});
     return SL_RESP_DONE;
 }
 

@@ -424,6 +424,12 @@ class Resp:
         self.file.close()
         self.socket.close()
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
 
 def _key(value):
     return value.decode('utf-8') if isinstance(value, bytes) else value

@@ -1,4 +1,5 @@
 """RESP, as any Redis client speaks it: rows as values and hashes, commands, subscriptions."""
+import itertools
 import json
 import shutil
 import subprocess
@@ -33,6 +34,9 @@ def small_talk(redis):
         assert redis.call('CLIENT', 'GETNAME') == b'me'
         assert redis.call('CLIENT', 'ID') > 0
         assert len(redis.call('COMMAND')) == redis.call('COMMAND', 'COUNT')
+        assert b'sluice.do' in redis.call('COMMAND', 'LIST')
+        assert redis.call('COMMAND', 'INFO', 'mget', 'nothing')[0][:2] == [b'mget', -2]
+        assert len(redis.call('COMMAND', 'DOCS', 'get', 'nothing')) == 2
         assert b'sluice_version' in redis.call('INFO')
         assert redis.call('CONFIG', 'GET', 'appendonly') == [b'appendonly', b'yes']
         assert redis.call('CONFIG', 'GET', 'maxmemory') == []
@@ -53,8 +57,13 @@ def small_talk(redis):
         error(redis, 'ERR', 'MGET', 'nonsense', 'desks:bookings:' + uuid(1))
     with case('writes are refused, and why'):
         for words in (['SET', 'a', 'b'], ['DEL', 'desks:bookings:1'], ['HSET', 'a', 'b', 'c'],
-                      ['FLUSHALL'], ['incr', 'a']):
+                      ['FLUSHALL'], ['incr', 'a'], ['PUBLISH', 'a', 'b']):
             assert 'SLUICE.DO' in error(redis, 'READONLY', *words)
+        assert 'timer' in error(redis, 'READONLY', 'expire', 'a', 10)
+        assert 'transaction' in error(redis, 'ERR', 'MULTI')
+        assert 'SCAN' in error(redis, 'ERR', 'KEYS', '*')
+        assert 'HGETALL' in error(redis, 'WRONGTYPE', 'LRANGE', 'a', 0, 1)
+        assert 'COMMAND LIST' in error(redis, 'ERR', 'NOTHING')
 
 
 def commands(redis):
@@ -132,9 +141,56 @@ def scans(redis, position):
         assert scan('TYPE', 'hash') == []
     with case('cursors and patterns that are none'):
         error(redis, 'ERR', 'SCAN', '77')
-        error(redis, 'ERR', 'SCAN', '0', 'MATCH', 'desks:bookings:a*')
+        error(redis, 'ERR', 'SCAN', '0', 'MATCH', 'desks:nothing:a*')
+        error(redis, 'NOAUTH', 'SCAN', '0', 'MATCH', 'desks:ledger:*')
         error(redis, 'ERR', 'SCAN', '0', 'COUNT', '0')
         error(redis, 'ERR', 'SCAN', '0', 'COUNT')
+
+
+def scans_that_last(server, redis):
+    def scan(connections, *words, meanwhile=lambda: None):
+        cursor, keys = '0', []
+        while True:
+            cursor, some = next(connections).call('SCAN', cursor, *words)
+            keys += some
+            meanwhile()
+            if cursor == b'0':
+                return keys
+    one = itertools.repeat(redis)
+    with case('patterns choose among the keys'):
+        assert scan(one, 'MATCH', 'desks:days:B[23],*') == \
+            [f'desks:days:B{i},{DAY}'.encode() for i in (2, 3)]
+        assert scan(one, 'MATCH', '*:days:?4,*') == \
+            [f'desks:days:{desk}4,{DAY}'.encode() for desk in 'AB']
+        assert scan(one, 'MATCH', 'nothing*') == []
+    with case('what was booked just now is found'):
+        for i in range(5):
+            do(redis, 'desks.BookDesk', json.dumps(book(300 + i, f'F{i}')))
+            assert scan(one, 'MATCH', f'*{uuid(300 + i)}', 'COUNT', 1000) == \
+                [f'desks:bookings:{uuid(300 + i)}'.encode()]
+    with case('a scan goes on from any connection, beside others, whatever is booked meanwhile'):
+        before = set(scan(one, 'MATCH', 'desks:bookings:*'))
+        numbers = itertools.count(400)
+
+        def meanwhile():
+            i = next(numbers)
+            do(redis, 'desks.BookDesk', json.dumps(book(i, f'G{i}')))
+            redis.call('SCAN', 0)
+        others = [server.resp() for _ in range(3)]
+        keys = scan(itertools.cycle(others), 'MATCH', 'desks:bookings:*', 'COUNT', 3,
+                    meanwhile=meanwhile)
+        assert len(keys) == len(set(keys)) and set(keys) >= before, keys
+        for other in others:
+            other.close()
+    with case('a cursor may be used twice, and is over after thousands of others'):
+        cursor = redis.call('SCAN', 0, 'COUNT', 3)[0]
+        assert redis.call('SCAN', cursor)[1] == redis.call('SCAN', cursor)[1]
+        for _ in range(9):
+            for _ in range(500):
+                redis.send('SCAN', 0, 'COUNT', 1)
+            for _ in range(500):
+                redis.read()
+        error(redis, 'ERR', 'SCAN', cursor)
 
 
 def positions(redis, position):
@@ -195,11 +251,47 @@ def subscriptions(server):
             assert messages[0] == [b'message', channel, b'null'], messages
         with case(f'and no longer, version {version}'):
             assert one.call('UNSUBSCRIBE', channel) == [b'unsubscribe', channel, 1]
-            assert one.call('PUNSUBSCRIBE') == [b'punsubscribe', None, 0]
+            assert one.call('PUNSUBSCRIBE') == [b'punsubscribe', b'desks:days:*', 0]
             do(writer, 'desks.BookDesk', json.dumps(book(base, f'P{version}')))
             assert one.call('PING') == 'PONG'
         one.close()
         writer.close()
+    with case('several channels in one command are confirmed one by one, or none is taken'):
+        one = server.resp()
+        keys = [b'desks:bookings:' + uuid(i).encode() for i in (4001, 4002, 4003)]
+        one.send('SUBSCRIBE', *keys)
+        assert [one.read() for _ in keys] == \
+            [[b'subscribe', key, i + 1] for i, key in enumerate(keys)]
+        error(one, 'ERR', 'PSUBSCRIBE', 'desks:days:*', 'nonsense', 'desks:bookings:*')
+        error(one, 'NOAUTH', 'SUBSCRIBE', keys[0], 'desks:ledger:' + uuid(1))
+    with case('a RESP2 client that subscribes gets no answer that it would take for a message'):
+        assert one.call('PING') == [b'pong', b''] and one.call('PING', 'x') == [b'pong', b'x']
+        assert 'HELLO 3' in error(one, 'ERR', 'GET', keys[0])
+        error(one, 'ERR', 'NOTHING')
+        one.send('UNSUBSCRIBE')
+        left = [one.read() for _ in keys]
+        assert sorted(reply[1] for reply in left) == keys and [r[2] for r in left] == [2, 1, 0]
+        assert one.call('UNSUBSCRIBE') == [b'unsubscribe', None, 0]
+        assert one.call('GET', keys[0]) is None
+    with case('patterns choose among the rows of a view'):
+        one.call('HELLO', 3)
+        assert one.call('PSUBSCRIBE', 'desks:days:S[12],*')[2] == 1
+        with server.resp() as writer:
+            for i, desk in enumerate(('S0', 'S1', 'S3', 'S2')):
+                do(writer, 'desks.BookDesk', json.dumps(book(4010 + i, desk)))
+        assert one.read()[2] == f'desks:days:S1,{DAY}'.encode()
+        assert one.read()[2] == f'desks:days:S2,{DAY}'.encode()
+        assert one.call('PING') == 'PONG' and one.call('GET', keys[0]) is None
+    with case('RESET makes a connection new'):
+        one.call('AUTH', EVE)
+        one.call('CLIENT', 'SETNAME', 'me')
+        assert one.call('RESET') == 'RESET'
+        error(one, 'NOAUTH', 'GET', 'desks:ledger:' + uuid(2))
+        assert one.call('CLIENT', 'GETNAME') == b'' and one.call('HELLO')[5] == 2
+        with server.resp() as writer:
+            do(writer, 'desks.BookDesk', json.dumps(book(4020, 'S1', '2026-11-24')))
+        assert one.call('PING') == 'PONG'
+        one.close()
     with case('who leaves while watching harms nobody'):
         for _ in range(5):
             leaver = server.resp()
@@ -257,6 +349,7 @@ def main():
         position = do(redis, 'desks.BookDesk', json.dumps(book(95, 'D1')))['position']
         positions(redis, position)
         scans(redis, position)
+        scans_that_last(server, redis)
         rights(server, redis)
         subscriptions(server)
         behind(server)
