@@ -1,8 +1,10 @@
-// The pages as a reader meets them: node pages.mjs ORIGIN BROWSER PLAYWRIGHT. Speaks TAP.
+// The pages as a reader meets them: node pages.mjs ORIGIN BROWSER PLAYWRIGHT AXE. Speaks TAP.
 // Elements are found by role and name, as a screen reader finds them.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 
-const [origin, executablePath, playwright] = process.argv.slice(2);
+const [origin, executablePath, playwright, axePath] = process.argv.slice(2);
+const axe = await readFile(axePath, 'utf8');
 const { chromium } = await import(playwright);
 
 const browser = await chromium.launch({
@@ -46,6 +48,13 @@ const fillTransfer = async (to, amount) => {
   await page.getByLabel('Amount').fill(amount);
   await page.getByLabel('Reference').fill('rent');
   await button('Continue …').click();
+};
+// What axe finds that keeps somebody out. The rules are its own, those of taste left aside.
+const hinders = async () => {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => window.axe.run());
+  return violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`);
 };
 const noSidewaysScroll = async () => assert.ok(await page.evaluate(() =>
   document.documentElement.scrollWidth <= document.documentElement.clientWidth));
@@ -104,6 +113,7 @@ const cases = {
       { from: 'till', to: 'ada', amount: 5000, currency: 'EUR', reference: 'salary' });
     await page.getByRole('row', { name: /salary/ }).waitFor();
     await balance('50.00 EUR');
+    assert.equal(await page.getByRole('figure').count(), 0); // one entry makes no line
   },
   async 'a transfer asks before it moves money'() {
     await page.getByRole('link', { name: 'Transfer from here' }).click();
@@ -149,6 +159,9 @@ const cases = {
     await balance('36.50 EUR');
     await page.getByRole('row', { name: /rent/ }).first().waitFor();
     assert.equal(await page.locator('tbody tr').count(), 3);
+    await page.getByRole('figure', { name: 'Balance after each entry' }).getByText('36.50 EUR')
+      .waitFor();
+    await shot('account');
   },
   async 'a limit lets it fall below zero; closing is refused while money is there'() {
     await page.getByLabel('May fall below zero by').fill('20');
@@ -174,6 +187,18 @@ const cases = {
   async 'the keyboard reaches the pages'() {
     await page.keyboard.press('Tab');
     assert.equal(await page.evaluate(() => document.activeElement.className), 'skip');
+  },
+  async 'nothing on any page keeps a reader out, in the light or in the dark'() {
+    for (const colorScheme of ['dark', 'light']) {
+      await page.emulateMedia({ colorScheme });
+      for (const [path, there] of [['', '.plot canvas'], ['bank/#/client', 'tbody tr'],
+                                   ['bank/#/account/ada', '.plot canvas'],
+                                   ['bank/#/transfer/ada', 'form'], ['bank/#/account/nobody', 'p']]) {
+        await page.goto(`${origin}/ui/${path}`);
+        await page.locator(there).first().waitFor();
+        assert.deepEqual([path, ...await hinders()], [path]);
+      }
+    }
   },
   async 'no script failed, no policy was broken, no other host was asked'() {
     assert.deepEqual(faults, []);

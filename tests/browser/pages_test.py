@@ -1,6 +1,6 @@
 """Starts a server and has pages.mjs drive its pages in Chromium, headless.
 
-playwright-core comes by `npm ci --ignore-scripts` into SLUICE_BROWSER_WORK (or a folder that goes
+playwright-core and axe-core come by `npm ci --ignore-scripts` into SLUICE_BROWSER_WORK (or a folder that goes
 away), never into the source tree. SLUICE_SHOTS names a folder for pictures of the pages.
 """
 import os
@@ -46,7 +46,7 @@ def install():
                             stderr=subprocess.STDOUT, timeout=INSTALL_TIMEOUT_S, check=False)
     if result.returncode != 0:
         lib.note(result.stdout.decode('utf-8', 'replace'))
-        lib.skip_all('npm could not fetch playwright-core')
+        lib.skip_all('npm could not fetch playwright-core and axe-core')
     with open(stamp, 'wb') as file:
         file.write(lock)
     return work
@@ -59,7 +59,8 @@ def main():
             lib.skip_all('this program was built without pages')
         child = subprocess.run(
             ['node', os.path.join(HERE, 'pages.mjs'), f'http://127.0.0.1:{server.port}',
-             browser, os.path.join(work, 'node_modules', 'playwright-core', 'index.mjs')],
+             browser, os.path.join(work, 'node_modules', 'playwright-core', 'index.mjs'),
+             os.path.join(work, 'node_modules', 'axe-core', 'axe.min.js')],
             stdin=subprocess.DEVNULL, timeout=BROWSER_TIMEOUT_S, check=False)
     sys.exit(child.returncode)
 

@@ -1,6 +1,7 @@
 // One account: its balance and its statement, both live; its limit, and its end.
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { command, follow, followList } from '/ui/api.js';
+import { byNumber, Plot } from '/ui/plot.js';
 import { Confirm, html, Notice } from '/ui/ui.js';
 import { toAccount } from './accounts.js';
 import { minorUnits, money, when } from './money.js';
@@ -44,9 +45,22 @@ const Entry = ({ row, currency }) => html`
     <td class="number">${money(row.balance, currency)}</td>
   </tr>`;
 
+// The balance after each entry, as a line; the last one holds until the next entry comes.
+const Course = ({ rows, currency }) => {
+  const data = useMemo(() => {
+    const oldest = [...rows].reverse();
+    const { entry, balance } = oldest.at(-1);
+    return [[...oldest.map((row) => row.entry), entry + 1],
+            [...oldest.map((row) => row.balance), balance]];
+  }, [rows]);
+  return html`<${Plot} title="Balance after each entry" series=${[currency]} data=${data}
+    along=${byNumber} format=${(amount) => money(amount, currency)} />`;
+};
+
 const Statement = ({ rows, currency }) => html`
   <section aria-labelledby="statement">
     <h2 id="statement">Statement <span class="pill on">live</span></h2>
+    ${rows.length > 1 && html`<${Course} rows=${rows} currency=${currency} />`}
     <div class="card scroll"><table>
       <thead><tr>
         <th scope="col" class="wide">Time</th><th scope="col">With</th>
