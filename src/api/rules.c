@@ -192,6 +192,8 @@ static const struct sl_rule rules[] = {
     {"bad_header_name", 400, "A header's name is malformed", NOT_HTTP, SPEAK_HTTP},
     {"two_lengths", 400, "Content-Length and Transfer-Encoding together", NOT_HTTP, SPEAK_HTTP},
     {"bad_path", 400, "The path is malformed", NOT_HTTP, SPEAK_HTTP},
+    {"tls_only", 400, "This port speaks TLS", "HTTP in clear was sent to a port that speaks TLS.",
+     "Write https:// instead of http://."},
     {"bad_chunk", 400, "The chunked body is broken", NOT_HTTP, SPEAK_HTTP},
     {"too_many_headers", 431, "Too many headers", "A request has at most 100 header lines.",
      "Send fewer headers."},

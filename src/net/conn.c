@@ -6,6 +6,7 @@
  * the connection and take back the answer that said why.
  */
 #include "net/conn.h"
+#include "net/tls.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,11 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
     struct conn *conn = handle->data;
 
     (void)suggested;
+    if (conn->tls) {
+        uint8_t *room = sl_tls_room(conn->net);
+        *out = uv_buf_init((char *)room, room ? TLS_RECEIVE_BYTES : 0);
+        return;
+    }
     if (!sl_block_make_room(conn)) {
         *out = uv_buf_init(NULL, 0); /* reported as UV_ENOBUFS */
         return;
@@ -37,7 +43,7 @@ static void set_reading(struct conn *conn, bool reading)
         conn->drop = true;
 }
 
-static void receive(struct conn *conn)
+void sl_conn_receive(struct conn *conn)
 {
     if (conn->receiving)
         return;
@@ -67,14 +73,17 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *bytes)
 {
     struct conn *conn = stream->data;
 
-    (void)bytes;
     if (len == 0)
         return;
     sl_conn_touch(conn);
     if (len > 0) {
-        conn->in_to += (size_t)len;
         conn->net->numbers.bytes_in += (uint64_t)len;
-        receive(conn);
+        if (conn->tls) {
+            sl_tls_receive(conn, (const uint8_t *)bytes->base, (size_t)len);
+        } else {
+            conn->in_to += (size_t)len;
+            sl_conn_receive(conn);
+        }
         if (conn->blocked || conn->drop)
             set_reading(conn, false); /* at once: libuv would read on, and we would keep it */
         return;
@@ -133,6 +142,7 @@ void sl_conn_release(struct conn *conn)
         net->conns = conn->next;
     if (conn->next)
         conn->next->previous = conn->previous;
+    sl_tls_free_conn(conn);
     conn->protocol->free(conn);
 }
 
@@ -200,9 +210,12 @@ static void on_written(uv_write_t *request, int status)
  * are collected behind it. False: the connection is broken. */
 static bool write_out(struct conn *conn)
 {
-    struct sl_buf *out = &conn->out;
-
-    if (conn->writing || out->len == 0)
+    if (conn->writing)
+        return true;
+    if (conn->tls && !sl_tls_seal(conn))
+        return false;
+    struct sl_buf *out = conn->tls ? sl_tls_out(conn->tls) : &conn->out;
+    if (out->len == 0)
         return true;
     uv_buf_t bytes = uv_buf_init((char *)out->ptr, (unsigned)out->len);
     const int tried = uv_try_write(&conn->uv.stream, &bytes, 1);
@@ -241,6 +254,8 @@ static void set_wait(struct conn *conn)
         if (conn->wait != WAIT_SEND || queue != conn->wait_queue)
             sl_wait_set(conn, WAIT_SEND, now_ns);
         conn->wait_queue = queue;
+    } else if (conn->tls && sl_tls_shaking_since(conn->tls) > 0) {
+        sl_wait_set(conn, WAIT_SHAKE, sl_tls_shaking_since(conn->tls));
     } else if (conn->arriving_since_ns > 0 && !conn->blocked && !conn->deaf) {
         sl_wait_set(conn, WAIT_REQUEST, conn->arriving_since_ns);
     } else if (conn->in_work == 0 && conn->protocol->idle_limited) {
@@ -286,11 +301,18 @@ void sl_conn_settle(struct conn *conn)
             conn->arriving_since_ns = sl_net_now(conn->net); /* it was we who did not read */
         if (sl_conn_has_room(conn)) {
             sl_conn_touch(conn); /* what is answered now is written in another round */
-            receive(conn);
+            sl_conn_receive(conn);
+            if (conn->tls)
+                sl_tls_resume(conn);
         }
     }
-    const bool done = conn->in_work == 0 && conn->out.len == 0 && !conn->writing;
     const bool over = conn->shut ? conn->eof : conn->ending || (conn->eof && !conn->blocked);
+    bool done = conn->in_work == 0 && conn->out.len == 0 && !conn->writing;
+    if (!conn->drop && done && over && conn->tls) {
+        sl_tls_say_end(conn);
+        conn->drop = !write_out(conn);
+        done = !conn->writing;
+    }
     if (!conn->drop && done && over)
         finish(conn);
     if (conn->closed)

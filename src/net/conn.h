@@ -27,6 +27,12 @@ enum {
     LINGER_MS = 1000,
 };
 
+/* A constant of struct sl_text. */
+#define SL_TEXT_INIT(literal)           \
+    {                                   \
+        "" literal, sizeof(literal) - 1 \
+    }
+
 struct block {
     struct block *next; /* among the spare ones */
     uint32_t refs;
@@ -41,6 +47,7 @@ enum wait {
     WAIT_REQUEST, /* the rest of a request */
     WAIT_SEND,    /* the peer to read */
     WAIT_LINGER,  /* the peer to close, after we have */
+    WAIT_SHAKE,   /* the handshake of TLS */
     WAIT_KINDS,
 };
 
@@ -59,7 +66,11 @@ struct protocol {
     /* The server stops. */
     void (*stop)(struct conn *conn);
     void (*free)(struct conn *conn);
-    uint32_t pipeline_max; /* default */
+    /* The handshake of TLS is done; `alpn` is what was chosen, or empty. May be NULL. */
+    void (*secured)(struct conn *conn, struct sl_text alpn);
+    struct sl_text alpn;     /* what it offers there, as on the wire; empty: it chooses nothing */
+    struct sl_text says_tls; /* in clear, to who speaks in clear where TLS is spoken */
+    uint32_t pipeline_max;   /* default */
     bool idle_limited;
 };
 
@@ -93,6 +104,8 @@ struct conn {
     const struct protocol *protocol;
     struct conn *next, *previous; /* all of the net's */
     struct conn *next_touched;
+
+    struct tls_conn *tls; /* NULL: bytes go as they are */
 
     struct conn *wait_next, *wait_previous;
     int64_t wait_since_ns;
@@ -142,7 +155,7 @@ struct sl_net {
     uv_timer_t timer;
     uv_prepare_t prepare;
     uv_check_t check;
-    uv_signal_t signals[2];
+    uv_signal_t signals[3];
     void (*on_signal)(void *context, int number);
     void *signal_context;
     bool has_signals;
@@ -170,6 +183,7 @@ struct sl_net {
     struct resp_command *spare_commands;
     uint32_t spare_command_count;
 
+    uint8_t *tls_room;         /* bytes that came, before they are decrypted */
     struct sl_header *headers; /* of the head that is being parsed */
     int64_t date_second;
     int64_t date_turn_ns; /* the turn in which it was looked at */
@@ -183,6 +197,8 @@ void sl_conn_start(struct conn *conn);
 /* The connection is settled at the end of this turn. */
 void sl_conn_touch(struct conn *conn);
 void sl_conn_settle(struct conn *conn);
+/* Has the protocol take what lies in the block. */
+void sl_conn_receive(struct conn *conn);
 /* Ends it now; nothing more is sent. */
 void sl_conn_close(struct conn *conn);
 void sl_conn_expire(struct conn *conn, enum wait wait);

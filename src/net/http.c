@@ -486,6 +486,12 @@ static const struct protocol http_protocol = {
     .late = http_late,
     .stop = http_stop,
     .free = http_free,
+    .alpn = SL_TEXT_INIT("\x08http/1.1"),
+    .says_tls =
+        SL_TEXT_INIT("HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\n"
+                     "Connection: close\r\n\r\n"
+                     "{\"type\":\"/errors/tls_only\",\"title\":\"Bad Request\",\"status\":400,"
+                     "\"detail\":\"this port speaks TLS: write https\",\"rule\":\"tls_only\"}"),
     .pipeline_max = 128,
     .idle_limited = true,
 };

@@ -9,10 +9,6 @@
     {                                                                     \
         number, SL_TEXT_INIT("HTTP/1.1 " #number " " title "\r\n"), title \
     }
-#define SL_TEXT_INIT(literal)           \
-    {                                   \
-        "" literal, sizeof(literal) - 1 \
-    }
 
 static const struct status {
     int number;
@@ -188,12 +184,11 @@ void sl_http_answer_fault(struct http_request *r, const struct sl_http_fault *fa
     char body[320];
 
     /* RFC 9457. All of it are literals of ours: nothing to escape. */
-    const int len =
-        snprintf(body, sizeof body,
-                 "{\"type\":\"/errors/%s\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\","
-                 "\"rule\":\"%s\"}",
-                 fault->rule, status ? status->title : "Error", fault->status, fault->detail,
-                 fault->rule);
+    const int len = snprintf(
+        body, sizeof body,
+        "{\"type\":\"/errors/%s\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\","
+        "\"rule\":\"%s\"}",
+        fault->rule, status ? status->title : "Error", fault->status, fault->detail, fault->rule);
     answer(r, fault->status, "application/problem+json", (struct sl_text){NULL, 0},
            (struct sl_text){body, (size_t)len});
 }

@@ -1,5 +1,6 @@
 /* Listeners: addresses, Unix sockets, and what becomes of those who connect. */
 #include "net/conn.h"
+#include "net/tls.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -60,7 +61,8 @@ static void on_connection(uv_stream_t *stream, int status)
     conn->net = net;
     conn->local = listener->local;
     sl_conn_start(conn);
-    if (uv_accept(stream, &conn->uv.stream) != 0) {
+    const struct sl_tls *tls = listener->local ? NULL : net->options.tls;
+    if (uv_accept(stream, &conn->uv.stream) != 0 || (tls && !sl_tls_start(conn, tls))) {
         sl_conn_close(conn);
         return;
     }

@@ -12,6 +12,7 @@
  * for the timer, which libuv calls in between. Both do nothing when nothing happened.
  */
 #include "net/conn.h"
+#include "net/tls.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -204,13 +205,13 @@ static void on_signal(uv_signal_t *signal, int number)
 enum sl_err sl_net_on_signal(struct sl_net *net, void (*handler)(void *context, int number),
                              void *context, struct sl_error *error)
 {
-    static const int numbers[2] = {SIGINT, SIGTERM};
+    static const int numbers[3] = {SIGINT, SIGTERM, SIGHUP};
 
     SL_ASSERT(!net->has_signals);
     net->has_signals = true;
     net->on_signal = handler;
     net->signal_context = context;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         uv_signal_init(&net->loop, &net->signals[i]);
         net->signals[i].data = net;
         const int status = uv_signal_start(&net->signals[i], on_signal, numbers[i]);
@@ -234,9 +235,11 @@ static void set_defaults(struct sl_net *net, const struct sl_net_options *option
     o->idle_ms = o->idle_ms > 0 ? o->idle_ms : 75000;
     o->request_ms = o->request_ms > 0 ? o->request_ms : 30000;
     o->send_ms = o->send_ms > 0 ? o->send_ms : 30000;
+    o->handshake_ms = o->handshake_ms > 0 ? o->handshake_ms : 10000;
     net->waits[WAIT_IDLE].limit_ns = o->idle_ms * ms_ns;
     net->waits[WAIT_REQUEST].limit_ns = o->request_ms * ms_ns;
     net->waits[WAIT_SEND].limit_ns = o->send_ms * ms_ns;
+    net->waits[WAIT_SHAKE].limit_ns = o->handshake_ms * ms_ns;
     net->waits[WAIT_LINGER].limit_ns = LINGER_MS * ms_ns;
 }
 
@@ -335,11 +338,13 @@ void sl_net_free(struct sl_net *net)
     while (net->conns) { /* those of which something was never answered */
         struct conn *conn = net->conns;
         net->conns = conn->next;
+        sl_tls_free_conn(conn);
         conn->protocol->free(conn);
     }
     free_listeners(net);
     free_spares(net);
     sl_mailbox_free(net->mailbox);
+    free(net->tls_room);
     free(net->headers);
     free(net);
 }

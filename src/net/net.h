@@ -28,6 +28,10 @@ struct sl_net_options {
                            may be idle for ever; the kernel probes whether their peer lives. */
     int64_t request_ms; /* 30,000: from a request's first byte to its last, else 408 */
     int64_t send_ms;    /* 30,000: a reader that takes nothing for so long is dropped */
+    int64_t handshake_ms; /* 10,000: for the handshake of TLS */
+    /* TLS is spoken on all addresses (not on Unix sockets). NULL: nowhere. Borrowed, and must live
+     * longer than the net. */
+    const struct sl_tls *tls;
     /* Requests of one connection in work, that is, handed out and not yet answered; 128 for HTTP,
      * 1,024 for RESP. When there are so many, nothing more is read from the connection until one
      * was answered. The same happens while over 1 MiB of answers waits for the peer to read. */
@@ -58,7 +62,7 @@ enum sl_err sl_net_run(struct sl_net *net, struct sl_error *error) SL_USE_RESULT
  * sl_net_run returns. A second call may shorten the grace. */
 void sl_net_stop(struct sl_net *net, int64_t grace_ms);
 
-/* `handler` is called on SIGINT or SIGTERM, on the loop. Once per net. SL_IO. */
+/* `handler` is called on SIGINT, SIGTERM or SIGHUP, on the loop. Once per net. SL_IO. */
 enum sl_err sl_net_on_signal(struct sl_net *net, void (*handler)(void *context, int number),
                              void *context, struct sl_error *error) SL_USE_RESULT;
 
@@ -74,9 +78,30 @@ struct sl_net_numbers {
     uint64_t requests_bad;        /* answered here, with an error */
     uint64_t bytes_in, bytes_out;
     uint64_t dropped_slow; /* connections whose peer did not read */
+    uint64_t tls_total;    /* handshakes that were done */
+    uint64_t tls_failed;   /* connections that TLS ended: no handshake, or a broken record */
     uint64_t wakeups;      /* turns of the loop, those for nothing included */
 };
 struct sl_net_numbers sl_net_numbers(const struct sl_net *net);
+
+/* ---- TLS --------------------------------------------------------------------------------- */
+
+/* A certificate with its key, for servers: TLS 1.3 and nothing older. Belongs to the loop's thread
+ * once a net has it. */
+struct sl_tls;
+
+/* Reads both files, which are PEM: the certificate with those between it and the root behind it,
+ * and the private key, without a passphrase. Free it with sl_tls_free, after the net. SL_INVALID:
+ * one cannot be read, is none, or they do not belong together: the message names the file and the
+ * reason. SL_NO_MEMORY. */
+enum sl_err sl_tls_new(const char *certificate_path, const char *key_path, struct sl_tls **out,
+                       struct sl_error *error) SL_USE_RESULT;
+/* Reads both anew. Connections that are open keep theirs; who comes later gets the new one. On an
+ * error, as above, all stays as it was. */
+enum sl_err sl_tls_reload(struct sl_tls *tls, struct sl_error *error) SL_USE_RESULT;
+/* Whose the certificate is and how long it is good, for people; false: it is not good now. */
+bool sl_tls_describe(const struct sl_tls *tls, char *out, size_t size);
+void sl_tls_free(struct sl_tls *tls); /* NULL is allowed */
 
 /* ---- HTTP -------------------------------------------------------------------------------- */
 

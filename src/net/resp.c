@@ -344,6 +344,7 @@ static const struct protocol resp_protocol = {
     .late = resp_late,
     .stop = resp_stop,
     .free = resp_free,
+    .says_tls = SL_TEXT_INIT("-ERR this port speaks TLS: connect with --tls\r\n"),
     .pipeline_max = 1024,
 };
 

@@ -35,6 +35,17 @@ static const struct key server_keys[] = {
     {"id_memory_bytes", NUMBER64, SERVER(id_memory_bytes), 1 << 20, INT64_MAX},
     {"aggregate_memory_bytes", NUMBER64, SERVER(aggregate_memory_bytes), 1 << 20, INT64_MAX},
     {"timeout_ms", NUMBER64, SERVER(timeout_ms), 1, 60000},
+    {"tls_certificate", WORDS, SERVER(tls_certificate), 0, 0},
+    {"tls_key", WORDS, SERVER(tls_key), 0, 0},
+    {NULL, WORDS, 0, 0, 0}};
+
+static const struct key http_keys[] = {
+    {"head_bytes_max", NUMBER32, SERVER(head_bytes_max), 1024, 1 << 20},
+    {"body_bytes_max", NUMBER32, SERVER(body_bytes_max), 1024, 64 << 20},
+    {"idle_ms", NUMBER64, SERVER(idle_ms), 1, 86400000},
+    {"request_ms", NUMBER64, SERVER(request_ms), 1, 86400000},
+    {"send_ms", NUMBER64, SERVER(send_ms), 1, 86400000},
+    {"handshake_ms", NUMBER64, SERVER(handshake_ms), 1, 86400000},
     {NULL, WORDS, 0, 0, 0}};
 
 static const struct key auth_keys[] = {{"anonymous", ANONYMOUS, SERVER(anonymous), 0, 0},
@@ -68,7 +79,7 @@ struct reading {
     struct sl_config_setting *settings;
     size_t *setting_count;
     uint64_t seen; /* keys that stood in the section, by place */
-    char message[200];
+    char message[240];
 };
 
 static int fail(struct reading *reading, const char *format, ...)
@@ -244,13 +255,16 @@ static int begin_section(struct reading *reading, const char *section)
         return begin_domain(reading, section + 7);
     if (strcmp(section, "server") == 0)
         reading->keys = server_keys;
+    else if (strcmp(section, "http") == 0)
+        reading->keys = http_keys;
     else if (strcmp(section, "auth") == 0)
         reading->keys = auth_keys;
     else if (strcmp(section, "views") == 0)
         reading->keys = view_keys;
     if (!reading->keys)
         return fail(reading,
-                    "no section [%s]; there are: server, auth, views, token NAME, domain NAME",
+                    "no section [%s]; there are: server, http, auth, views, token NAME, "
+                    "domain NAME",
                     section);
     reading->settings = config->view_settings;
     reading->setting_count = &config->view_setting_count;
@@ -261,7 +275,7 @@ static int begin_section(struct reading *reading, const char *section)
 static int take(void *context, const char *section, const char *name, const char *value)
 {
     struct reading *reading = context;
-    char known[160];
+    char known[200];
 
     if (strcmp(section, reading->section) != 0 && !begin_section(reading, section))
         return 0;
@@ -302,6 +316,10 @@ static enum sl_err check_sections(const struct sl_config *config, const char *na
         if (!config->tokens[i].secret)
             return sl_fail(error, SL_INVALID, "%s: [token %s] has no secret", name,
                            config->tokens[i].name);
+    if (!config->tls_certificate != !config->tls_key)
+        return sl_fail(error, SL_INVALID, "%s: [server] has %s, but no %s: TLS takes both", name,
+                       config->tls_key ? "tls_key" : "tls_certificate",
+                       config->tls_key ? "tls_certificate" : "tls_key");
     return SL_OK;
 }
 
@@ -398,6 +416,24 @@ const char *sl_config_view_setting(void *context, const char *key)
     const struct sl_config *config = context;
 
     return find_setting(config->view_settings, config->view_setting_count, key);
+}
+
+enum sl_err sl_config_check_exposure(const struct sl_config *config, struct sl_error *error)
+{
+    if (sl_config_is_loopback(config->host))
+        return SL_OK;
+    if (!config->tls_certificate)
+        return sl_fail(error, SL_INVALID,
+                       "others can reach %s, and tokens would travel in clear. Say tls_certificate "
+                       "and tls_key in [server]; or keep 127.0.0.1 behind a proxy with TLS; or "
+                       "say --insecure.",
+                       config->host);
+    if (config->anonymous && strcmp(config->anonymous, "user") == 0)
+        return sl_fail(error, SL_INVALID,
+                       "others can reach %s, and [auth] anonymous = user lets them act without a "
+                       "token. Leave it out and give [token NAME]s; or say --insecure.",
+                       config->host);
+    return SL_OK;
 }
 
 bool sl_config_is_loopback(const char *host)

@@ -3,7 +3,8 @@
  * and what there is, so that a misspelt key is never ignored in silence.
  *
  *     [server]      host port resp_port data connections_max readers queue_max id_window_s
- *                   id_memory_bytes aggregate_memory_bytes timeout_ms
+ *                   id_memory_bytes aggregate_memory_bytes timeout_ms tls_certificate tls_key
+ *     [http]        head_bytes_max body_bytes_max idle_ms request_ms send_ms handshake_ms
  *     [auth]        anonymous hosts origins
  *     [token NAME]  secret roles
  *     [domain NAME] enabled module store segment_bytes
@@ -12,6 +13,9 @@
  * aggregate_memory_bytes (256 MiB unless said, for each domain): the states that decide. Beyond it
  * those longest unused are dropped and read again when they are needed: slower, never wrong. States
  * with long histories are kept in DATA/snapshots, which may be deleted at any time.
+ *
+ * tls_certificate and tls_key, PEM files, are said together or not at all; they are read anew at
+ * SIGHUP. What [http] says is described in docs/http.md.
  *
  * Filled at start, constant afterwards.
  */
@@ -58,6 +62,15 @@ struct sl_config {
     uint64_t id_memory_bytes; /* 0: the engine's own choice */
     uint64_t aggregate_memory_bytes;
     int64_t timeout_ms;
+    const char *tls_certificate; /* both, or both NULL */
+    const char *tls_key;
+
+    uint32_t head_bytes_max; /* 0, as below: what is usual */
+    uint32_t body_bytes_max;
+    int64_t idle_ms;
+    int64_t request_ms;
+    int64_t send_ms;
+    int64_t handshake_ms;
 
     const char *anonymous; /* "user", "none" or NULL: by host */
     const char *hosts;     /* words, or NULL */
@@ -92,6 +105,12 @@ const struct sl_config_domain *sl_config_domain(const struct sl_config *config, 
 /* As adapters ask for their settings; the contexts are a sl_config_domain, and a sl_config. */
 const char *sl_config_domain_setting(void *context, const char *key);
 const char *sl_config_view_setting(void *context, const char *key);
+
+/* May it listen where it shall without anybody having said "--insecure"? On an address that others
+ * reach it takes TLS, and nobody may do anything without a token. SL_INVALID says what is missing.
+ */
+enum sl_err sl_config_check_exposure(const struct sl_config *config,
+                                     struct sl_error *error) SL_USE_RESULT;
 
 /* Is the host one that only this machine reaches? */
 bool sl_config_is_loopback(const char *host);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/exit_codes.h"
+#include "net/net.h"
 #include "server/parts.h"
 
 static const char help[] =
@@ -14,9 +15,10 @@ static const char help[] =
     "  --data DIR        where logs and views are kept (default: data)\n"
     "  --config FILE     the configuration (default: sluice.conf, if it is there)\n"
     "  --check           reads the configuration and checks the domains; starts nothing\n"
-    "  --insecure        listens on an address that others reach, without TLS\n"
+    "  --insecure        listens on an address that others reach, without TLS or tokens\n"
     "  --help            this text\n\n"
-    "It stops at SIGINT or SIGTERM, when all that is under way has been answered.\n";
+    "It stops at SIGINT or SIGTERM, when all that is under way has been answered. At\n"
+    "SIGHUP it reads its certificate anew.\n";
 
 struct arguments {
     const char *host, *port, *resp_port, *data, *config;
@@ -132,23 +134,40 @@ static enum sl_err check_adapters(const struct sl_config *config, struct sl_erro
     return SL_OK;
 }
 
+/* Where a certificate is configured. It is good until it is used: one that has run out is only
+ * spoken of, for a server that does not start helps nobody. */
+static enum sl_err open_tls(const struct sl_config *config, struct sl_tls **out,
+                            struct sl_error *error)
+{
+    char whose[256] = "";
+
+    if (!config->tls_certificate)
+        return SL_OK;
+    const enum sl_err err = sl_tls_new(config->tls_certificate, config->tls_key, out, error);
+    if (err == SL_OK && !sl_tls_describe(*out, whose, sizeof whose))
+        fprintf(stderr, "sluice: warning: the certificate in %s is not good today: %s\n",
+                config->tls_certificate, whose);
+    return err;
+}
+
 static int serve(const struct arguments *arguments, struct sl_env *env, struct sl_config *config,
                  const struct sl_asset *assets, size_t asset_count)
 {
     struct sl_registry registry;
+    struct sl_tls *tls = NULL;
     struct sl_error error = {0};
 
-    if (!sl_config_is_loopback(config->host) && !arguments->insecure) {
-        fprintf(stderr,
-                "sluice: others can reach %s, and tokens would travel in clear. Keep 127.0.0.1 and "
-                "put a proxy with TLS before it, or say --insecure.\n",
-                config->host);
+    if (!arguments->insecure && sl_config_check_exposure(config, &error) != SL_OK) {
+        fprintf(stderr, "sluice: %s\n", error.message);
         return SL_EXIT_USAGE;
     }
     enum sl_err err = check_adapters(config, &error);
     if (err == SL_OK)
+        err = open_tls(config, &tls, &error);
+    if (err == SL_OK)
         err = sl_registry_open(&registry, config, &error);
     if (err != SL_OK) {
+        sl_tls_free(tls);
         fprintf(stderr, "sluice: %s\n", error.message);
         return SL_EXIT_CONFIG;
     }
@@ -162,10 +181,12 @@ static int serve(const struct arguments *arguments, struct sl_env *env, struct s
         code = sl_server_run(&(struct sl_server_options){.env = env,
                                                          .config = config,
                                                          .registry = &registry,
+                                                         .tls = tls,
                                                          .assets = assets,
                                                          .asset_count = asset_count});
     }
     sl_registry_close(&registry);
+    sl_tls_free(tls);
     return code;
 }
 

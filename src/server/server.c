@@ -12,6 +12,7 @@
  */
 #include "server/server.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -66,10 +67,32 @@ static void stop(struct server *server)
     sl_core_drain(server->core, drained, server);
 }
 
+/* SIGHUP: who renews a certificate says so by it. Connections keep theirs; one that is not good
+ * changes nothing. */
+static void reload(struct server *server)
+{
+    struct sl_tls *tls = server->options->tls;
+    struct sl_error error = {0};
+    char whose[256] = "";
+
+    if (!tls) {
+        fprintf(stderr, "sluice: SIGHUP: there is no certificate to read anew\n");
+    } else if (sl_tls_reload(tls, &error) != SL_OK) {
+        fprintf(stderr, "sluice: SIGHUP: the certificate stays as it was: %s\n", error.message);
+    } else {
+        const bool good = sl_tls_describe(tls, whose, sizeof whose);
+        fprintf(stderr, "sluice: SIGHUP: %s: %s\n",
+                good ? "a new certificate" : "warning: a certificate that is not good today",
+                whose);
+    }
+}
+
 static void on_signal(void *context, int number)
 {
-    (void)number;
-    stop(context);
+    if (number == SIGHUP)
+        reload(context);
+    else
+        stop(context);
 }
 
 static void on_shutdown(void *context)
@@ -88,13 +111,14 @@ static void announce(struct server *server)
     char address[300];
 
     server_address(config->host, server->port, address, sizeof address);
-    printf("sluice " SL_VERSION ": http://%s/ui/\n", address);
+    const char *const scheme = server->options->tls ? "https" : "http";
+    printf("sluice " SL_VERSION ": %s://%s/ui/\n", scheme, address);
     if (server->resp_port > 0) {
         char resp[300];
         server_address(config->host, server->resp_port, resp, sizeof resp);
-        printf("redis protocol: %s\n", resp);
+        printf("redis protocol%s: %s\n", server->options->tls ? ", by TLS" : "", resp);
     }
-    printf("try: curl http://%s/%s\n", address,
+    printf("try: curl %s://%s/%s\n", scheme, address,
            server->options->registry->count > 0 ? server->options->registry->domains[0]->name : "");
     if (server->is_first_start)
         printf("admin token, also in %s/admin.token: %s\n", config->data, server->admin_token);
@@ -217,6 +241,13 @@ static enum sl_err open_net(struct server *server, struct sl_error *error)
     const struct sl_config *config = server->options->config;
     const struct sl_net_options options = {.env = server->options->env,
                                            .connections_max = config->connections_max,
+                                           .head_bytes_max = config->head_bytes_max,
+                                           .body_bytes_max = config->body_bytes_max,
+                                           .idle_ms = config->idle_ms,
+                                           .request_ms = config->request_ms,
+                                           .send_ms = config->send_ms,
+                                           .handshake_ms = config->handshake_ms,
+                                           .tls = server->options->tls,
                                            .turn = turn,
                                            .step = step,
                                            .context = server};

@@ -9,17 +9,19 @@
 #include "server/registry.h"
 
 struct sl_asset;
+struct sl_tls;
 
 struct sl_server_options {
     struct sl_env *env;
     const struct sl_config *config;
     const struct sl_registry *registry;
+    struct sl_tls *tls; /* NULL: it speaks in clear. Read anew at SIGHUP */
     const struct sl_asset *assets;
     size_t asset_count;
 };
 
 /* Runs, and returns the exit code (cli/exit_codes.h). Says on stdout when it is ready, on stderr
- * what went wrong. Blocks SIGINT's and SIGTERM's usual effects. Once per process. */
+ * what went wrong. Blocks the usual effects of SIGINT, SIGTERM and SIGHUP. Once per process. */
 int sl_server_run(const struct sl_server_options *options);
 
 /* `sluice serve …`: reads arguments and configuration, then runs. argv[0] is "serve". */
