@@ -13,7 +13,7 @@ enum sl_err sl_api_new(const struct sl_api_options *options, struct sl_api **out
     api->options = *options;
     if (api->options.timeout_ms <= 0)
         api->options.timeout_ms = 5000;
-    api->out.bytes_max = OUT_BYTES_MAX;
+    api->out.bytes_max = api->frame.bytes_max = OUT_BYTES_MAX;
     api->started_ns = sl_env_monotonic(options->env);
     if (sl_json_parser_new(&api->parser) != SL_OK) {
         free(api);
@@ -48,9 +48,13 @@ int64_t sl_api_turn(struct sl_api *api, int64_t monotonic_ns)
     /* A large answer was the exception: what it took is given back. */
     if (api->out.capacity > 1u << 20)
         sl_buf_close(&api->out);
+    if (api->frame.capacity > 1u << 20)
+        sl_buf_close(&api->frame);
     const int64_t numbers_ns = api->numbers ? api_numbers_turn(api, monotonic_ns) : INT64_MAX;
     const int64_t readers_ns = api->paused ? api_log_turn(api, monotonic_ns) : INT64_MAX;
-    return numbers_ns < readers_ns ? numbers_ns : readers_ns;
+    const int64_t rows_ns = api->paused_rows ? resp_rows_turn(api, monotonic_ns) : INT64_MAX;
+    const int64_t next_ns = numbers_ns < readers_ns ? numbers_ns : readers_ns;
+    return next_ns < rows_ns ? next_ns : rows_ns;
 }
 
 void sl_api_stop(struct sl_api *api)
@@ -74,6 +78,8 @@ void sl_api_free(struct sl_api *api)
         pending->free(pending);
     }
     resp_scans_free(api);
+    resp_histories_free(api);
+    sl_buf_close(&api->frame);
     sl_json_parser_free(api->parser);
     sl_buf_close(&api->out);
     sl_buf_close(&api->headers);

@@ -24,6 +24,8 @@ struct api_stream;
 struct api_pending;
 struct api_numbers;
 struct api_scans;
+struct row_history;
+struct row_watch;
 
 struct sl_api {
     struct sl_api_options options;
@@ -36,6 +38,9 @@ struct sl_api {
     struct api_follower *paused; /* followers of logs whose peers read slowly */
     struct api_seen_rule *seen;
     size_t seen_count;
+    struct sl_buf frame;             /* a message to a RESP subscriber */
+    struct row_history *histories;   /* resp_rows.c */
+    struct row_watch *paused_rows; /* whose peers read slowly */
     struct api_scans *scans; /* cursors of SCAN (resp_scan.c); NULL: there was none yet */
     int64_t started_ns;
     bool ready;  /* it was seen so (sl_api_is_ready) */
@@ -177,8 +182,11 @@ void api_pending_add(struct sl_api *api, struct api_pending *pending,
                      void (*release)(struct api_pending *pending));
 void api_pending_remove(struct api_pending *pending);
 
-/* Forgets the cursors of SCAN (resp_scan.c). */
+/* Forgets the cursors of SCAN (resp_scan.c), and which rows have changed (resp_rows.c). */
 void resp_scans_free(struct sl_api *api);
+void resp_histories_free(struct sl_api *api);
+/* Goes on with subscribers whose peers have read; returns when to look again. */
+int64_t resp_rows_turn(struct sl_api *api, int64_t monotonic_ns);
 
 /* ---- Numbers (numbers.c) ------------------------------------------------------------------- */
 

@@ -68,6 +68,61 @@ bool resp_is(struct sl_text word, const char *capitals);
 void resp_error(struct sl_buf *out, const char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* ---- Subscriptions (resp_watch.c) ---------------------------------------------------------- */
+
+enum resp_source { RESP_ROWS = 1, RESP_EVENTS, RESP_STREAM };
+
+/* What a channel's name says; texts lie in the name. */
+struct resp_channel {
+    struct sl_text name; /* as the client wrote it, and wants it back */
+    bool is_pattern;
+    enum resp_source source;
+    struct sl_core_domain *domain;
+    struct sl_view_table *view; /* of rows */
+    struct sl_text prefix;      /* "domain:view:" */
+    struct sl_text rest;        /* behind it, and before "@": key, pattern, tag, stream */
+    bool is_resumable;          /* there is an "@": messages say their positions */
+    bool has_position;          /* and a token behind it */
+    uint64_t position;
+};
+
+/* The first member of each kind of subscription. */
+struct resp_watch {
+    struct resp_watch *next;
+    struct resp_session *session;
+    void (*end)(struct resp_watch *watch); /* gives all up, and frees it; the api may be closed */
+    bool is_pattern;
+    bool is_resumable;
+    size_t prefix_len;
+    size_t rest_len;
+    size_t channel_len;
+    char *channel; /* behind the struct of its kind, which keeps it */
+};
+
+static inline struct sl_text resp_watch_rest(const struct resp_watch *watch)
+{
+    return (struct sl_text){watch->channel + watch->prefix_len, watch->rest_len};
+}
+
+/* Sends the message that stands in api->out; a pattern's says the channel that it is of. Not from
+ * inside of a command: what is sent must not overtake its answer. False: the peer takes no more,
+ * and is dropped. */
+bool resp_tell(struct resp_watch *watch, struct sl_text prefix, struct sl_text rest);
+/* Begins a message that says its position in api->out: {"position":"…" */
+void resp_tell_position(struct resp_watch *watch, struct sl_core_domain *domain, uint64_t position);
+
+/* Memory for one, `size` bytes with the channel's name behind; NULL: there is none. */
+struct resp_watch *resp_watch_new(size_t size, struct resp_session *session,
+                                  const struct resp_channel *channel);
+/* Can the subscription go on where the channel says? False: an error was written. */
+bool resp_rows_can_go_on(struct resp_session *session, const struct resp_channel *channel,
+                         struct sl_buf *out); /* resp_rows.c */
+/* Begin one; NULL: no memory. */
+struct resp_watch *resp_rows_start(struct resp_session *session,
+                                   const struct resp_channel *channel);
+struct resp_watch *resp_events_start(struct resp_session *session,
+                                     const struct resp_channel *channel); /* resp_events.c */
+
 /* ---- Commands, by file --------------------------------------------------------------------- */
 
 typedef enum sl_resp_result resp_door(struct resp_session *session,

@@ -48,8 +48,8 @@ static const struct refusal {
      "SRANDMEMBER SSCAN ZRANGE ZREVRANGE ZRANGEBYSCORE ZREVRANGEBYSCORE ZRANGEBYLEX ZCARD ZSCORE "
      "ZMSCORE ZRANK ZREVRANK ZCOUNT ZSCAN PFCOUNT GETBIT BITCOUNT BITPOS "},
     {"WRONGTYPE",
-     "what happens is read from the log: SUBSCRIBE domain:events:*@position goes on where a "
-     "reader was, GET /domain/events by HTTP gives pages",
+     "what happens is read from the log: PSUBSCRIBE domain:events:*@position goes on where "
+     "a reader was, GET /domain/events by HTTP gives pages",
      " XREAD XREADGROUP XRANGE XREVRANGE XLEN XINFO XACK XGROUP XCLAIM XAUTOCLAIM XPENDING BLPOP "
      "BRPOP BLMOVE BLMPOP BRPOPLPUSH BZPOPMIN BZPOPMAX BZMPOP "},
     {"ERR",

@@ -212,9 +212,14 @@ enum sl_err sl_resp_listen(struct sl_net *net, const char *host, uint16_t port,
                            struct sl_error *error) SL_USE_RESULT;
 /* Ends a LATER command, exactly once: its answer is in command->out. The command is gone then. */
 void sl_resp_finish(struct sl_resp_command *command);
-/* Sends a push (RESP3) or message out of band: for SUBSCRIBE. Not while the handler has written a
- * part of an answer. False: over 1 MiB waits (the peer is dropped), or the session is closed. */
+/* Sends a push (RESP3) or message out of band: for SUBSCRIBE. It leaves behind all answers that
+ * were given, and before those that were not. Not while the handler has written a part of an answer.
+ * False: over 1 MiB waits (the peer is dropped), or the session is closed. */
 bool sl_resp_push(struct sl_resp_session *session, struct sl_text bytes);
+/* Bytes that wait for the peer: who has much to push goes on when there are few. */
+size_t sl_resp_backlog(const struct sl_resp_session *session);
+/* Closes the connection in this turn; what waits for the peer is lost. */
+void sl_resp_drop(struct sl_resp_session *session);
 int sl_resp_version(const struct sl_resp_session *session); /* 2 (at first) or 3 */
 void sl_resp_set_version(struct sl_resp_session *session, int version);
 /* The handler's word for the session, NULL at first. Lives as long as the session: until `closed`

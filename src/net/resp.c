@@ -255,6 +255,18 @@ static void resp_receive(struct conn *conn)
 /* ---- Sessions ---------------------------------------------------------------------------------
  */
 
+/* Where a message belongs that is pushed now: behind the last answer that was given, even if it
+ * cannot leave yet, because it may be the one that says what the message is for. */
+static struct resp_command *last_answered(const struct sl_resp_session *session)
+{
+    struct resp_command *last = NULL;
+
+    for (struct resp_command *c = session->first; c; c = c->next)
+        if (c->answered)
+            last = c;
+    return last;
+}
+
 bool sl_resp_push(struct sl_resp_session *session, struct sl_text bytes)
 {
     struct conn *conn = &session->conn;
@@ -264,13 +276,31 @@ bool sl_resp_push(struct sl_resp_session *session, struct sl_text bytes)
     if (sl_conn_backlog(conn) + bytes.len > BACKLOG_MAX) {
         SL_MARK("resp slow reader");
         conn->net->numbers.dropped_slow++;
-        conn->drop = true;
-        sl_conn_touch(conn);
+        sl_resp_drop(session);
         return false;
     }
-    sl_buf_text(sl_conn_out(conn), bytes);
+    struct resp_command *behind = last_answered(session);
+    if (behind) {
+        SL_MARK("resp push behind an answer");
+        const size_t before = behind->held.len;
+        sl_buf_text(&behind->held, bytes);
+        sl_conn_hold(conn, behind->held.len - before);
+    } else {
+        sl_buf_text(sl_conn_out(conn), bytes);
+    }
     sl_conn_touch(conn);
     return true;
+}
+
+size_t sl_resp_backlog(const struct sl_resp_session *session)
+{
+    return sl_conn_backlog(&session->conn);
+}
+
+void sl_resp_drop(struct sl_resp_session *session)
+{
+    session->conn.drop = true;
+    sl_conn_touch(&session->conn);
 }
 
 int sl_resp_version(const struct sl_resp_session *session)

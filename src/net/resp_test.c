@@ -58,6 +58,8 @@ static enum sl_resp_result handle(void *context, struct sl_resp_command *command
         *sl_resp_user(subscriber) = &subscriber;
         sl_resp_set_version(subscriber, 3);
     }
+    if (sl_text_equals(name, SL_TEXT("PUSH")))
+        CHECK(sl_resp_push(subscriber, SL_TEXT(">1\r\n+news\r\n")));
     if (sl_text_equals(name, SL_TEXT("BIG"))) {
         static char bytes[1 << 16];
         memset(bytes, 'b', sizeof bytes);
@@ -259,6 +261,20 @@ static void pushes(void)
     rig_close(&rig);
 }
 
+/* What is pushed because of an answer must not overtake it, when that waits for earlier ones. */
+static void pushes_keep_their_place(void)
+{
+    struct rig rig = rig_of((struct sl_net_options){0});
+    REQUIRE(rig_start(&rig));
+    const int fd = client_open_small(rig.resp);
+
+    CHECK(client_send(fd, "LATER\r\nSUBSCRIBE\r\nLATER\r\nPUSH\r\nFLUSH\r\n"));
+    CHECK(client_expect(fd, "*1\r\n$5\r\nLATER\r\n*1\r\n$9\r\nSUBSCRIBE\r\n>1\r\n+news\r\n"
+                            "*1\r\n$5\r\nLATER\r\n*1\r\n$4\r\nPUSH\r\n"));
+    close(fd);
+    rig_close(&rig);
+}
+
 /* A peer that asks for much and reads nothing is not read either; when it reads, all comes. */
 static void stops_reading_when_answers_wait(void)
 {
@@ -331,6 +347,7 @@ int main(void)
                    {"protocol errors end the connection", refuses},
                    {"a protocol error waits for the answers before it", refuses_in_order},
                    {"pushes, and a reader that is too slow", pushes},
+                   {"pushes keep their place among the answers", pushes_keep_their_place},
                    {"who does not read is not read", stops_reading_when_answers_wait},
                    {"a command of a session that is gone", answers_who_is_gone},
                    {"the values of the protocol", writes_values});

@@ -1,6 +1,7 @@
 """RESP, as any Redis client speaks it: rows as values and hashes, commands, subscriptions."""
 import itertools
 import json
+import random
 import shutil
 import subprocess
 
@@ -302,6 +303,171 @@ def subscriptions(server):
         writer.close()
 
 
+def say(message):
+    """What a message of a channel with @ says: (kind, document)."""
+    return message[0], json.loads(message[-1])
+
+
+def row_resumed(server):
+    key = 'desks:days:U1,' + DAY
+    one = server.resp()
+    one.call('HELLO', 3)
+    with case('a row with @ begins as it stands'):
+        assert one.call('SUBSCRIBE', key + '@')[2] == 1
+        kind, first = say(one.read())
+        assert (kind, first['key'], first['row']) == (b'message', 'U1,' + DAY, None), first
+        with server.resp() as writer:
+            do(writer, 'desks.BookDesk', json.dumps(book(7000, 'U1')))
+        second = say(one.read())[1]
+        assert second['row']['times'] == 1, second
+        one.close()
+    with case('and goes on as it is, wherever a reader was'):
+        with server.resp() as writer:
+            writer.call('AUTH', ADA)
+            position = do(writer, 'desks.CancelBooking', json.dumps(book(7000, 'U1')))['position']
+        for since in (first['position'], second['position'], position):
+            with server.resp() as again:
+                again.call('SUBSCRIBE', f'{key}@{since}')
+                assert say(again.read())[1]['row']['times'] == 2
+    with case('positions that are none'), server.resp() as again:
+        domain, salt, number = position.split(':')
+        error(again, 'CONFLICT', 'SUBSCRIBE',
+              f'{key}@{domain}:{int(salt, 16) ^ 1:016x}:{number}')
+        error(again, 'ERR', 'SUBSCRIBE', f'{key}@shop:{salt}:{number}')
+        assert again.call('SUBSCRIBE', key + '@x')[1] == (key + '@x').encode()  # a part of the key
+
+
+def view_resumed(server, old):
+    one, writer = server.resp(), server.resp()
+    one.call('HELLO', 3)
+    pattern = 'desks:bookings:*@'
+
+    def next_rows(redis, count):
+        return [say(redis.read())[1] for _ in range(count)]
+    with case('a view with @ says where it begins'):
+        error(one, 'GONE', 'PSUBSCRIBE', pattern + old)
+        one.call('PSUBSCRIBE', pattern)
+        start = say(one.read())[1]
+        assert list(start) == ['position'], start
+    with case('who comes back gets what changed, as it stands, and what then changes'):
+        writer.call('AUTH', ADA)
+        for i in range(7100, 7110):
+            do(writer, 'desks.BookDesk', json.dumps(book(i, f'V{i}')))
+        rows = next_rows(one, 10)
+        assert [row['key'] for row in rows] == [uuid(i) for i in range(7100, 7110)], rows
+        one.close()
+        do(writer, 'desks.CancelBooking', json.dumps(book(7102, 'V7102')))
+        do(writer, 'desks.CancelBooking', json.dumps(book(7108, 'V7108')))
+        do(writer, 'desks.BookDesk', json.dumps(book(7102, 'V7102', who='Eve')))
+        for since, keys in ((start, {*range(7100, 7110)}),
+                            (rows[7], {7102, 7107, 7108, 7109}), (rows[9], {7102, 7108, 7109})):
+            again = server.resp()
+            again.call('HELLO', 3)
+            again.call('PSUBSCRIBE', pattern + since['position'])
+            state, message = {}, {}
+            while 'key' in message or not message:
+                message = say(again.read())[1]
+                state[message.get('key')] = message.get('row')
+            del state[None]
+            state.pop(uuid(7200), None)  # the reader's before
+            assert set(state) == {uuid(i) for i in keys}, (since, state)
+            assert state[uuid(7102)]['who'] == 'Eve' and state[uuid(7108)] is None, state
+            do(writer, 'desks.BookDesk', json.dumps(book(7200, 'W1')))
+            assert next_rows(again, 1)[0]['key'] == uuid(7200)
+            do(writer, 'desks.CancelBooking', json.dumps(book(7200, 'W1')))
+            again.close()
+    with case('and one that goes away and comes back again and again ends with all rows right'):
+        state, since, seed = {}, '', random.randrange(1 << 30)
+        lib.note(f'seed {seed}')
+        dice = random.Random(seed)
+        booked = {}
+        for _ in range(30):
+            reader = server.resp()
+            reader.call('HELLO', 3)
+            reader.send('PSUBSCRIBE', 'desks:bookings:*@' + since)
+            for _ in range(dice.randrange(8)):
+                i = dice.randrange(7300, 7320)
+                if i in booked:
+                    do(writer, 'desks.CancelBooking', json.dumps(book(i, f'X{i}')))
+                    del booked[i]
+                else:
+                    do(writer, 'desks.BookDesk', json.dumps(book(i, f'X{i}')))
+                    booked[i] = True
+            reader.send('PING')  # what was sent before its answer was sent for certain
+            for _ in range(dice.randrange(1, 8)):
+                answer = reader.read()
+                if answer == 'PONG':
+                    break
+                message = say(answer)[1] if answer[0] != b'psubscribe' else {'position': since}
+                since = message['position']
+                if 'key' in message:
+                    state[message['key']] = message['row']
+            reader.close()
+        reader = server.resp()
+        reader.call('PSUBSCRIBE', 'desks:bookings:*@' + since)
+        message = {'key': ''}
+        while 'key' in message:
+            message = say(reader.read())[1]
+            if 'key' in message:
+                state[message['key']] = message['row']
+        reader.close()
+        there = {int(key[-12:], 16) for key, row in state.items() if row}
+        assert {i for i in there if 7300 <= i < 7320} == set(booked), (there, booked)
+    writer.close()
+
+
+def log_resumed(server):
+    def bookings(redis, count):
+        return [say(redis.read())[1] for _ in range(count)]
+    one, writer = server.resp(), server.resp()
+    with case('events come as they happen, those with a tag and of a stream too'):
+        one.call('AUTH', EVE)
+        one.call('HELLO', 3)
+        one.call('PSUBSCRIBE', 'desks:events:*')
+        one.call('SUBSCRIBE', 'desks:events:desk:Y1@')
+        one.call('SUBSCRIBE', f'desks:streams:desk-day/Y2,{DAY}')
+        do(writer, 'desks.BookDesk', json.dumps(book(7400, 'Y1')))
+        messages = sorted([one.read(), one.read()])
+        assert messages[1][1:3] == [b'desks:events:*', f'desks:streams:desk-day/Y1,{DAY}'.encode()]
+        by_tag = say(messages[0])[1]
+        assert by_tag['event'] == say(messages[1])[1] and by_tag['event']['type'] == 'DeskBooked'
+        do(writer, 'desks.BookDesk', json.dumps(book(7401, 'Y2')))
+        messages = sorted([one.read(), one.read()])
+        assert say(messages[0])[1] == say(messages[1])[1]
+        assert messages[0][1] == f'desks:streams:desk-day/Y2,{DAY}'.encode(), messages
+        one.close()
+    with case('a log goes on exactly where a reader was, over a crash too'):
+        positions = []
+        for i in range(7410, 7420):
+            positions.append(do(writer, 'desks.BookDesk', json.dumps(book(i, f'Z{i}')))['position'])
+        writer.close()
+        server.kill()
+        server.start()
+        one = server.resp()
+        one.call('AUTH', EVE)
+        one.call('PSUBSCRIBE', 'desks:events:*@' + positions[3])
+        events = bookings(one, 6)
+        assert [event['event']['body']['id'] for event in events] == \
+            [uuid(i) for i in range(7414, 7420)], events
+        assert [event['position'].split(':')[2] for event in events] == \
+            [position.split(':')[2] for position in positions[4:]], events
+        one.close()
+    with case('and from its start'):
+        one = server.resp()
+        one.call('AUTH', EVE)
+        one.call('PSUBSCRIBE', 'desks:events:*@start')
+        count = int(positions[-1].split(':')[2])
+        events = bookings(one, count)
+        assert [event['event']['position'] for event in events] == list(range(count))
+        one.close()
+    with case('channels of logs that are none, or not for all'), server.resp() as one:
+        error(one, 'ERR', 'PSUBSCRIBE', 'desks:events:desk:*')
+        error(one, 'ERR', 'PSUBSCRIBE', 'desks:streams:*')
+        error(one, 'ERR', 'SUBSCRIBE', 'desks:events:*')
+        error(one, 'ERR', 'PSUBSCRIBE', 'nothing:events:*')
+        error(one, 'NOAUTH', 'PSUBSCRIBE', 'desks:events:*')
+
+
 def behind(server):
     with case('a session sees its own command in a view that is far behind'):
         for i in range(4):
@@ -352,6 +518,9 @@ def main():
         scans_that_last(server, redis)
         rights(server, redis)
         subscriptions(server)
+        row_resumed(server)
+        view_resumed(server, position)
+        log_resumed(server)
         behind(server)
         tools(server)
         with case('the server still runs, and stops when told'):
