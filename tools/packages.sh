@@ -17,6 +17,7 @@ build  libxxhash-dev        checksums and hash tables
 build  libsimdjson-dev      reads JSON
 build  libinih-dev          reads sluice.conf
 build  libssl-dev           TLS on both ports
+build  libnghttp2-dev       frames of HTTP/2
 web    nodejs               fetches and checks the pages that are embedded in the binary
 web    npm                  the same, by a lock file
 tests  ca-certificates      npm and curl speak TLS
@@ -25,8 +26,10 @@ tests  clang                a second opinion on every file
 tests  clang-tidy           finds mistakes that compilers let pass
 tests  curl                 the tour of the README speaks HTTP with it
 tests  git                  says which files belong to the project
+tests  libhiredis-dev       a Redis client in C that reads views in a test
 tests  openssl              makes the certificates of a test
 tests  python3              drives servers from outside and checks the rules of the house
+tests  python3-venv         redis-py and schemathesis, for themselves alone
 tests  redis-tools          a stranger that speaks RESP to the server
 tests  sqlite3              a stranger that opens a view
 tests  zstd                 unpacks a day of payments
