@@ -507,6 +507,14 @@ const struct sl_writer_log *sl_writer_log(const struct sl_writer *writer)
     return &writer->log;
 }
 
+uint64_t sl_writer_salt_at(const struct sl_writer_log *log, uint64_t position)
+{
+    for (size_t i = log->epoch_count; i > 0; i--)
+        if (log->epochs[i - 1].first_position <= position)
+            return log->epochs[i - 1].salt;
+    return log->salt;
+}
+
 void sl_writer_numbers(const struct sl_writer *writer, struct sl_writer_numbers *out)
 {
     *out = writer->numbers;

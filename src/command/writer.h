@@ -85,6 +85,9 @@ struct sl_writer_log {
 };
 const struct sl_writer_log *sl_writer_log(const struct sl_writer *writer);
 
+/* The salt of the reign in which a position lies: the last that began at or below it. */
+uint64_t sl_writer_salt_at(const struct sl_writer_log *log, uint64_t position);
+
 struct sl_writer_numbers {
     uint64_t accepted, refused, repeated, failed;
     uint64_t events, batches, batch_bytes;

@@ -208,6 +208,12 @@ static void tell_log(void *context, struct sl_uuid *log, uint64_t *salt)
     *salt = known->salt;
 }
 
+static uint64_t tell_salt(void *context, uint64_t position)
+{
+    return sl_writer_salt_at(sl_writer_log(((const struct sl_core_domain *)context)->writer),
+                             position);
+}
+
 static bool process_knows(void *context, uint64_t salt, uint64_t position)
 {
     return domain_knows(context, salt, position);
@@ -232,6 +238,7 @@ static enum sl_err open_processes(struct sl_core_domain *domain, struct sl_error
                                                             .submit = submit_to,
                                                             .log = tell_log,
                                                             .knows = process_knows,
+                                                            .salt_at = tell_salt,
                                                             .context = domain,
                                                             .own = domain}};
         enum sl_err err = sl_process_open(&options, &domain->processes[i], error);

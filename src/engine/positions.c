@@ -11,21 +11,10 @@
 
 static const char hex[] = "0123456789abcdef";
 
-/* The salt of the reign in which a position lies: the last that began at or below it. */
-static uint64_t salt_of(const struct sl_writer_log *log, uint64_t position)
-{
-    uint64_t salt = log->salt;
-
-    for (size_t i = log->epoch_count; i > 0; i--)
-        if (log->epochs[i - 1].first_position <= position)
-            return log->epochs[i - 1].salt;
-    return salt;
-}
-
 void sl_core_token(const struct sl_core_domain *domain, uint64_t position, struct sl_buf *out)
 {
     const struct sl_writer_log *log = sl_writer_log(domain->writer);
-    const uint64_t salt = salt_of(log, position);
+    const uint64_t salt = sl_writer_salt_at(log, position);
     const char *name = domain->domain->name;
 
     sl_buf_append(out, name, strlen(name));

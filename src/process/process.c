@@ -459,8 +459,8 @@ static void say_progress(struct sl_process_runner *runner, int64_t now)
     runner->advance_ns = INT64_MAX;
     runner->advancing = true;
     if (!sl_process_send(runner, runner->options.host.own, sl_advance, &advanced,
-                         sl_process_id(runner, runner->reached, (struct sl_text){0}, "advanced",
-                                       0),
+                         sl_process_id(runner, runner->reached - 1, (struct sl_text){0},
+                                       "advanced", 0),
                          (struct sl_text){0}, UINT64_MAX, false)) {
         runner->advance_ns = now + LOOK_AGAIN_NS;
         runner->advancing = false;

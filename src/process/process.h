@@ -36,6 +36,8 @@ struct sl_process_host {
     /* Identity, reign and history of the process's own log. */
     void (*log)(void *context, struct sl_uuid *log, uint64_t *salt);
     bool (*knows)(void *context, uint64_t salt, uint64_t position);
+    /* The salt of the reign in which a position lies. */
+    uint64_t (*salt_at)(void *context, uint64_t position);
     void *context;
     void *own; /* the process's own domain */
 };

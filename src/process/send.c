@@ -15,15 +15,18 @@ static const struct sl_principal process_principal = {
 struct sl_uuid sl_process_id(const struct sl_process_runner *runner, uint64_t position,
                              struct sl_text key, const char *what, uint64_t ordinal)
 {
+    const struct sl_process_host *host = &runner->options.host;
     const char *name = runner->options.process->name;
     struct sl_uuid log;
     uint64_t salt;
-    uint8_t numbers[16];
+    uint8_t numbers[24];
 
-    /* The log's identity without the reign's salt: a later reign sends the same ids. */
-    runner->options.host.log(runner->options.host.context, &log, &salt);
-    sl_put_le64(numbers, position);
-    sl_put_le64(numbers + 8, ordinal);
+    host->log(host->context, &log, &salt);
+    /* Of the event's reign, not of this one: a later reign sends the same ids, and another history,
+     * in which something else stands at that position, others. */
+    sl_put_le64(numbers, host->salt_at(host->context, position));
+    sl_put_le64(numbers + 8, position);
+    sl_put_le64(numbers + 16, ordinal);
     const struct sl_slice parts[] = {{log.bytes, sizeof log.bytes},
                                      {numbers, sizeof numbers},
                                      {(const uint8_t *)name, strlen(name) + 1},

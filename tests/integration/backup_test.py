@@ -331,6 +331,35 @@ def forks():
             assert open(f'{backup}/manifest.json', 'rb').read() == manifest
 
 
+def alone():
+    """One log of two is put back to an earlier time; what happens then at a position of the lost
+    history is not taken for what happened there before."""
+    def asked_about(server, number, kind):
+        events = json.loads(server.http.get('/asker/events?limit=1000').body)['events']
+        return any(e['type'] == kind and uuid(number) in json.dumps(e['body']) for e in events)
+
+    def ask(server, number, kind):
+        assert server.http.post('/asker/Ask', {'id': uuid(number)}).status == 201
+        lib.wait_until(lambda: asked_about(server, number, kind), 20, f'{kind} of {number}')
+
+    with case('one log put back alone: its process\'s commands are new ones'), \
+            lib.Server(config=config()) as server:
+        log, kept = (os.path.join(server.folder, *parts)
+                     for parts in (('data', 'logs', 'asker'), ('kept',)))
+        ask(server, 1, 'Confirmed')
+        assert server.stop() == 0
+        shutil.copytree(log, kept)
+        server.start()
+        ask(server, 2, 'Confirmed')
+        assert server.stop() == 0
+        shutil.rmtree(log)
+        shutil.copytree(kept, log)
+        server.start()
+        # The other log knows that it was done. A command under the lost one's id would be answered
+        # as a repeat, and nobody would ever say what became of it.
+        ask(server, 2, '$RefusalTold')
+
+
 def main():
     with lib.Server(config=config()) as server:
         backup = os.path.join(server.folder, 'backup')
@@ -338,6 +367,7 @@ def main():
         data = killed_and_restored(server, backup, load)
         refusals(server, backup, data)
     forks()
+    alone()
     lib.done()
 
 
