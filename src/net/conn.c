@@ -242,6 +242,12 @@ static bool write_out(struct conn *conn)
 
 /* ---- The end of a turn ---------------------------------------------------------------------- */
 
+/* Bytes that the peer could have taken. */
+static size_t untaken(const struct conn *conn)
+{
+    return conn->windowed + (conn->writing ? uv_stream_get_write_queue_size(&conn->uv.stream) : 0);
+}
+
 static void set_wait(struct conn *conn)
 {
     const int64_t now_ns = sl_net_now(conn->net);
@@ -249,8 +255,8 @@ static void set_wait(struct conn *conn)
     if (conn->shut) {
         if (conn->wait != WAIT_LINGER)
             sl_wait_set(conn, WAIT_LINGER, now_ns);
-    } else if (conn->writing) {
-        const size_t queue = uv_stream_get_write_queue_size(&conn->uv.stream);
+    } else if (conn->writing || conn->windowed > 0) {
+        const size_t queue = untaken(conn);
         if (conn->wait != WAIT_SEND || queue != conn->wait_queue)
             sl_wait_set(conn, WAIT_SEND, now_ns);
         conn->wait_queue = queue;
@@ -293,6 +299,8 @@ void sl_conn_settle(struct conn *conn)
         conn->net->numbers.dropped_slow++;
         conn->drop = true;
     }
+    if (!conn->drop && conn->protocol->flush)
+        conn->protocol->flush(conn);
     if (!conn->drop && !write_out(conn))
         conn->drop = true;
     if (!conn->drop && conn->blocked) {
@@ -332,7 +340,7 @@ void sl_conn_expire(struct conn *conn, enum wait wait)
 {
     sl_conn_touch(conn);
     if (wait == WAIT_SEND) {
-        if (uv_stream_get_write_queue_size(&conn->uv.stream) == conn->wait_queue) {
+        if (untaken(conn) == conn->wait_queue) {
             SL_MARK("net slow reader");
             conn->net->numbers.dropped_slow++;
             conn->drop = true;

@@ -56,6 +56,8 @@ struct conn;
 struct protocol {
     /* New bytes lie in [in_from, in_to) of the block; takes as many as it can. */
     void (*receive)(struct conn *conn);
+    /* A turn ends: puts into `out` what shall be sent now. May be NULL: it is there already. */
+    void (*flush)(struct conn *conn);
     /* The peer sends nothing more (`eof`), or some were noted to be told (`tell`): tells those who
      * work for it, each once however often this is called. */
     void (*gone)(struct conn *conn);
@@ -119,6 +121,7 @@ struct conn {
     struct sl_buf out;     /* not yet handed to the system */
     struct sl_buf sending; /* belongs to libuv until the write is done */
 
+    size_t windowed;   /* bytes that wait for the peer's window (HTTP/2) */
     size_t held_bytes; /* of answers that wait for an earlier one */
 
     uint32_t in_work; /* handed out, unanswered; keeps the connection's memory alive */

@@ -9,7 +9,7 @@
  * After a request that closes the connection, or one that is refused, the connection is deaf: what
  * follows was sent without knowing the answer and means nothing.
  */
-#include "net/http.h"
+#include "net/h2.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +23,7 @@ static struct http_conn *http_of(struct conn *conn)
 
 /* ---- Requests from the pool --------------------------------------------------------------- */
 
-static struct http_request *take_request(struct http_conn *http)
+struct http_request *sl_http_take(struct http_conn *http)
 {
     struct sl_net *net = http->conn.net;
     struct http_request *r = net->spare_requests;
@@ -48,6 +48,7 @@ static void free_request(struct http_request *r)
     sl_arena_close(&r->arena);
     sl_buf_close(&r->body);
     sl_buf_close(&r->held);
+    sl_buf_close(&r->h2.head);
     free(r);
 }
 
@@ -65,7 +66,7 @@ void sl_http_forget(struct http_request *r)
     sl_buf_close(&r->body);
 }
 
-static void give_request(struct http_request *r)
+void sl_http_give(struct http_request *r)
 {
     struct sl_net *net = r->http->conn.net;
 
@@ -76,10 +77,14 @@ static void give_request(struct http_request *r)
     }
     if (r->held.capacity > KEEP_HELD)
         sl_buf_close(&r->held);
+    if (r->h2.head.capacity > KEEP_HELD)
+        sl_buf_close(&r->h2.head);
     sl_buf_reset(&r->held);
+    sl_buf_reset(&r->h2.head);
     const struct sl_arena arena = r->arena;
-    const struct sl_buf held = r->held;
-    *r = (struct http_request){.arena = arena, .held = held, .next = net->spare_requests};
+    const struct sl_buf held = r->held, head = r->h2.head;
+    *r = (struct http_request){
+        .arena = arena, .held = held, .h2.head = head, .next = net->spare_requests};
     net->spare_requests = r;
     net->spare_request_count++;
 }
@@ -115,7 +120,7 @@ struct sl_buf *sl_http_out(struct http_request *r)
 {
     struct http_conn *http = r->http;
 
-    if (http->first == r)
+    if (http->first == r && !http->h2)
         return sl_conn_out(&http->conn);
     r->held.bytes_max = OUT_MAX;
     return &r->held;
@@ -131,7 +136,7 @@ static void take_from_line(struct http_conn *http)
     http->conn.in_work--;
     if (!r->keep_alive)
         http->conn.ending = true;
-    give_request(r);
+    sl_http_give(r);
 }
 
 /* The next one has become the first: what was held for it may leave. */
@@ -154,6 +159,15 @@ void sl_http_done(struct http_request *r)
 
     r->answered = true;
     sl_conn_touch(&http->conn);
+    if (http->h2) {
+        http->conn.in_work--;
+        sl_http_forget(r);
+        if (r->h2.open)
+            sl_h2_end(r);
+        else
+            sl_h2_drop(r);
+        return;
+    }
     if (http->first != r) {
         sl_conn_hold(&http->conn, r->held.len);
         sl_http_forget(r);
@@ -209,38 +223,33 @@ static bool dispatch(struct http_conn *http)
     return true;
 }
 
-/* A path with escapes is decoded. False: refused. */
-static bool take_path(struct http_conn *http, const struct sl_http_head *head)
+const struct sl_http_fault sl_http_bad_path = {400, "bad_path",
+                                               "a path with a NUL or a .. segment"};
+
+/* A path with escapes is decoded. */
+enum sl_http_path sl_http_take_path(struct http_request *r, const struct sl_http_head *head)
 {
-    struct sl_request *request = &http->arriving->request;
+    struct sl_request *request = &r->request;
 
     request->raw_path = request->path = head->path;
     if (head->path_escaped) {
         char *decoded = sl_arena_take(request->arena, head->path.len);
-        if (!decoded) {
-            http->conn.drop = true;
-            return false;
-        }
+        if (!decoded)
+            return SL_HTTP_PATH_NO_MEMORY;
         request->path = (struct sl_text){decoded, sl_http_decode(head->path, false, decoded)};
     }
-    if (sl_http_path_good(request->path))
-        return true;
-    refuse(http, &(struct sl_http_fault){400, "bad_path", "a path with a NUL or a .. segment"});
-    return false;
+    return sl_http_path_good(request->path) ? SL_HTTP_PATH_GOOD : SL_HTTP_PATH_BAD;
 }
 
-static bool take_headers(struct http_conn *http, const struct sl_http_head *head)
+bool sl_http_take_headers(struct http_request *r, const struct sl_http_head *head)
 {
-    struct http_request *r = http->arriving;
     const size_t size = head->header_count * sizeof *head->headers;
     struct sl_header *headers = NULL;
 
     if (size > 0) {
         headers = sl_arena_take(&r->arena, size);
-        if (!headers) {
-            http->conn.drop = true;
+        if (!headers)
             return false;
-        }
         memcpy(headers, head->headers, size);
     }
     r->request.headers = headers;
@@ -308,7 +317,16 @@ static bool read_head(struct http_conn *http)
     r->request.query = head.query;
     r->request.host = head.host;
     r->request.local = conn->local;
-    return take_path(http, &head) && take_headers(http, &head) && plan_body(http, &head);
+    const enum sl_http_path path = sl_http_take_path(r, &head);
+    if (path == SL_HTTP_PATH_BAD) {
+        refuse(http, &sl_http_bad_path);
+        return false;
+    }
+    if (path != SL_HTTP_PATH_GOOD || !sl_http_take_headers(r, &head)) {
+        conn->drop = true;
+        return false;
+    }
+    return plan_body(http, &head);
 }
 
 static bool read_length(struct http_conn *http)
@@ -371,7 +389,7 @@ static bool begin(struct http_conn *http)
     }
     if (!sl_conn_has_room(conn))
         return false;
-    http->arriving = take_request(http);
+    http->arriving = sl_http_take(http);
     if (!http->arriving) {
         conn->drop = true;
         return false;
@@ -400,15 +418,16 @@ static void http_receive(struct conn *conn)
 
 static bool is_dead(const struct http_request *r)
 {
-    return r->http->conn.eof || (r->is_stream && r->stream.dead);
+    return r->http->conn.eof || (r->is_stream && r->stream.dead) ||
+           (r->http->h2 && r->h2.dispatched && !r->h2.open);
 }
 
-static void http_gone(struct conn *conn)
+void sl_http_gone(struct conn *conn)
 {
     struct http_request *r = http_of(conn)->first;
 
     while (r) {
-        if (r->told || r->answered || !is_dead(r)) {
+        if (r->told || r->answered || !is_dead(r) || (r->http->h2 && !r->h2.dispatched)) {
             r = r->next;
             continue;
         }
@@ -435,7 +454,7 @@ static void http_closed(struct conn *conn)
     struct http_conn *http = http_of(conn);
 
     if (http->arriving)
-        give_request(http->arriving);
+        sl_http_give(http->arriving);
     http->arriving = NULL;
 }
 
@@ -466,27 +485,34 @@ static void http_stop(struct conn *conn)
         conn->ending = true;
 }
 
-static void http_free(struct conn *conn)
+void sl_http_free(struct conn *conn)
 {
     struct http_conn *http = http_of(conn);
 
     while (http->first) {
         struct http_request *next = http->first->next;
-        give_request(http->first);
+        sl_http_give(http->first);
         http->first = next;
     }
     sl_buf_close(&conn->out);
     free(http);
 }
 
+static void http_secured(struct conn *conn, struct sl_text alpn)
+{
+    if (sl_text_equals(alpn, SL_TEXT("h2")))
+        sl_h2_start(http_of(conn));
+}
+
 static const struct protocol http_protocol = {
     .receive = http_receive,
-    .gone = http_gone,
+    .gone = sl_http_gone,
     .closed = http_closed,
     .late = http_late,
     .stop = http_stop,
-    .free = http_free,
-    .alpn = SL_TEXT_INIT("\x08http/1.1"),
+    .free = sl_http_free,
+    .secured = http_secured,
+    .alpn = SL_TEXT_INIT("\x02h2\x08http/1.1"),
     .says_tls =
         SL_TEXT_INIT("HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\n"
                      "Connection: close\r\n\r\n"

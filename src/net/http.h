@@ -12,6 +12,23 @@ struct sl_stream {
     bool dead; /* nothing is sent any more */
 };
 
+/* What HTTP/2 knows of a request; see h2.c. */
+struct h2_part {
+    int32_t id;
+    int64_t since_ns;
+    struct sl_text method, path, authority; /* in the arena */
+    struct sl_buf head;                     /* the other fields, as lines */
+    size_t head_bytes;                      /* as the peer counts them */
+    size_t sent;                            /* of `held` */
+    bool has_host;
+    bool head_whole;
+    bool whole;
+    bool dispatched; /* handed to the handler, or refused */
+    bool complete;   /* nothing is added to `held` any more */
+    bool asleep;     /* nghttp2 waits to be told that there is more */
+    bool open;       /* the stream is */
+};
+
 /* From the pool; lives from its first byte until its answer has left its place in the line. */
 struct http_request {
     struct sl_request request; /* first: what the handler sees */
@@ -27,6 +44,7 @@ struct http_request {
     bool keep_alive; /* the connection stays open behind the answer */
     bool answered;
     bool told; /* that the peer has gone */
+    struct h2_part h2;
 };
 
 enum http_place { IN_HEAD = 0, IN_LENGTH, IN_CHUNKS };
@@ -44,9 +62,20 @@ struct http_conn {
     size_t body_bytes;
     struct sl_chunked chunked;
     bool continue_due; /* the peer waits for "100 Continue" */
+    struct h2 *h2;     /* NULL: HTTP/1.1 */
 };
 
 /* http.c */
+struct http_request *sl_http_take(struct http_conn *http);
+void sl_http_give(struct http_request *r);
+/* Fills in the path or headers of a request whose head was good; false: no memory. */
+bool sl_http_take_headers(struct http_request *r, const struct sl_http_head *head);
+enum sl_http_path { SL_HTTP_PATH_GOOD = 0, SL_HTTP_PATH_BAD, SL_HTTP_PATH_NO_MEMORY };
+enum sl_http_path sl_http_take_path(struct http_request *r, const struct sl_http_head *head);
+extern const struct sl_http_fault sl_http_bad_path;
+/* As the protocol's, for both versions. */
+void sl_http_gone(struct conn *conn);
+void sl_http_free(struct conn *conn);
 struct sl_buf *sl_http_out(struct http_request *r);
 /* The answer (or stream) is complete; sends those that waited behind it. */
 void sl_http_done(struct http_request *r);
@@ -57,6 +86,8 @@ void sl_http_forget(struct http_request *r);
 void sl_http_write_head(struct http_request *r, struct sl_buf *out, int status,
                         const char *content_type, struct sl_text headers, size_t body_bytes,
                         struct sl_text body);
+/* "Date: …\r\n", 37 bytes. */
+const char *sl_http_date(struct sl_net *net);
 void sl_http_answer_fault(struct http_request *r, const struct sl_http_fault *fault);
 
 #endif

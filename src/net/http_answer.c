@@ -1,5 +1,5 @@
 /* Answers: heads made of ready pieces, the Date of this second, problems as JSON. */
-#include "net/http.h"
+#include "net/h2.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -62,7 +62,7 @@ static const struct status *find_status(int number)
 
 /* "Date: Mon, 23 Nov 2026 04:31:00 GMT\r\n", written anew when the second has changed; the clock is
  * asked once a turn. */
-static const char *date_line(struct sl_net *net)
+const char *sl_http_date(struct sl_net *net)
 {
     static const char days[] = "SunMonTueWedThuFriSat";
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
@@ -136,7 +136,7 @@ void sl_http_write_head(struct http_request *r, struct sl_buf *out, int status,
     if (!p)
         return;
     p = put_status(p, status);
-    p = put(p, date_line(r->http->conn.net), 37);
+    p = put(p, sl_http_date(r->http->conn.net), 37);
     if (content_type) {
         p = PUT(p, "Content-Type: ");
         p = put(p, content_type, type_len);
@@ -164,11 +164,12 @@ static void answer(struct http_request *r, int status, const char *content_type,
 {
     SL_ASSERT(!r->answered && !r->is_stream);
     SL_ASSERT(status >= 200 && status <= 599);
-    if (!r->http->conn.closed) {
-        const bool bodiless = r->request.method == SL_HEAD || status == 204 || status == 304;
+    const bool bodiless = r->request.method == SL_HEAD || status == 204 || status == 304;
+    if (r->http->h2)
+        sl_h2_answer(r, status, content_type, headers, body, bodiless);
+    else if (!r->http->conn.closed)
         sl_http_write_head(r, sl_http_out(r), status, content_type, headers, body.len,
                            bodiless ? (struct sl_text){NULL, 0} : body);
-    }
     sl_http_done(r);
 }
 

@@ -1,18 +1,33 @@
 /*
  * Server-sent events (WHATWG HTML, "text/event-stream").
  *
- * The answer has no length and ends with the connection, so events need no framing of their own. A
- * reader that lets more than BACKLOG_MAX bytes wait is dropped: it reconnects and says with
- * Last-Event-ID what it has seen, while memory for it would be needed now.
+ * The answer has no length and ends with the connection (with the stream, in HTTP/2), so events
+ * need no framing of their own. A reader that lets more than BACKLOG_MAX bytes wait is dropped: it
+ * reconnects and says with Last-Event-ID what it has seen, while memory for it would be needed now.
  */
-#include "net/http.h"
+#include "net/h2.h"
 
 #include <stddef.h>
 #include <string.h>
 
+#define STREAM_HEADERS "Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n"
+
 static struct http_request *request_of(struct sl_stream *stream)
 {
     return (struct http_request *)(void *)((char *)stream - offsetof(struct http_request, stream));
+}
+
+static void begin_h2(struct http_request *r, struct sl_text headers)
+{
+    struct sl_buf lines = {0};
+
+    SL_BUF_LITERAL(&lines, STREAM_HEADERS);
+    sl_buf_text(&lines, headers);
+    if (lines.failed)
+        r->http->conn.drop = true;
+    else
+        sl_h2_begin_stream(r, sl_buf_as_text(&lines));
+    sl_buf_close(&lines);
 }
 
 struct sl_stream *sl_request_stream(struct sl_request *request, struct sl_text headers)
@@ -25,16 +40,19 @@ struct sl_stream *sl_request_stream(struct sl_request *request, struct sl_text h
     r->is_stream = true;
     r->keep_alive = false;
     r->told = false;
-    /* Requests behind an endless answer would wait for ever. */
-    conn->deaf = true;
-    r->stream.dead = conn->eof || request->method == SL_HEAD || conn->net->stopping;
+    r->stream.dead = conn->eof || request->method == SL_HEAD || conn->net->stopping ||
+                     (r->http->h2 && !r->h2.open);
     conn->tell = conn->tell || r->stream.dead;
-    if (!conn->closed) {
+    if (r->http->h2) {
+        begin_h2(r, headers);
+    } else if (!conn->closed) {
+        /* Requests behind an endless answer would wait for ever. */
+        conn->deaf = true;
         struct sl_buf *out = sl_http_out(r);
         sl_http_write_head(r, out, 200, "text/event-stream", none, SIZE_MAX, none);
         if (!out->failed) {
             out->len -= 2; /* the empty line comes behind further headers */
-            SL_BUF_LITERAL(out, "Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n");
+            SL_BUF_LITERAL(out, STREAM_HEADERS);
             sl_buf_text(out, headers);
             SL_BUF_LITERAL(out, "\r\n");
         }
@@ -80,18 +98,25 @@ bool sl_stream_send(struct sl_stream *stream, struct sl_text id, struct sl_text 
 
     if (stream->dead || conn->eof)
         return false;
-    if (sl_conn_backlog(conn) + r->held.len + data.len > BACKLOG_MAX) {
+    if (sl_stream_backlog(stream) + data.len > BACKLOG_MAX) {
         SL_MARK("net slow stream");
         conn->net->numbers.dropped_slow++;
         stream->dead = true;
-        conn->drop = true;
+        if (r->http->h2)
+            sl_h2_cancel(r);
+        else
+            conn->drop = true;
+        conn->tell = true;
         sl_conn_touch(conn);
         return false;
     }
     struct sl_buf *out = sl_http_out(r);
+    const size_t before = out->len;
     put_field(out, SL_TEXT("id: "), id);
     put_field(out, SL_TEXT("event: "), event);
     put_data(out, data);
+    if (r->http->h2)
+        sl_h2_wrote(r, out->len - before);
     sl_conn_touch(conn);
     return !out->failed;
 }
@@ -123,5 +148,5 @@ size_t sl_stream_backlog(const struct sl_stream *stream)
         (const struct http_request *)(const void *)((const char *)stream -
                                                     offsetof(struct http_request, stream));
 
-    return sl_conn_backlog(&r->http->conn) + r->held.len;
+    return sl_conn_backlog(&r->http->conn) + r->held.len - r->h2.sent;
 }
