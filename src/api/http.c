@@ -194,7 +194,7 @@ bool api_wanted_deadline(struct api_call *call, int64_t *out_ns)
     const struct sl_text text = sl_request_header(call->request, "sluice-timeout");
     uint64_t ms = (uint64_t)call->api->options.timeout_ms;
 
-    if (text.len > 0 && (!sl_url_number(text, &ms) || ms > API_TIMEOUT_MS_MAX)) {
+    if (text.ptr && (!sl_url_number(text, &ms) || ms > API_TIMEOUT_MS_MAX)) {
         api_refuse(call, "bad_timeout", NULL, "Sluice-Timeout is at most %d milliseconds",
                    API_TIMEOUT_MS_MAX);
         return false;

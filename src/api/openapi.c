@@ -1,331 +1,343 @@
 /*
- * /openapi.json: OpenAPI 3.1, complete from the domains' tables and records. Every answer is
- * described, errors by one shared response per status.
+ * /openapi.json: OpenAPI 3.1, complete from the domains' tables and records: every address of this
+ * server but its pages, with every status that it may answer. Errors are one form, by reference.
+ * `security` says what takes a token here, as the roles of those without one allow.
  */
-#include "api/parts.h"
+#include "api/openapi.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
-struct writer {
-    struct sl_buf *out;
-    bool more_paths;
-};
-
-static void raw(struct writer *w, const char *json)
+void openapi_put(struct openapi *api, const char *format, ...)
 {
-    sl_buf_append(w->out, json, strlen(json));
+    char json[2048];
+    va_list arguments;
+
+    va_start(arguments, format);
+    const int len = vsnprintf(json, sizeof json, format, arguments);
+    va_end(arguments);
+    SL_ASSERT(len >= 0 && (size_t)len < sizeof json, "pieces are short, names too");
+    for (int i = 0; i < len; i++)
+        sl_buf_byte(api->out, json[i] == '\'' ? '"' : (uint8_t)json[i]);
 }
 
-static void text(struct writer *w, const char *string)
+void openapi_text(struct openapi *api, const char *string)
 {
-    api_json_string(w->out, string);
+    api_json_string(api->out, string);
 }
 
-/* Begins a path: "/domain/name" and the rest; the last two may be empty. */
-static void path(struct writer *w, const char *domain, const char *name, const char *rest)
+/* ---- Operations ---------------------------------------------------------------------------- */
+
+/* Begins a path; one that is open must be closed with }. */
+static void path(struct openapi *api, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void path(struct openapi *api, const char *format, ...)
 {
-    raw(w, w->more_paths ? ",\"/" : "\"/");
-    w->more_paths = true;
-    sl_buf_printf(w->out, "%s%s%s%s\":{", domain, *name ? "/" : "", name, rest);
+    char name[512];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(name, sizeof name, format, arguments);
+    va_end(arguments);
+    openapi_put(api, "%s'%s':{", api->more_paths ? "," : "", name);
+    api->more_paths = true;
 }
 
-#define ERROR(status) "\"" #status "\":{\"$ref\":\"#/components/responses/problem\"}"
-#define PARAMETER(name) "{\"$ref\":\"#/components/parameters/" name "\"}"
-
-/* ---- Schemas ------------------------------------------------------------------------------- */
-
-/* Components are named "bank.Transfer" (commands), "bank.balance" (rows), "bank.event.Opened". */
-static void record_schemas(struct writer *w, const struct sl_domain *domain)
+/* `deed` says what it takes; NULL: anybody may. The summary comes from a domain, or is ours. */
+static void operation(struct openapi *api, const char *method, const char *id, const char *tag,
+                      const char *summary, const struct sl_deed *deed)
 {
-    for (size_t i = 0; i < domain->commands.count; i++) {
-        if (domain->commands.items[i].internal)
-            continue;
-        sl_buf_printf(w->out, ",\"%s.%s\":", domain->name, domain->commands.items[i].name);
-        sl_json_write_schema(w->out, domain->commands.items[i].record);
-    }
-    for (size_t i = 0; i < domain->views.count; i++) {
-        sl_buf_printf(w->out, ",\"%s.%s\":", domain->name, domain->views.items[i].name);
-        sl_json_write_schema(w->out, domain->views.items[i].record);
-    }
-    for (size_t i = 0; i < domain->events.count; i++) {
-        sl_buf_printf(w->out, ",\"%s.event.%s\":", domain->name, domain->events.items[i]->name);
-        sl_json_write_schema(w->out, domain->events.items[i]->record);
-    }
+    const bool is_open =
+        !deed || (api->auth && sl_auth_may(sl_auth_anonymous(api->auth), deed) == SL_PERMITTED);
+
+    openapi_put(api, "'%s':{'operationId':'%s','tags':['%s'],'summary':", method, id, tag);
+    openapi_text(api, summary);
+    openapi_put(api, ",'security':[%s{'token':[]}]", is_open || !api->auth ? "{}," : "");
+    if (deed && deed->roles)
+        openapi_put(api, ",'description':'Needs a role among: %s'", deed->roles);
 }
 
-static void components(struct writer *w, const struct sl_domain *const *domains, size_t count)
+/* What anything may be answered with: a request that is none, another host's or page's, too slow or
+ * large; a server that starts. */
+static const int everywhere[] = {400, 403, 408, 413, 414, 417, 431, 501, 503, 505};
+
+/* Adds the errors, `more` of them ended by 0, and ends operation and path. */
+static void errors(struct openapi *api, const int *more)
 {
-    raw(w,
-        "},\"components\":{\"securitySchemes\":{\"token\":{\"type\":\"http\",\"scheme\":\"bearer\"}"
-        "},"
-        "\"parameters\":{"
-        "\"idempotency\":{\"name\":\"Idempotency-Key\",\"in\":\"header\",\"description\":\"The "
-        "command's id: "
-        "a UUID, or any text. The same id is carried out once; made for you if "
-        "absent.\",\"schema\":"
-        "{\"type\":\"string\",\"minLength\":1,\"maxLength\":256}},"
-        "\"expected\":{\"name\":\"Sluice-Expected-Revision\",\"in\":\"header\",\"description\":"
-        "\"The revision at which the command's first stream must stand, or none.\","
-        "\"schema\":{\"type\":\"string\"}},"
-        "\"unless\":{\"name\":\"Sluice-Unless-Tagged\",\"in\":\"header\",\"description\":"
-        "\"Refused (409, conflict) if an event with one of these tags lies at or above the "
-        "position: account:7 account:8; since=TOKEN. Without since: if there is any.\","
-        "\"schema\":{\"type\":\"string\"}},"
-        "\"position\":{\"name\":\"min_position\",\"in\":\"query\",\"description\":\"A position "
-        "token: the answer "
-        "reflects all below it.\",\"schema\":{\"type\":\"string\"}},"
-        "\"timeout\":{\"name\":\"Sluice-Timeout\",\"in\":\"header\",\"description\":\"Milliseconds "
-        "to wait for "
-        "the position.\",\"schema\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":60000}},"
-        "\"after\":{\"name\":\"after\",\"in\":\"query\",\"description\":\"Where to go on: what "
-        "`next` of the last "
-        "answer said.\",\"schema\":{\"type\":\"string\"}},"
-        "\"limit\":{\"name\":\"limit\",\"in\":\"query\",\"schema\":{\"type\":\"integer\","
-        "\"minimum\":1,"
-        "\"maximum\":1000}}},"
-        "\"responses\":{\"problem\":{\"description\":\"An error (RFC 9457)\",\"content\":"
-        "{\"application/problem+json\":{\"schema\":{\"$ref\":\"#/components/schemas/Problem\"}}}}},"
-        "\"schemas\":{"
-        "\"Problem\":{\"type\":\"object\",\"required\":[\"type\",\"title\",\"status\",\"rule\"],"
-        "\"properties\":{"
-        "\"type\":{\"type\":\"string\",\"description\":\"The address of a page that says what to "
-        "do\"},"
-        "\"title\":{\"type\":\"string\"},\"status\":{\"type\":\"integer\"},\"detail\":{\"type\":"
-        "\"string\"},"
-        "\"rule\":{\"type\":\"string\"},\"field\":{\"type\":\"string\"},\"id\":{\"type\":"
-        "\"string\"},"
-        "\"position\":{\"type\":\"string\"}}},"
-        "\"Outcome\":{\"type\":\"object\",\"required\":[\"id\",\"position\",\"events\"],"
-        "\"properties\":{"
-        "\"id\":{\"type\":\"string\",\"format\":\"uuid\"},\"position\":{\"type\":\"string\"},"
-        "\"events\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"type\":{"
-        "\"type\":\"string\"},"
-        "\"stream\":{\"type\":\"string\"},\"revision\":{\"type\":\"integer\"}}}}}},"
-        "\"Event\":{\"type\":\"object\",\"properties\":{\"position\":{\"type\":\"integer\"},"
-        "\"type\":{\"type\":\"string\"},\"stream\":{\"type\":\"string\"},\"revision\":{\"type\":"
-        "\"integer\"},"
-        "\"time\":{\"type\":\"string\",\"format\":\"date-time\"},\"command\":{\"type\":\"string\","
-        "\"format\":\"uuid\"},\"body\":{\"type\":\"object\"}}},"
-        "\"Events\":{\"type\":\"object\",\"properties\":{\"events\":{\"type\":\"array\",\"items\":"
-        "{\"$ref\":\"#/components/schemas/Event\"}},\"next\":{\"type\":\"string\"},"
-        "\"end\":{\"type\":\"boolean\"}}}");
-    for (size_t i = 0; i < count; i++)
-        record_schemas(w, domains[i]);
-    raw(w, "}}}");
+    for (size_t i = 0; i < sizeof everywhere / sizeof *everywhere; i++)
+        openapi_put(api, ",'%d':{'$ref':'#/components/responses/problem'}", everywhere[i]);
+    for (; *more; more++)
+        openapi_put(api, ",'%d':{'$ref':'#/components/responses/problem'}", *more);
+    openapi_put(api, "}}}");
+}
+
+#define ERRORS(api, ...) errors(api, (const int[]){__VA_ARGS__, 0})
+
+/* min_position or after: tokens of the domain, and for `after` what else the pattern says. */
+static void position_parameter(struct openapi *api, const char *name, const char *more,
+                               const char *domain, const char *description)
+{
+    openapi_put(api,
+                ",{'name':'%s','in':'query','description':'%s','schema':{'type':'string',"
+                "'pattern':'^(|%s%s:[0-9a-f]{16}:[0-9]{1,19})$'}}",
+                name, description, more, domain);
 }
 
 /* ---- Commands ------------------------------------------------------------------------------ */
 
-static void command_path(struct writer *w, const struct sl_domain *domain,
+static void command_path(struct openapi *api, const struct sl_domain *domain,
                          const struct sl_command *command)
 {
-    path(w, domain->name, command->name, "");
-    sl_buf_printf(w->out, "\"post\":{\"operationId\":\"%s.%s\",\"tags\":[\"%s\"],\"summary\":",
-                  domain->name, command->name, domain->name);
-    text(w, command->help ? command->help : command->name);
-    if (command->roles) {
-        raw(w, ",\"description\":");
-        sl_buf_printf(w->out, "\"Needs a role among: %s\"", command->roles);
-    }
-    sl_buf_printf(
-        w->out,
-        ",\"parameters\":[" PARAMETER("idempotency") "," PARAMETER(
-            "expected") "," PARAMETER("unless") "],"
-                        "\"requestBody\":{\"required\":true,\"content\":{\"application/"
-                        "json\":{\"schema\":"
-                        "{\"oneOf\":[{\"$ref\":\"#/components/schemas/%s.%s\"},{\"type\":\"array\","
-                        "\"maxItems\":8190,\"items\":{\"$ref\":\"#/components/schemas/"
-                        "%s.%s\"}}]}}}},",
-        domain->name, command->name, domain->name, command->name);
-    raw(w,
-        "\"responses\":{\"201\":{\"description\":\"Carried out, and durable\",\"headers\":"
-        "{\"Sluice-Position\":{\"schema\":{\"type\":\"string\"}}},\"content\":{\"application/"
-        "json\":"
-        "{\"schema\":{\"$ref\":\"#/components/schemas/Outcome\"}}}},"
-        "\"200\":{\"description\":\"Of an array: an outcome per item, in order\",\"content\":"
-        "{\"application/json\":{\"schema\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}}}}},"
-        "\"202\":{\"description\":\"Durable; a strong view is "
-        "late\",\"content\":{\"application/json\":"
-        "{\"schema\":{\"$ref\":\"#/components/schemas/Outcome\"}}}},");
-    raw(w, ERROR(400) "," ERROR(401) "," ERROR(403) "," ERROR(409) "," ERROR(413) "," ERROR(
-               415) "," ERROR(422) "," ERROR(503) "}}}");
+    const struct sl_deed deed = {SL_DO_COMMAND, domain->name, command->name, command->roles, false};
+    char id[160];
+
+    path(api, "/%s/%s", domain->name, command->name);
+    snprintf(id, sizeof id, "%s.%s", domain->name, command->name);
+    operation(api, "post", id, domain->name, command->help ? command->help : command->name, &deed);
+    openapi_put(api,
+                ",'parameters':[{'$ref':'#/components/parameters/id'},"
+                "{'$ref':'#/components/parameters/expected'},"
+                "{'$ref':'#/components/parameters/unless'}],"
+                "'requestBody':{'required':true,'content':{'application/json':{'schema':{'oneOf':["
+                "{'$ref':'#/components/schemas/%s'},"
+                "{'type':'array','maxItems':8190,'description':'Independent ones; "
+                "each is judged alone.','items':{'anyOf':[{'$ref':'#/components/schemas/%s'},{}]}}"
+                "]}}}}",
+                id, id);
+    openapi_put(api, ",'responses':{"
+                     "'200':{'description':'Of an array: an outcome per item, in order','headers':"
+                     "{'Sluice-Position':{'$ref':'#/components/headers/position'}},'content':"
+                     "{'application/json':{'schema':{'$ref':'#/components/schemas/Outcomes'}}}},"
+                     "'201':{'description':'Carried out, and durable','headers':"
+                     "{'Sluice-Position':{'$ref':'#/components/headers/position'}},'content':"
+                     "{'application/json':{'schema':{'$ref':'#/components/schemas/Outcome'}}}},"
+                     "'202':{'description':'Durable; a strong view is late','headers':"
+                     "{'Sluice-Position':{'$ref':'#/components/headers/position'}},'content':"
+                     "{'application/json':{'schema':{'$ref':'#/components/schemas/Outcome'}}}}");
+    ERRORS(api, 401, 409, 415, 422);
 }
 
 /* ---- Queries ------------------------------------------------------------------------------- */
 
-static void row_path(struct writer *w, const struct sl_domain *domain, const struct sl_view *view)
+/* Begins responses of a query: the answer as JSON of a schema's name, or live. */
+static void answers(struct openapi *api, const char *description, const char *schema)
 {
-    path(w, domain->name, view->name, "/{key}");
-    sl_buf_printf(w->out, "\"get\":{\"operationId\":\"%s.%s.get\",\"tags\":[\"%s\"],\"summary\":",
-                  domain->name, view->name, domain->name);
-    text(w, view->help ? view->help : view->name);
-    raw(w, ",\"parameters\":[{\"name\":\"key\",\"in\":\"path\",\"required\":true,\"description\":");
-    text(w, view->key);
-    sl_buf_printf(w->out,
-                  ",\"schema\":{\"type\":\"string\"}}," PARAMETER("position") "," PARAMETER(
-                      "timeout") "],\"responses\":{\"200\":{\"description\":\"The row; live, "
-                                 "its "
-                                 "changes\",\"headers\":{\"Sluice-Position\":{\"schema\":{\"type\":"
-                                 "\"string\"}},"
-                                 "\"ETag\":{\"schema\":{\"type\":\"string\"}}},\"content\":{"
-                                 "\"application/json\":"
-                                 "{\"schema\":{\"$ref\":\"#/components/schemas/%s.%s\"}},\"text/"
-                                 "event-stream\":"
-                                 "{\"schema\":{\"type\":\"string\"}}}},\"304\":{\"description\":"
-                                 "\"Not changed\"},",
-                  domain->name, view->name);
-    raw(w, ERROR(400) "," ERROR(401) "," ERROR(403) "," ERROR(404) "," ERROR(409) "," ERROR(
-               503) "," ERROR(504) "}}}");
+    openapi_put(api,
+                ",'responses':{'200':{'description':'%s; with Accept: text/event-stream, live',"
+                "'headers':{'Sluice-Position':{'$ref':'#/components/headers/position'},"
+                "'ETag':{'$ref':'#/components/headers/etag'}},'content':{"
+                "'application/json':{'schema':%s},"
+                "'text/event-stream':{'schema':{'type':'string'}}}},"
+                "'304':{'$ref':'#/components/responses/same'}",
+                description, schema);
 }
 
-static void list_parameters(struct writer *w, const struct sl_view *view)
+static void row_path(struct openapi *api, const struct sl_domain *domain,
+                     const struct sl_view *view)
+{
+    const struct sl_deed deed = {SL_DO_READ, domain->name, view->name, view->roles, false};
+    char text[200];
+
+    path(api, "/%s/%s/{key}", domain->name, view->name);
+    snprintf(text, sizeof text, "%s.%s.get", domain->name, view->name);
+    operation(api, "get", text, domain->name, view->help ? view->help : view->name, &deed);
+    openapi_put(api, ",'parameters':[{'name':'key','in':'path','required':true,'description':");
+    openapi_text(api, view->key);
+    openapi_put(api, ",'schema':{'type':'string','minLength':1}},"
+                     "{'$ref':'#/components/parameters/timeout'}");
+    position_parameter(api, "min_position", "", domain->name,
+                       "A position token: the answer reflects all below it.");
+    openapi_put(api, "]");
+    snprintf(text, sizeof text, "{'$ref':'#/components/schemas/%s.%s'}", domain->name, view->name);
+    answers(api, "The row", text);
+    ERRORS(api, 401, 404, 409, 504);
+}
+
+static void list_parameters(struct openapi *api, const struct sl_view *view)
 {
     if (view->indexes.count > 0) {
-        raw(w, ",{\"name\":\"index\",\"in\":\"query\",\"schema\":{\"enum\":[");
-        for (size_t i = 0; i < view->indexes.count; i++) {
-            raw(w, i ? "," : "");
-            text(w, view->indexes.items[i].name);
-        }
-        raw(w,
-            "]},\"description\":\"Filtered by its leading fields, each a parameter of its name: ");
+        openapi_put(api, ",{'name':'index','in':'query','schema':{'type':'string','enum':[");
         for (size_t i = 0; i < view->indexes.count; i++)
-            sl_buf_printf(w->out, "%s%s (%s)", i ? "; " : "", view->indexes.items[i].name,
-                          view->indexes.items[i].fields);
-        raw(w, "\"}");
+            openapi_put(api, "%s'%s'", i ? "," : "", view->indexes.items[i].name);
+        openapi_put(api, "]},'description':'Filtered by its leading fields, each a parameter of "
+                         "its name: ");
+        for (size_t i = 0; i < view->indexes.count; i++)
+            openapi_put(api, "%s%s (%s)", i ? "; " : "", view->indexes.items[i].name,
+                        view->indexes.items[i].fields);
+        openapi_put(api, "'}");
     }
     if (view->search)
-        raw(w, ",{\"name\":\"q\",\"in\":\"query\",\"schema\":{\"type\":\"string\"},"
-               "\"description\":\"Words to find\"}");
+        openapi_put(api, ",{'name':'q','in':'query','schema':{'type':'string'},"
+                         "'description':'Words to find'}");
 }
 
-static void list_path(struct writer *w, const struct sl_domain *domain, const struct sl_view *view)
+static void list_path(struct openapi *api, const struct sl_domain *domain,
+                      const struct sl_view *view)
 {
-    path(w, domain->name, view->name, "");
-    sl_buf_printf(w->out, "\"get\":{\"operationId\":\"%s.%s.list\",\"tags\":[\"%s\"],\"summary\":",
-                  domain->name, view->name, domain->name);
-    text(w, view->help ? view->help : view->name);
-    raw(w, ",\"parameters\":[" PARAMETER("after") "," PARAMETER(
-               "limit") ","
-                        "{\"name\":\"desc\",\"in\":\"query\",\"schema\":{\"type\":\"boolean\"}}"
-                        "," PARAMETER("position") "," PARAMETER("timeout"));
-    list_parameters(w, view);
-    sl_buf_printf(w->out,
-                  "],\"responses\":{\"200\":{\"description\":\"Rows in order; live, those that "
-                  "change\",\"content\":{\"application/json\":{\"schema\":{\"type\":\"object\","
-                  "\"properties\":{\"rows\":{\"type\":\"array\",\"items\":"
-                  "{\"$ref\":\"#/components/schemas/%s.%s\"}},"
-                  "\"next\":{\"type\":\"string\"}}}},\"text/"
-                  "event-stream\":{\"schema\":{\"type\":\"string\"}}}},"
-                  "\"304\":{\"description\":\"Not changed\"},",
-                  domain->name, view->name);
-    raw(w, ERROR(400) "," ERROR(401) "," ERROR(403) "," ERROR(409) "," ERROR(503) "," ERROR(
-               504) "}}}");
+    const struct sl_deed deed = {SL_DO_READ, domain->name, view->name, view->roles, false};
+    char text[400];
+
+    path(api, "/%s/%s", domain->name, view->name);
+    snprintf(text, sizeof text, "%s.%s.list", domain->name, view->name);
+    operation(api, "get", text, domain->name, view->help ? view->help : view->name, &deed);
+    openapi_put(api, ",'parameters':[{'name':'after','in':'query','description':'Where to go on: "
+                     "what next of the last answer said.','schema':{'type':'string'}},"
+                     "{'$ref':'#/components/parameters/limit'},"
+                     "{'$ref':'#/components/parameters/desc'},"
+                     "{'$ref':'#/components/parameters/timeout'}");
+    position_parameter(api, "min_position", "", domain->name,
+                       "A position token: the answer reflects all below it.");
+    list_parameters(api, view);
+    openapi_put(api, "]");
+    snprintf(text, sizeof text,
+             "{'type':'object','required':['rows'],'properties':{'rows':{'type':'array','items':"
+             "{'$ref':'#/components/schemas/%s.%s'}},'next':{'type':'string'}}}",
+             domain->name, view->name);
+    answers(api, "Rows in order", text);
+    ERRORS(api, 401, 409, 504);
 }
 
-static void log_paths(struct writer *w, const struct sl_domain *domain)
-{
-    static const char responses[] =
-        "\"responses\":{\"200\":{\"description\":\"Events; live, as they happen\",\"content\":"
-        "{\"application/json\":{\"schema\":{\"$ref\":\"#/components/schemas/Events\"}},"
-        "\"text/event-stream\":{\"schema\":{\"type\":\"string\"}}}}," ERROR(400) "," ERROR(
-            401) "," ERROR(403) "," ERROR(404) "," ERROR(409) "," ERROR(503) "," ERROR(504) "}}}";
+/* ---- Logs ---------------------------------------------------------------------------------- */
 
-    path(w, domain->name, "events", "");
-    sl_buf_printf(w->out,
-                  "\"get\":{\"operationId\":\"%s.events\",\"tags\":[\"%s\"],\"summary\":"
-                  "\"The log's events\",\"parameters\":[{\"name\":\"tag\",\"in\":\"query\","
-                  "\"schema\":{\"type\":\"string\"}},{\"name\":\"backwards\",\"in\":\"query\","
-                  "\"schema\":{\"type\":\"boolean\"}}," PARAMETER("after") "," PARAMETER(
-                      "limit") "," PARAMETER("position") "," PARAMETER("timeout") "],",
-                  domain->name, domain->name);
-    raw(w, responses);
-    path(w, domain->name, "streams", "/{stream}");
-    sl_buf_printf(w->out,
-                  "\"get\":{\"operationId\":\"%s.stream\",\"tags\":[\"%s\"],\"summary\":"
-                  "\"A stream's events\",\"parameters\":[{\"name\":\"stream\",\"in\":\"path\","
-                  "\"required\":true,\"description\":\"aggregate/key\",\"schema\":"
-                  "{\"type\":\"string\"}},{\"name\":\"backwards\",\"in\":\"query\",\"schema\":"
-                  "{\"type\":\"boolean\"}}," PARAMETER("after") "," PARAMETER(
-                      "limit") "," PARAMETER("position") "," PARAMETER("timeout") "],",
-                  domain->name, domain->name);
-    raw(w, responses);
+static void log_answers(struct openapi *api, const struct sl_domain *domain)
+{
+    char schema[160];
+
+    openapi_put(api, ",{'$ref':'#/components/parameters/backwards'},"
+                     "{'$ref':'#/components/parameters/limit'},"
+                     "{'$ref':'#/components/parameters/timeout'}");
+    position_parameter(api, "after", "start|[0-9]{1,19}|", domain->name,
+                       "Where to go on: what next of the last answer said, the position of the "
+                       "last event seen, or start.");
+    position_parameter(api, "min_position", "", domain->name,
+                       "A position token: the answer reflects all below it.");
+    openapi_put(api, "]");
+    snprintf(schema, sizeof schema, "{'$ref':'#/components/schemas/%s.Events'}", domain->name);
+    answers(api, "Events", schema);
+    ERRORS(api, 401, 404, 409, 504);
+}
+
+static void log_paths(struct openapi *api, const struct sl_domain *domain)
+{
+    const struct sl_deed deed = {SL_DO_READ_LOG, domain->name, NULL, sl_auth_log_roles(domain),
+                                 false};
+    char id[160];
+
+    path(api, "/%s/events", domain->name);
+    snprintf(id, sizeof id, "%s.events", domain->name);
+    operation(api, "get", id, domain->name, "Events of the log", &deed);
+    openapi_put(api, ",'parameters':[{'$ref':'#/components/parameters/tag'}");
+    log_answers(api, domain);
+    path(api, "/%s/streams/{aggregate}/{key}", domain->name);
+    snprintf(id, sizeof id, "%s.stream", domain->name);
+    operation(api, "get", id, domain->name, "Events of a stream", &deed);
+    openapi_put(api, ",'parameters':[{'name':'aggregate','in':'path','required':true,"
+                     "'schema':{'type':'string','minLength':1}},"
+                     "{'name':'key','in':'path','required':true,"
+                     "'schema':{'type':'string','minLength':1}}");
+    log_answers(api, domain);
 }
 
 /* ---- The rest ------------------------------------------------------------------------------ */
 
-static void server_paths(struct writer *w)
+static const struct sl_deed watch = {SL_DO_WATCH}, administer = {SL_DO_ADMIN};
+
+#define OBJECT "'application/json':{'schema':{'type':'object'}}"
+#define PAGE ",'text/html':{'schema':{'type':'string'}}"
+#define TEXT "'text/plain':{'schema':{'type':'string'}}"
+
+static void server_paths(struct openapi *api)
 {
     static const struct {
-        const char *path;
-        const char *id;
-        const char *method;
-        const char *summary;
-        const char *type;
+        const char *path, *id, *summary, *content;
+        const struct sl_deed *deed;
     } fixed[] = {
-        {"", "index", "get", "What there is", "application/json"},
-        {"healthz", "healthz", "get", "The process lives", "text/plain"},
-        {"readyz", "readyz", "get", "Commands are taken", "text/plain"},
-        {"metrics", "metrics", "get", "Numbers for Prometheus", "text/plain"},
-        {"live", "live", "get", "Numbers, an event a second", "text/event-stream"},
-        {"openapi.json", "openapi", "get", "This document", "application/json"},
-        {"errors/", "errors", "get", "All errors", "application/json"},
-        {"admin/status", "status", "get", "Domains, logs and views", "application/json"},
+        {"/", "index", "What there is", OBJECT PAGE, NULL},
+        {"/healthz", "healthz", "The process lives", TEXT, NULL},
+        {"/readyz", "readyz", "Commands are taken", TEXT, NULL},
+        {"/metrics", "metrics", "Numbers for Prometheus", TEXT, &watch},
+        {"/live", "live", "Numbers, an event a second",
+         "'text/event-stream':{'schema':{'type':'string'}}", &watch},
+        {"/openapi.json", "openapi", "This document", OBJECT, NULL},
+        {"/errors", "errors", "All errors", OBJECT PAGE, NULL},
+        {"/admin/status", "status", "Domains, logs and views", OBJECT, &administer},
     };
 
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
-        path(w, fixed[i].path, "", "");
-        sl_buf_printf(w->out,
-                      "\"%s\":{\"operationId\":\"%s\",\"tags\":[\"server\"],\"summary\":\"%s\","
-                      "\"responses\":{\"200\":{\"description\":\"Here it is\",\"content\":"
-                      "{\"%s\":{\"schema\":%s}}},",
-                      fixed[i].method, fixed[i].id, fixed[i].summary, fixed[i].type,
-                      strcmp(fixed[i].type, API_JSON) == 0 ? "{\"type\":\"object\"}"
-                                                           : "{\"type\":\"string\"}");
-        raw(w, ERROR(401) "," ERROR(403) "," ERROR(503) "}}}");
+        path(api, "%s", fixed[i].path);
+        operation(api, "get", fixed[i].id, "server", fixed[i].summary, fixed[i].deed);
+        openapi_put(api,
+                    ",'responses':{'200':{'description':'Here it is','content':{%s}},"
+                    "'304':{'$ref':'#/components/responses/same'}",
+                    fixed[i].content);
+        ERRORS(api, 401);
     }
-    path(w, "errors", "", "/{rule}");
-    raw(w, "\"get\":{\"operationId\":\"error\",\"tags\":[\"server\"],\"summary\":\"What an error "
-           "means\","
-           "\"parameters\":[{\"name\":\"rule\",\"in\":\"path\",\"required\":true,\"schema\":"
-           "{\"type\":\"string\"}}],\"responses\":{\"200\":{\"description\":\"Here it "
-           "is\",\"content\":"
-           "{\"application/json\":{\"schema\":{\"type\":\"object\"}}}}," ERROR(404) "}}}");
-    path(w, "admin", "shutdown", "");
-    raw(w, "\"post\":{\"operationId\":\"shutdown\",\"tags\":[\"server\"],\"summary\":\"Stops the "
-           "server\","
-           "\"responses\":{\"202\":{\"description\":\"It finishes what is under way, and "
-           "stops\"}," ERROR(401) "," ERROR(403) "}}}");
+    path(api, "/errors/{rule}");
+    operation(api, "get", "error", "server", "What an error means, and what to do", NULL);
+    openapi_put(api, ",'parameters':[{'name':'rule','in':'path','required':true,"
+                     "'schema':{'type':'string','minLength':1}}],'responses':{"
+                     "'200':{'description':'Here it is','content':{" OBJECT PAGE "}}");
+    ERRORS(api, 404);
+}
+
+static void admin_paths(struct openapi *api)
+{
+    path(api, "/admin/shutdown");
+    operation(api, "post", "shutdown", "server", "Stops the server", &administer);
+    openapi_put(api, ",'responses':{'202':{'description':'It finishes what is under way, and "
+                     "stops','content':{" OBJECT "}}");
+    ERRORS(api, 401);
+    path(api, "/admin/views/retry");
+    operation(api, "post", "retry", "server", "Lets a degraded view try its event again",
+              &administer);
+    openapi_put(api, ",'parameters':[{'name':'view','in':'query','required':true,"
+                     "'description':'DOMAIN/VIEW','schema':{'type':'string'}}],"
+                     "'responses':{'202':{'description':'It tries','content':{" OBJECT "}}");
+    ERRORS(api, 401, 404, 409);
+}
+
+static void domain_paths(struct openapi *api, const struct sl_domain *domain)
+{
+    path(api, "/%s", domain->name);
+    operation(api, "get", domain->name, domain->name, "Commands, views and events", &watch);
+    openapi_put(api,
+                ",'responses':{'200':{'description':'Here it is','content':{" OBJECT PAGE "}}");
+    ERRORS(api, 401);
+    for (size_t i = 0; i < domain->commands.count; i++)
+        if (!domain->commands.items[i].internal)
+            command_path(api, domain, &domain->commands.items[i]);
+    for (size_t i = 0; i < domain->views.count; i++) {
+        list_path(api, domain, &domain->views.items[i]);
+        row_path(api, domain, &domain->views.items[i]);
+    }
+    log_paths(api, domain);
+}
+
+static void write_openapi(struct openapi *api, const struct sl_domain *const *domains, size_t count)
+{
+    openapi_put(api, "{'openapi':'3.1.0','info':{'title':'Sluice','version':'" SL_VERSION "',"
+                     "'description':'Commands, queries and events of the domains that this "
+                     "server runs.'},'servers':[{'url':'/'}],'tags':[{'name':'server'}");
+    for (size_t i = 0; i < count; i++) {
+        openapi_put(api, ",{'name':'%s','description':", domains[i]->name);
+        openapi_text(api, domains[i]->title ? domains[i]->title : domains[i]->name);
+        openapi_put(api, "}");
+    }
+    openapi_put(api, "],'paths':{");
+    server_paths(api);
+    admin_paths(api);
+    for (size_t i = 0; i < count; i++)
+        domain_paths(api, domains[i]);
+    openapi_put(api, "},");
+    openapi_components(api, domains, count);
+    openapi_put(api, "}");
 }
 
 void sl_api_write_openapi(struct sl_buf *out, const struct sl_domain *const *domains, size_t count)
 {
-    struct writer writer = {.out = out};
-    struct writer *w = &writer;
-
-    raw(w,
-        "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Sluice\",\"version\":\"" SL_VERSION "\","
-        "\"description\":\"Commands, queries and events of the domains that this server runs.\"},"
-        "\"servers\":[{\"url\":\"/\"}],\"security\":[{},{\"token\":[]}],\"tags\":["
-        "{\"name\":\"server\"}");
-    for (size_t i = 0; i < count; i++) {
-        sl_buf_printf(out, ",{\"name\":\"%s\",\"description\":", domains[i]->name);
-        text(w, domains[i]->title ? domains[i]->title : domains[i]->name);
-        raw(w, "}");
-    }
-    raw(w, "],\"paths\":{");
-    server_paths(w);
-    for (size_t i = 0; i < count; i++) {
-        const struct sl_domain *domain = domains[i];
-        for (size_t c = 0; c < domain->commands.count; c++)
-            if (!domain->commands.items[c].internal)
-                command_path(w, domain, &domain->commands.items[c]);
-        for (size_t v = 0; v < domain->views.count; v++) {
-            list_path(w, domain, &domain->views.items[v]);
-            row_path(w, domain, &domain->views.items[v]);
-        }
-        log_paths(w, domain);
-    }
-    components(w, domains, count);
+    write_openapi(&(struct openapi){.out = out}, domains, count);
 }
 
 void api_get_openapi(struct api_call *call)
@@ -343,7 +355,7 @@ void api_get_openapi(struct api_call *call)
     for (size_t i = 0; i < count; i++)
         domains[i] = sl_core_domain_of(sl_core_domain_at(core, i));
     sl_buf_reset(out);
-    sl_api_write_openapi(out, domains, count);
+    write_openapi(&(struct openapi){.out = out, .auth = call->api->options.auth}, domains, count);
     api_headers(call);
     if (api_etag_matches(call, sl_buf_as_text(out)))
         api_send(call, 304, NULL, (struct sl_text){NULL, 0});

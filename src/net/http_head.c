@@ -121,7 +121,7 @@ static enum sl_method method_of(struct sl_text name)
     } methods[] = {
         {{"GET", 3}, SL_GET},     {{"POST", 4}, SL_POST},     {{"HEAD", 4}, SL_HEAD},
         {{"PUT", 3}, SL_PUT},     {{"DELETE", 6}, SL_DELETE}, {{"OPTIONS", 7}, SL_OPTIONS},
-        {{"PATCH", 5}, SL_PATCH},
+        {{"PATCH", 5}, SL_PATCH}, {{"TRACE", 5}, SL_TRACE},   {{"QUERY", 5}, SL_QUERY},
     };
 
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)

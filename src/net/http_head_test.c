@@ -38,7 +38,6 @@ static const struct row rows[] = {
     {"lower-case method", "get / HTTP/1.1\r\n" H "\r\n", 501, "method_not_known"},
     {"unknown method", "BREW / HTTP/1.1\r\n" H "\r\n", 501, "method_not_known"},
     {"CONNECT", "CONNECT a:1 HTTP/1.1\r\n" H "\r\n", 501, "method_not_known"},
-    {"TRACE", "TRACE / HTTP/1.1\r\n" H "\r\n", 501, "method_not_known"},
     {"control in method", "G\x01T / HTTP/1.1\r\n", 400, "bad_request_line"},
     {"two spaces", "GET  / HTTP/1.1\r\n", 400, "bad_target"},
     {"a tab", "GET\t/ HTTP/1.1\r\n", 400, "bad_request_line"},

@@ -24,10 +24,10 @@ struct sl_net_options {
     uint32_t head_bytes_max;  /* 16 KiB: request line and headers together, else 414 or 431 */
     uint32_t body_bytes_max;  /* 16 MiB, else 413 */
     /* Time limits. One timer is armed for the earliest, and only while something has one. */
-    int64_t idle_ms;    /* 75,000: an HTTP connection without a request is closed. RESP sessions
-                           may be idle for ever; the kernel probes whether their peer lives. */
-    int64_t request_ms; /* 30,000: from a request's first byte to its last, else 408 */
-    int64_t send_ms;    /* 30,000: a reader that takes nothing for so long is dropped */
+    int64_t idle_ms;      /* 75,000: an HTTP connection without a request is closed. RESP sessions
+                             may be idle for ever; the kernel probes whether their peer lives. */
+    int64_t request_ms;   /* 30,000: from a request's first byte to its last, else 408 */
+    int64_t send_ms;      /* 30,000: a reader that takes nothing for so long is dropped */
     int64_t handshake_ms; /* 10,000: for the handshake of TLS */
     /* TLS is spoken on all addresses (not on Unix sockets). NULL: nowhere. Borrowed, and must live
      * longer than the net. */
@@ -105,7 +105,17 @@ void sl_tls_free(struct sl_tls *tls); /* NULL is allowed */
 
 /* ---- HTTP -------------------------------------------------------------------------------- */
 
-enum sl_method { SL_GET = 1, SL_HEAD, SL_POST, SL_PUT, SL_DELETE, SL_OPTIONS, SL_PATCH };
+enum sl_method {
+    SL_GET = 1,
+    SL_HEAD,
+    SL_POST,
+    SL_PUT,
+    SL_DELETE,
+    SL_OPTIONS,
+    SL_PATCH,
+    SL_TRACE, /* known, so that it is refused as what fits no address (405), not as unknown (501) */
+    SL_QUERY,
+};
 
 struct sl_header {
     struct sl_text name;  /* lower-case */
@@ -213,8 +223,8 @@ enum sl_err sl_resp_listen(struct sl_net *net, const char *host, uint16_t port,
 /* Ends a LATER command, exactly once: its answer is in command->out. The command is gone then. */
 void sl_resp_finish(struct sl_resp_command *command);
 /* Sends a push (RESP3) or message out of band: for SUBSCRIBE. It leaves behind all answers that
- * were given, and before those that were not. Not while the handler has written a part of an answer.
- * False: over 1 MiB waits (the peer is dropped), or the session is closed. */
+ * were given, and before those that were not. Not while the handler has written a part of an
+ * answer. False: over 1 MiB waits (the peer is dropped), or the session is closed. */
 bool sl_resp_push(struct sl_resp_session *session, struct sl_text bytes);
 /* Bytes that wait for the peer: who has much to push goes on when there are few. */
 size_t sl_resp_backlog(const struct sl_resp_session *session);

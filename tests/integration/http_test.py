@@ -267,7 +267,7 @@ def documents(http):
         api = http.get('/openapi.json').json
         assert api['openapi'] == '3.1.0'
         for path in ('/desks/BookDesk', '/desks/bookings', '/desks/bookings/{key}', '/desks/events',
-                     '/desks/streams/{stream}', '/admin/status'):
+                     '/desks/streams/{aggregate}/{key}', '/admin/status'):
             assert path in api['paths'], path
         assert '/desks/Sweep' not in api['paths']
         ids = [operation['operationId'] for path in api['paths'].values()

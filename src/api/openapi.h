@@ -1,0 +1,22 @@
+/* What the two halves of /openapi.json share. Private to this folder. */
+#ifndef SL_API_OPENAPI_H
+#define SL_API_OPENAPI_H
+
+#include "api/parts.h"
+
+struct openapi {
+    struct sl_buf *out;
+    const struct sl_auth *auth; /* says what takes a token; NULL: nobody knows */
+    bool more_paths;
+};
+
+/* Appends JSON that is written with ' for ", formatted; what is put in must be plain names. */
+void openapi_put(struct openapi *api, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void openapi_text(struct openapi *api, const char *string);
+
+/* ,"components":{…}: what the paths refer to, and the records of the domains (openapi_schemas.c).
+ */
+void openapi_components(struct openapi *api, const struct sl_domain *const *domains, size_t count);
+
+#endif
