@@ -2,8 +2,9 @@
  * sluice bank import: accounts and transactions of a PaySim run, sent in arrays. Each array has the
  * number of its first item for an id, from which the ids of its items follow. So sending it again
  * after a lost answer, or running the whole import again, changes nothing, and an import that was
- * cut short goes on where it ended. That needs the same arrays each time: a --limit is rounded up to
- * whole ones. With --check every refusal and every balance after each row is compared with the data.
+ * cut short goes on where it ended. That needs the same arrays each time: a --limit is rounded up
+ * to whole ones. With --check every refusal and every balance after each row is compared with the
+ * data.
  */
 #include "domains/bank/bank.h"
 #include "domains/bank/csv.h"

@@ -128,7 +128,7 @@ static void restarts(void)
 {
     uint64_t used = 0;
 
-    for (uint64_t seed = 1; seed <= 30; seed++) {
+    for (uint64_t seed = 1; seed <= TAP_TIMES(30, 6); seed++) {
         REQUIRE(begin(seed));
         for (int reign = 0; reign < 4; reign++) {
             live(40);
@@ -146,7 +146,7 @@ static void power_fails(void)
 {
     uint64_t used = 0;
 
-    for (uint64_t seed = 1; seed <= 60; seed++) {
+    for (uint64_t seed = 1; seed <= TAP_TIMES(60, 12); seed++) {
         REQUIRE(begin(seed));
         for (int reign = 0; reign < 4; reign++) {
             live(20);
@@ -232,7 +232,7 @@ static void damage_some(void)
 
 static void damage(void)
 {
-    for (uint64_t seed = 1; seed <= 40; seed++) {
+    for (uint64_t seed = 1; seed <= TAP_TIMES(40, 8); seed++) {
         REQUIRE(begin(seed));
         for (int reign = 0; reign < 2; reign++) {
             live(60);
@@ -268,7 +268,7 @@ static void deleted(void)
 
 static void disk_fails(void)
 {
-    for (uint64_t seed = 1; seed <= 30; seed++) {
+    for (uint64_t seed = 1; seed <= TAP_TIMES(30, 6); seed++) {
         REQUIRE(begin(seed));
         for (int i = 0; i < 100; i++) {
             if (i % 10 == 9)
@@ -328,7 +328,7 @@ static void put_back(const char *path, struct copy *copy)
 /* A backup of the log is restored, the snapshots are of what came after it. */
 static void restored_log(void)
 {
-    for (uint64_t seed = 1; seed <= 10; seed++) {
+    for (uint64_t seed = 1; seed <= TAP_TIMES(10, 4); seed++) {
         struct copy copy;
 
         REQUIRE(begin(seed));

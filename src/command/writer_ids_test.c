@@ -476,7 +476,7 @@ static void clocks_that_jump(void)
     for (int files = 0; files < 2; files++) {
         if (!begin(8 + (uint64_t)files, files == 1))
             return;
-        for (size_t i = 0; i < sizeof hours / sizeof *hours; i++) {
+        for (size_t i = 0; i < TAP_TIMES(sizeof hours / sizeof *hours, 4); i++) {
             send_new(700, PLAIN);
             settle();
             sl_sim_jump(world.env, hours[i] * 3600 * 1000000000);

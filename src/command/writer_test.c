@@ -641,7 +641,7 @@ static void random_lives(void)
 {
     static const size_t memories[] = {1, 2000, 0};
 
-    for (uint64_t seed = 1; seed <= 60; seed++)
+    for (uint64_t seed = 1; seed <= TAP_TIMES(60, 12); seed++)
         random_life(seed, (struct rig_options){memories[seed % 3]});
 }
 

@@ -134,7 +134,7 @@ static void live_once(struct bench *bench, uint64_t seed, unsigned *wrong, unsig
 
 static void survives_power_losses(void)
 {
-    for (uint64_t seed = 1; seed <= 24; seed++) {
+    for (uint64_t seed = 1; seed <= TAP_TIMES(24, 6); seed++) {
         struct bench bench;
         unsigned wrong = 0, lost = 0;
         uint64_t most = 0;

@@ -193,7 +193,8 @@ const cases = {
       await page.emulateMedia({ colorScheme });
       for (const [path, there] of [['', '.plot canvas'], ['bank/#/client', 'tbody tr'],
                                    ['bank/#/account/ada', '.plot canvas'],
-                                   ['bank/#/transfer/ada', 'form'], ['bank/#/account/nobody', 'p']]) {
+                                   ['bank/#/transfer/ada', 'form'],
+                                   ['bank/#/account/nobody', 'p']]) {
         await page.goto(`${origin}/ui/${path}`);
         await page.locator(there).first().waitFor();
         assert.deepEqual([path, ...await hinders()], [path]);

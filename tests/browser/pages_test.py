@@ -1,7 +1,7 @@
 """Starts a server and has pages.mjs drive its pages in Chromium, headless.
 
-playwright-core and axe-core come by `npm ci --ignore-scripts` into SLUICE_BROWSER_WORK (or a folder that goes
-away), never into the source tree. SLUICE_SHOTS names a folder for pictures of the pages.
+playwright-core and axe-core come by `npm ci --ignore-scripts` into SLUICE_BROWSER_WORK (or a folder
+that goes away), never into the source tree. SLUICE_SHOTS names a folder for pictures of the pages.
 """
 import os
 import shutil

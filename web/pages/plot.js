@@ -54,8 +54,8 @@ const options = (series, format, along, width) => {
   };
 };
 
-// `data`: places (times in seconds), then a column for each of `series`. The figure's caption says the last
-// values in words, so that the picture is not the only way to them.
+// `data`: places (times in seconds), then a column for each of `series`. The figure's caption says
+// the last values in words, so that the picture is not the only way to them.
 export const Plot = ({ title, series, format, data, along = byTime }) => {
   const box = useRef();
   const plot = useRef();
