@@ -18,6 +18,7 @@ build  libsimdjson-dev      reads JSON
 build  libinih-dev          reads sluice.conf
 build  libssl-dev           TLS on both ports
 build  libnghttp2-dev       frames of HTTP/2
+build  zlib1g-dev           packs answers (gzip)
 web    nodejs               fetches and checks the pages that are embedded in the binary
 web    npm                  the same, by a lock file
 tests  ca-certificates      npm and curl speak TLS

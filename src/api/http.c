@@ -18,8 +18,10 @@ struct sl_buf *api_headers(struct api_call *call)
         SL_BUF_LITERAL(headers, "Access-Control-Allow-Origin: ");
         sl_buf_text(headers, sl_request_header(call->request, "origin"));
         SL_BUF_LITERAL(headers, "\r\nAccess-Control-Expose-Headers: Sluice-Position, ETag, "
-                                "Retry-After\r\nVary: Origin\r\n");
+                                "Retry-After\r\n");
     }
+    if (sl_auth_has_origins(call->api->options.auth))
+        SL_BUF_LITERAL(headers, "Vary: Origin\r\n");
     return headers;
 }
 

@@ -86,6 +86,9 @@ enum sl_origin {
 enum sl_origin sl_auth_origin(const struct sl_auth *auth, struct sl_text origin,
                               struct sl_text host);
 
+/* Are there friends at all? Then what an answer says depends on who asks for it. */
+bool sl_auth_has_origins(const struct sl_auth *auth);
+
 /* ---- May they ------------------------------------------------------------------------------ */
 
 enum sl_action {

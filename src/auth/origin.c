@@ -79,6 +79,11 @@ enum sl_origin sl_auth_origin(const struct sl_auth *auth, struct sl_text origin,
     return same_name(site, host) ? SL_ORIGIN_SAME : SL_ORIGIN_FOREIGN;
 }
 
+bool sl_auth_has_origins(const struct sl_auth *auth)
+{
+    return auth->origin_count > 0;
+}
+
 static bool is_host_byte(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||

@@ -186,6 +186,7 @@ struct sl_net {
     struct resp_command *spare_commands;
     uint32_t spare_command_count;
 
+    struct gzip *gzip;         /* NULL until something was packed */
     uint8_t *tls_room;         /* bytes that came, before they are decrypted */
     struct sl_header *headers; /* of the head that is being parsed */
     int64_t date_second;

@@ -1,5 +1,6 @@
 /* Answers: heads made of ready pieces, the Date of this second, problems as JSON. */
 #include "net/h2.h"
+#include "net/http_gzip.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -164,6 +165,11 @@ static void answer(struct http_request *r, int status, const char *content_type,
 {
     SL_ASSERT(!r->answered && !r->is_stream);
     SL_ASSERT(status >= 200 && status <= 599);
+    if (sl_http_may_gzip(status, content_type, body.len) && !r->http->conn.closed) {
+        struct sl_net *net = r->http->conn.net;
+        if (!sl_http_takes_gzip(&r->request) || !sl_http_gzip(net, &headers, &body))
+            headers = sl_http_vary(net, headers);
+    }
     const bool bodiless = r->request.method == SL_HEAD || status == 204 || status == 304;
     if (r->http->h2)
         sl_h2_answer(r, status, content_type, headers, body, bodiless);

@@ -12,6 +12,7 @@
  * for the timer, which libuv calls in between. Both do nothing when nothing happened.
  */
 #include "net/conn.h"
+#include "net/http_gzip.h"
 #include "net/tls.h"
 
 #include <signal.h>
@@ -344,6 +345,7 @@ void sl_net_free(struct sl_net *net)
     free_listeners(net);
     free_spares(net);
     sl_mailbox_free(net->mailbox);
+    sl_http_free_gzip(net);
     free(net->tls_room);
     free(net->headers);
     free(net);

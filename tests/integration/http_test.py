@@ -1,4 +1,5 @@
 """Commands and single rows over HTTP: outcomes, errors, ids, rights."""
+import gzip
 import json
 import socket
 
@@ -253,6 +254,45 @@ def rights(server):
         reply = http.request('OPTIONS', '/desks/BookDesk', None, friend)
         assert 'Idempotency-Key' in reply.headers['access-control-allow-headers'], reply
         assert http.get('/desks', {'Host': 'desks.example'}).status == 200
+    with case('and whatever is kept of answers is kept by site'):
+        for headers in ({}, friend):
+            assert 'Origin' in varies(http, '/desks', headers), headers
+
+
+def varies(http, path, headers):
+    """What the answer says it depends on, of all its headers of that name."""
+    with socket.create_connection(('127.0.0.1', http.port), 20) as raw:
+        lines = [f'GET {path} HTTP/1.1', 'Host: localhost', 'Connection: close']
+        lines += [f'{name}: {value}' for name, value in headers.items()]
+        raw.sendall('\r\n'.join(lines + ['', '']).encode())
+        head = raw.makefile('rb').read().partition(b'\r\n\r\n')[0].decode().split('\r\n')
+    return {line[6:] for line in head if line.startswith('Vary: ')}
+
+
+def packed(http):
+    gzip_too = {'Accept-Encoding': 'br;q=1, gzip;q=0.8'}
+    with case('a long answer comes packed to those who take it'):
+        plain, reply = http.get('/openapi.json'), http.get('/openapi.json', gzip_too)
+        assert reply.headers['content-encoding'] == 'gzip', reply
+        assert gzip.decompress(reply.body) == plain.body
+        assert len(reply.body) == int(reply.headers['content-length']) < len(plain.body) / 3
+        assert 'content-encoding' not in plain.headers
+        for headers in ({}, gzip_too):
+            assert 'Accept-Encoding' in varies(http, '/openapi.json', headers), headers
+    with case('its ETag is weak, and is known again'):
+        tag = reply.headers['etag']
+        assert tag == 'W/' + plain.headers['etag'], (tag, plain.headers)
+        same = http.get('/openapi.json', {**gzip_too, 'If-None-Match': tag})
+        assert same.status == 304 and same.body == b'', same
+    with case('HEAD says what GET would'):
+        head = http.request('HEAD', '/openapi.json', None, gzip_too)
+        assert head.headers['content-length'] == reply.headers['content-length'], head
+        assert head.headers['content-encoding'] == 'gzip' and head.body == b''
+    with case('a short one comes as it is'):
+        reply = http.get('/readyz', gzip_too)
+        assert 'content-encoding' not in reply.headers, reply
+        assert 'Accept-Encoding' not in varies(http, '/readyz', gzip_too)
+        assert 'Accept-Encoding' not in varies(http, '/desks/NoDesk', gzip_too)
 
 
 def documents(http):
@@ -332,6 +372,7 @@ def main():
         paths(server.http)
         rights(server)
         documents(server.http)
+        packed(server.http)
         wire(server)
         with case('the server still runs, and stops when told'):
             assert server.stop() == 0, server.child.output()
