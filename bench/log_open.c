@@ -3,6 +3,8 @@
  *
  *   log_open fill FOLDER EVENTS [BATCH]   appends events like the bank's transfers, each with its
  *                                         outcome; prints events a second and bytes on disk
+ *   log_open rest FOLDER                  opens it, and waits until all full segments are sealed;
+ *                                         prints how long that took, and bytes on disk
  *   log_open use FOLDER                   opens it, and prints how long that took, what memory it
  *                                         takes, and how long reads take
  *
@@ -200,6 +202,39 @@ static void fill(const char *folder, uint64_t event_count, size_t batch)
     sl_event_store_close(store);
 }
 
+/* ---- Sealing ---------------------------------------------------------------------------------- */
+
+/* Raw segments in the folder: the last is being written, all others wait to be sealed. */
+static size_t raw_segments(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    size_t count = 0;
+
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        const char *dot = strrchr(entry->d_name, '.');
+        count += dot && strcmp(dot, ".seg") == 0 && strncmp(entry->d_name, "spare", 5) != 0;
+    }
+    if (dir)
+        closedir(dir);
+    return count;
+}
+
+static void rest(const char *folder)
+{
+    const size_t before = raw_segments(folder);
+    const uint64_t start = now_ns();
+    struct sl_event_store *store = open_store(folder);
+    const uint64_t opened = now_ns();
+
+    (void)claim_store(store);
+    while (raw_segments(folder) > 1)
+        (void)sl_mailbox_wait(mailbox, 100000000);
+    printf("{\"raw_segments\":%zu,\"open_ms\":%.2f,\"s\":%.2f,\"disk_mib\":%.1f}\n", before,
+           (double)(opened - start) / 1e6, (double)(now_ns() - start) / 1e9,
+           (double)folder_bytes(folder, false) / 1048576);
+    sl_event_store_close(store);
+}
+
 /* ---- Using ----------------------------------------------------------------------------------- */
 
 static struct samples samples;
@@ -289,10 +324,12 @@ int main(int argc, char **argv)
     if (argc >= 4 && strcmp(argv[1], "fill") == 0) {
         const size_t batch = argc > 4 ? strtoull(argv[4], NULL, 10) : BATCH_USUAL;
         fill(argv[2], strtoull(argv[3], NULL, 10), batch > 0 && batch <= BATCH_MAX ? batch : 1);
+    } else if (argc == 3 && strcmp(argv[1], "rest") == 0) {
+        rest(argv[2]);
     } else if (argc == 3 && strcmp(argv[1], "use") == 0) {
         use(argv[2]);
     } else {
-        fprintf(stderr, "usage: log_open fill FOLDER EVENTS [BATCH] | log_open use FOLDER\n");
+        fprintf(stderr, "usage: log_open fill FOLDER EVENTS [BATCH] | rest FOLDER | use FOLDER\n");
         return 2;
     }
     sl_mailbox_free(mailbox);
