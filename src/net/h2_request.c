@@ -23,10 +23,12 @@ static struct http_request *request_at(nghttp2_session *session, int32_t id)
 
 int64_t sl_h2_arriving_since(const struct http_conn *http)
 {
+    int64_t since_ns = 0;
+
     for (const struct http_request *r = http->first; r; r = r->next)
-        if (!r->h2.dispatched && !r->answered)
-            return r->h2.since_ns;
-    return 0;
+        if (!r->h2.dispatched && (since_ns == 0 || r->h2.since_ns < since_ns))
+            since_ns = r->h2.since_ns;
+    return since_ns;
 }
 
 /* It is the handler's from here on, or was refused: in both cases it has one answer to come. */
@@ -189,7 +191,7 @@ static struct sl_http_fault check_fields(const struct http_request *r)
     const uint32_t bytes_max = r->http->conn.net->options.head_bytes_max;
 
     if (r->h2.head_bytes > bytes_max || r->h2.head.failed)
-        return (struct sl_http_fault){431, "headers_too_large", "the headers are too large"};
+        return (struct sl_http_fault){431, "head_too_large", "the headers are too large"};
     if (has_gaps(r->h2.method) || has_gaps(r->h2.path))
         return (struct sl_http_fault){400, "bad_request_line", "a method or path that is none"};
     return (struct sl_http_fault){0};
@@ -269,7 +271,9 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     (void)flags;
     if (!r || r->h2.dispatched)
         return 0;
-    const size_t sum_max = 2UL * h2->http->conn.net->options.body_bytes_max;
+    const struct sl_net_options *options = &h2->http->conn.net->options;
+    r->h2.since_ns = sl_conn_pay(&h2->http->conn, r->h2.since_ns, len, options->body_rate_min);
+    const size_t sum_max = 2UL * options->body_bytes_max;
     sl_buf_append(&r->body, bytes, len);
     if (!r->body.failed)
         h2->body_bytes += len;
