@@ -236,6 +236,9 @@ static void settle(struct sl_writer *writer, struct sl_batch *batch)
         if (append->result == SL_APPEND_FENCED)
             append->error.code = SL_FENCED;
         sl_writer_fail(writer, &append->error);
+        /* Two writers that took a log from each other would never end. */
+        if (append->result == SL_APPEND_FENCED)
+            writer->retry_ns = INT64_MAX;
     } else {
         writer->log.durable = append->position + append->event_count;
         sl_ids_durable(&writer->ids, writer->ids.durable + append->outcome_count);

@@ -28,7 +28,7 @@ enum sl_writer_stage {
     SL_WRITER_REMEMBERING, /* reading the id window */
     SL_WRITER_RUNNING,
     SL_WRITER_HURT,   /* a file of ids is damaged: fails as soon as no batch is on its way */
-    SL_WRITER_FAILED, /* claims again at retry_ns */
+    SL_WRITER_FAILED, /* claims again at retry_ns; never, once it was fenced */
 };
 
 /* What is being done, while the stage is REMEMBERING. */
