@@ -9,7 +9,9 @@
 #include "net/tls.h"
 
 #include <stdlib.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
@@ -43,10 +45,11 @@ static void set_reading(struct conn *conn, bool reading)
         conn->drop = true;
 }
 
-void sl_conn_receive(struct conn *conn)
+void sl_conn_receive(struct conn *conn, size_t fresh)
 {
     if (conn->receiving)
         return;
+    conn->fresh = fresh;
     conn->receiving = true;
     if (!conn->deaf)
         conn->protocol->receive(conn);
@@ -82,7 +85,7 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *bytes)
             sl_tls_receive(conn, (const uint8_t *)bytes->base, (size_t)len);
         } else {
             conn->in_to += (size_t)len;
-            sl_conn_receive(conn);
+            sl_conn_receive(conn, (size_t)len);
         }
         if (conn->blocked || conn->drop)
             set_reading(conn, false); /* at once: libuv would read on, and we would keep it */
@@ -222,6 +225,7 @@ static bool write_out(struct conn *conn)
     if (tried < 0 && tried != UV_EAGAIN)
         return false;
     const size_t sent = tried > 0 ? (size_t)tried : 0;
+    conn->added += out->len;
     conn->net->numbers.bytes_out += out->len; /* the rest follows or the connection is lost */
     if (sent == out->len) {
         sl_buf_reset(out);
@@ -242,10 +246,39 @@ static bool write_out(struct conn *conn)
 
 /* ---- The end of a turn ---------------------------------------------------------------------- */
 
-/* Bytes that the peer could have taken. */
+/* Bytes that the peer could have taken. Those that the system holds are asked for: it may hold
+ * megabytes, and says that there is room again only when many of them have left. */
 static size_t untaken(const struct conn *conn)
 {
-    return conn->windowed + (conn->writing ? uv_stream_get_write_queue_size(&conn->uv.stream) : 0);
+    uv_os_fd_t fd;
+    int held = 0;
+
+    if (uv_fileno(&conn->uv.handle, &fd) != 0 || ioctl(fd, SIOCOUTQ, &held) != 0 || held < 0)
+        held = 0;
+    return conn->windowed + (size_t)held +
+           (conn->writing ? uv_stream_get_write_queue_size(&conn->uv.stream) : 0);
+}
+
+int64_t sl_conn_pay(struct conn *conn, int64_t since_ns, size_t bytes, uint32_t rate_min)
+{
+    const int64_t now_ns = sl_net_now(conn->net);
+    const int64_t most = (int64_t)(bytes < OUT_MAX ? bytes : OUT_MAX);
+    const int64_t paid_ns = most * 1000000000 / rate_min;
+
+    return paid_ns < now_ns - since_ns ? since_ns + paid_ns : now_ns;
+}
+
+/* When the time limit of a reader began, given what it has taken since we last looked. */
+static int64_t sending_since(struct conn *conn)
+{
+    const size_t queue = untaken(conn), before = conn->wait_queue + conn->added;
+
+    conn->wait_queue = queue;
+    conn->added = 0;
+    conn->send_since_ns =
+        sl_conn_pay(conn, conn->send_since_ns, before > queue ? before - queue : 0,
+                    conn->net->options.send_rate_min);
+    return conn->send_since_ns;
 }
 
 static void set_wait(struct conn *conn)
@@ -256,14 +289,16 @@ static void set_wait(struct conn *conn)
         if (conn->wait != WAIT_LINGER)
             sl_wait_set(conn, WAIT_LINGER, now_ns);
     } else if (conn->writing || conn->windowed > 0) {
-        const size_t queue = untaken(conn);
-        if (conn->wait != WAIT_SEND || queue != conn->wait_queue)
-            sl_wait_set(conn, WAIT_SEND, now_ns);
-        conn->wait_queue = queue;
+        if (conn->wait != WAIT_SEND) {
+            conn->send_since_ns = now_ns;
+            conn->added = 0;
+            conn->wait_queue = 0; /* nothing seems taken of what was there before */
+        }
+        sl_wait_set(conn, WAIT_SEND, sending_since(conn));
     } else if (conn->tls && sl_tls_shaking_since(conn->tls) > 0) {
         sl_wait_set(conn, WAIT_SHAKE, sl_tls_shaking_since(conn->tls));
     } else if (conn->arriving_since_ns > 0 && !conn->blocked && !conn->deaf) {
-        sl_wait_set(conn, WAIT_REQUEST, conn->arriving_since_ns);
+        sl_wait_set(conn, conn->in_head ? WAIT_HEAD : WAIT_REQUEST, conn->arriving_since_ns);
     } else if (conn->in_work == 0 && conn->protocol->idle_limited) {
         sl_wait_set(conn, WAIT_IDLE, now_ns);
     } else {
@@ -309,7 +344,7 @@ void sl_conn_settle(struct conn *conn)
             conn->arriving_since_ns = sl_net_now(conn->net); /* it was we who did not read */
         if (sl_conn_has_room(conn)) {
             sl_conn_touch(conn); /* what is answered now is written in another round */
-            sl_conn_receive(conn);
+            sl_conn_receive(conn, 0);
             if (conn->tls)
                 sl_tls_resume(conn);
         }
@@ -340,12 +375,15 @@ void sl_conn_expire(struct conn *conn, enum wait wait)
 {
     sl_conn_touch(conn);
     if (wait == WAIT_SEND) {
-        if (untaken(conn) == conn->wait_queue) {
+        const int64_t limit_ns = conn->net->waits[WAIT_SEND].limit_ns;
+        if (sending_since(conn) + limit_ns <= sl_net_now(conn->net)) {
             SL_MARK("net slow reader");
             conn->net->numbers.dropped_slow++;
             conn->drop = true;
+        } else {
+            sl_wait_set(conn, WAIT_SEND, conn->send_since_ns);
         }
-    } else if (wait == WAIT_REQUEST) {
+    } else if (wait == WAIT_REQUEST || wait == WAIT_HEAD) {
         SL_MARK("net slow sender");
         conn->protocol->late(conn);
     } else {

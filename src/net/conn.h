@@ -44,6 +44,7 @@ struct block {
 enum wait {
     WAIT_NONE = 0,
     WAIT_IDLE,    /* the next request */
+    WAIT_HEAD,    /* the rest of a head */
     WAIT_REQUEST, /* the rest of a request */
     WAIT_SEND,    /* the peer to read */
     WAIT_LINGER,  /* the peer to close, after we have */
@@ -112,6 +113,9 @@ struct conn {
     struct conn *wait_next, *wait_previous;
     int64_t wait_since_ns;
     size_t wait_queue;         /* bytes that the peer had not taken when we last looked */
+    size_t added;              /* to them since */
+    int64_t send_since_ns;     /* when WAIT_SEND began, moved on by what was taken */
+    size_t fresh;              /* bytes that have just come, of those in the block */
     int64_t arriving_since_ns; /* the first byte of an unfinished request; 0: none */
 
     struct block *in;
@@ -128,6 +132,7 @@ struct conn {
     uint32_t pipeline_max;
     uint8_t wait; /* enum wait */
     bool local;
+    bool in_head; /* what is arriving is a head */
     bool touched;
     bool reading;
     bool writing;
@@ -201,8 +206,11 @@ void sl_conn_start(struct conn *conn);
 /* The connection is settled at the end of this turn. */
 void sl_conn_touch(struct conn *conn);
 void sl_conn_settle(struct conn *conn);
-/* Has the protocol take what lies in the block. */
-void sl_conn_receive(struct conn *conn);
+/* Has the protocol take what lies in the block, of which so many bytes are new. */
+void sl_conn_receive(struct conn *conn, size_t fresh);
+/* A time from which a limit is counted, moved on by what so many bytes are worth at a rate: who is
+ * not slower than that never reaches the limit. Not beyond now. */
+int64_t sl_conn_pay(struct conn *conn, int64_t since_ns, size_t bytes, uint32_t rate_min);
 /* Ends it now; nothing more is sent. */
 void sl_conn_close(struct conn *conn);
 void sl_conn_expire(struct conn *conn, enum wait wait);

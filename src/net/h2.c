@@ -239,9 +239,10 @@ static void h2_closed(struct conn *conn)
 
 static void h2_late(struct conn *conn)
 {
+    const int64_t since_ns = sl_h2_arriving_since(http_of(conn));
     struct http_request *r = http_of(conn)->first;
 
-    while (r && (r->h2.dispatched || r->answered))
+    while (r && (r->h2.dispatched || r->h2.since_ns != since_ns))
         r = r->next;
     if (r && r->h2.head_whole)
         sl_h2_refuse(r, &(struct sl_http_fault){408, "request_too_slow",

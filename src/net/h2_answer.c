@@ -98,6 +98,7 @@ void sl_h2_wrote(struct http_request *r, size_t bytes)
     struct conn *conn = &r->http->conn;
 
     conn->windowed += bytes;
+    conn->added += bytes;
     if (conn->windowed > OUT_MAX) {
         SL_MARK("h2 holds too much");
         conn->net->numbers.dropped_slow++;

@@ -270,6 +270,8 @@ static bool plan_body(struct http_conn *http, const struct sl_http_head *head)
     if (!head->chunked && head->content_length == 0)
         return dispatch(http);
     http->place = head->chunked ? IN_CHUNKS : IN_LENGTH;
+    conn->in_head = false;
+    conn->arriving_since_ns = sl_net_now(conn->net);
     http->body_bytes = (size_t)head->content_length;
     http->chunked = (struct sl_chunked){0};
     http->arriving->body.bytes_max = bytes_max;
@@ -396,6 +398,7 @@ static bool begin(struct http_conn *http)
     }
     http->place = IN_HEAD;
     http->head_seen = 0;
+    conn->in_head = true;
     conn->arriving_since_ns = sl_net_now(conn->net);
     return true;
 }
@@ -406,6 +409,9 @@ static void http_receive(struct conn *conn)
     bool more = true;
 
     conn->in_want = 0;
+    if (http->arriving && http->place != IN_HEAD)
+        conn->arriving_since_ns = sl_conn_pay(conn, conn->arriving_since_ns, conn->fresh,
+                                              conn->net->options.body_rate_min);
     while (more && !conn->deaf && !conn->drop && (http->arriving || begin(http))) {
         if (http->place == IN_HEAD)
             more = conn->in_from < conn->in_to && read_head(http);

@@ -12,8 +12,8 @@
  *  - Content-Length is digits, once; Transfer-Encoding is "chunked", once, never in HTTP/1.0; never
  *    both of them;
  *  - Host stands there exactly once (HTTP/1.0 may leave it out), and looks like one;
- *  - the target is an absolute path, an http or https URI without user part (whose authority then
- *    counts instead of Host), or "*" for OPTIONS. %XX must be well-formed.
+ *  - the target is an absolute path, an http or https URI without user part (whose authority must
+ *    then be Host), or "*" for OPTIONS. %XX must be well-formed.
  *
  * One leniency, which cannot move the end of a request: the query may hold []{}|\^` as browsers
  * send them there (the URL standard does not escape them, RFC 3986 does).
@@ -266,6 +266,11 @@ static enum sl_head_verdict parse_request_line(struct scan *scan)
 
 /* ---- Headers that concern the connection ---------------------------------------------------- */
 
+static bool same_text(struct sl_text a, struct sl_text b)
+{
+    return a.len == b.len && strncasecmp(a.ptr, b.ptr, a.len) == 0;
+}
+
 static bool same_word(struct sl_text text, const char *word)
 {
     return text.len == strlen(word) && strncasecmp(text.ptr, word, text.len) == 0;
@@ -307,9 +312,10 @@ static enum sl_head_verdict take_host(struct scan *scan, struct sl_text value)
 {
     if (!host_good(value))
         return bad(scan, 400, "bad_host", "Host is not a host's name");
-    /* A target in absolute form has named the host already, and it counts. */
-    if (scan->head->host.ptr == NULL)
-        scan->head->host = value;
+    /* A target in absolute form has named the host already, and they are one. */
+    if (scan->head->host.ptr && !same_text(scan->head->host, value))
+        return bad(scan, 400, "bad_host", "Host is not the host that the target names");
+    scan->head->host = value;
     return SL_HEAD_WHOLE;
 }
 

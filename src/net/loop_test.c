@@ -119,7 +119,7 @@ static void sleeps(void)
     rig_close(&rig);
 }
 
-static struct sl_env *turn_env;  /* both set before the net's thread starts */
+static struct sl_env *turn_env; /* both set before the net's thread starts */
 static int64_t turn_deadline_ns;
 static atomic_bool met;
 
@@ -142,8 +142,7 @@ static void meets_deadlines(void)
     atomic_store(&met, false);
     turn_deadline_ns = sl_env_monotonic(turn_env) + 20000000;
     REQUIRE(rig_start(&rig));
-    while (!atomic_load(&met) &&
-           sl_env_monotonic(turn_env) < turn_deadline_ns + 5000000000)
+    while (!atomic_load(&met) && sl_env_monotonic(turn_env) < turn_deadline_ns + 5000000000)
         continue;
     CHECK(atomic_load(&met));
     rig_close(&rig);
@@ -177,7 +176,7 @@ static void does_not_wait_for_slow_senders(void)
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhell",
         "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n",
     };
-    struct rig rig = rig_of((struct sl_net_options){.request_ms = 20});
+    struct rig rig = rig_of((struct sl_net_options){.head_ms = 20, .request_ms = 20});
     const char *body;
     REQUIRE(rig_start(&rig));
 
@@ -192,11 +191,10 @@ static void does_not_wait_for_slow_senders(void)
     rig_close(&rig);
 }
 
-/* A sender that drips a byte now and then is not saved by it: the limit is for the whole request.
- */
+/* A sender that drips a byte now and then is not saved by it: the limit is for the whole head. */
 static void is_not_fooled_by_drips(void)
 {
-    struct rig rig = rig_of((struct sl_net_options){.request_ms = 30});
+    struct rig rig = rig_of((struct sl_net_options){.head_ms = 30});
     const char *body;
     REQUIRE(rig_start(&rig));
     const int fd = client_open(rig.http);
@@ -207,6 +205,74 @@ static void is_not_fooled_by_drips(void)
     const int status = client_answer(fd, &body);
     CHECK(status == 408 || status == 414); /* the second on a fast machine */
     close(fd);
+    rig_close(&rig);
+}
+
+enum { LIMIT_MS = 30, SLOW_BYTES = 100000 };
+
+/* Drips a body for three times the limit, or until there is an answer. */
+static int drip(struct rig *rig)
+{
+    const char *body;
+    const int fd = client_open(rig->http);
+    const int64_t end_ns = sl_env_monotonic(rig->env) + 3 * LIMIT_MS * INT64_C(1000000);
+    int sent = 0;
+
+    CHECK(client_send(fd, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n"));
+    while (sl_env_monotonic(rig->env) < end_ns &&
+           recv(fd, &(char){0}, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN) {
+        if (sent < SLOW_BYTES / 2 && client_send(fd, "a"))
+            sent++;
+        rig_call(rig, nothing);
+    }
+    while (sent < SLOW_BYTES && client_send(fd, "a"))
+        sent++;
+    const int status = client_answer(fd, &body);
+    close(fd);
+    return status;
+}
+
+static void takes_bodies_at_their_rate(void)
+{
+    struct rig rig =
+        rig_of((struct sl_net_options){.request_ms = LIMIT_MS, .body_rate_min = 1 << 30});
+    REQUIRE(rig_start(&rig));
+    CHECK_U64(drip(&rig), 408);
+    rig_close(&rig);
+
+    rig = rig_of((struct sl_net_options){.request_ms = LIMIT_MS, .body_rate_min = 1});
+    REQUIRE(rig_start(&rig));
+    CHECK_U64(drip(&rig), 200);
+    rig_close(&rig);
+}
+
+/* Reads bytes one by one for three times the limit. True: it was dropped. */
+static bool sip(struct rig *rig)
+{
+    const unsigned before = sl_mark_count("net slow reader");
+    const int fd = client_open_small(rig->http);
+    const int64_t end_ns = sl_env_monotonic(rig->env) + 3 * LIMIT_MS * INT64_C(1000000);
+
+    CHECK(client_send(fd, GET("/big")));
+    while (sl_env_monotonic(rig->env) < end_ns && sl_mark_count("net slow reader") == before) {
+        char bytes[64];
+        (void)!recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+        rig_call(rig, nothing);
+    }
+    close(fd);
+    return sl_mark_count("net slow reader") > before;
+}
+
+static void serves_readers_at_their_rate(void)
+{
+    struct rig rig = rig_of((struct sl_net_options){.send_ms = LIMIT_MS, .send_rate_min = 1 << 30});
+    REQUIRE(rig_start(&rig));
+    CHECK(sip(&rig));
+    rig_close(&rig);
+
+    rig = rig_of((struct sl_net_options){.send_ms = LIMIT_MS, .send_rate_min = 1});
+    REQUIRE(rig_start(&rig));
+    CHECK(!sip(&rig));
     rig_close(&rig);
 }
 
@@ -387,6 +453,8 @@ int main(void)
                    {"idle connections are closed", closes_idle_connections},
                    {"slow senders get 408", does_not_wait_for_slow_senders},
                    {"drips do not save a slow sender", is_not_fooled_by_drips},
+                   {"a body has a rate", takes_bodies_at_their_rate},
+                   {"so has a reader", serves_readers_at_their_rate},
                    {"who does not read is dropped", drops_who_does_not_read},
                    {"a graceful stop", stops_gracefully}, {"a stop at once", stops_at_once},
                    {"a stop ends streams", ends_streams},

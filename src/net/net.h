@@ -26,8 +26,12 @@ struct sl_net_options {
     /* Time limits. One timer is armed for the earliest, and only while something has one. */
     int64_t idle_ms;      /* 75,000: an HTTP connection without a request is closed. RESP sessions
                              may be idle for ever; the kernel probes whether their peer lives. */
-    int64_t request_ms;   /* 30,000: from a request's first byte to its last, else 408 */
+    int64_t head_ms;      /* 10,000: from a request's first byte to the end of its head, else 408 */
+    int64_t request_ms;   /* 30,000: for its body, else 408; of RESP, for a whole command */
     int64_t send_ms;      /* 30,000: a reader that takes nothing for so long is dropped */
+    /* Bytes a second, 16,384 and 1,024. A body's, or a reader's, time limit begins anew as far as
+     * what was sent, or taken, would have taken time at this rate: who is faster never meets it. */
+    uint32_t body_rate_min, send_rate_min;
     int64_t handshake_ms; /* 10,000: for the handshake of TLS */
     /* TLS is spoken on all addresses (not on Unix sockets). NULL: nowhere. Borrowed, and must live
      * longer than the net. */

@@ -223,7 +223,7 @@ static bool open_one(struct tls_conn *tls)
         shake_done(tls);
     if (status == 1) {
         conn->in_to += len;
-        sl_conn_receive(conn);
+        sl_conn_receive(conn, len);
         return true;
     }
     switch (SSL_get_error(tls->ssl, status)) {

@@ -43,9 +43,12 @@ static const struct key http_keys[] = {
     {"head_bytes_max", NUMBER32, SERVER(head_bytes_max), 1024, 1 << 20},
     {"body_bytes_max", NUMBER32, SERVER(body_bytes_max), 1024, 64 << 20},
     {"idle_ms", NUMBER64, SERVER(idle_ms), 1, 86400000},
+    {"head_ms", NUMBER64, SERVER(head_ms), 1, 86400000},
     {"request_ms", NUMBER64, SERVER(request_ms), 1, 86400000},
     {"send_ms", NUMBER64, SERVER(send_ms), 1, 86400000},
     {"handshake_ms", NUMBER64, SERVER(handshake_ms), 1, 86400000},
+    {"body_rate_min", NUMBER32, SERVER(body_rate_min), 1, 1 << 30},
+    {"send_rate_min", NUMBER32, SERVER(send_rate_min), 1, 1 << 30},
     {NULL, WORDS, 0, 0, 0}};
 
 static const struct key auth_keys[] = {{"anonymous", ANONYMOUS, SERVER(anonymous), 0, 0},

@@ -4,7 +4,8 @@
  *
  *     [server]      host port resp_port data connections_max readers queue_max id_window_s
  *                   id_memory_bytes aggregate_memory_bytes timeout_ms tls_certificate tls_key
- *     [http]        head_bytes_max body_bytes_max idle_ms request_ms send_ms handshake_ms
+ *     [http]        head_bytes_max body_bytes_max idle_ms head_ms request_ms send_ms handshake_ms
+ *                   body_rate_min send_rate_min
  *     [auth]        anonymous hosts origins
  *     [token NAME]  secret roles
  *     [domain NAME] enabled module store segment_bytes
@@ -67,7 +68,10 @@ struct sl_config {
 
     uint32_t head_bytes_max; /* 0, as below: what is usual */
     uint32_t body_bytes_max;
+    uint32_t body_rate_min;
+    uint32_t send_rate_min;
     int64_t idle_ms;
+    int64_t head_ms;
     int64_t request_ms;
     int64_t send_ms;
     int64_t handshake_ms;

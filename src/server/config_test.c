@@ -79,7 +79,8 @@ static const char everything[] =
     "aggregate_memory_bytes = 1048576\ntimeout_ms = 100\n"
     "tls_certificate = tls/cert.pem\ntls_key = tls/key.pem\n"
     "[http]\nhead_bytes_max = 2048\nbody_bytes_max = 4096\nidle_ms = 1\nrequest_ms = 2\n"
-    "send_ms = 3\nhandshake_ms = 4\n"
+    "send_ms = 3\nhandshake_ms = 4\nhead_ms = 5\n"
+    "body_rate_min = 6\nsend_rate_min = 7\n"
     "[auth]\nanonymous = none\nhosts = shop.example, www.shop.example\n"
     "origins = https://shop.example\n"
     "[token ada]\nsecret = 0123456789abcdef0123\nroles = teller auditor\n"
@@ -115,6 +116,9 @@ static void all_of_it(void)
     CHECK(config.request_ms == 2);
     CHECK(config.send_ms == 3);
     CHECK(config.handshake_ms == 4);
+    CHECK(config.head_ms == 5);
+    CHECK_U64(config.body_rate_min, 6);
+    CHECK_U64(config.send_rate_min, 7);
     CHECK_STRING(config.anonymous, "none");
     CHECK_STRING(config.hosts, "shop.example, www.shop.example");
     CHECK_STRING(config.origins, "https://shop.example");

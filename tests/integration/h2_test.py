@@ -24,6 +24,7 @@ CONFIG = '''[server]
 tls_certificate = cert.pem
 tls_key = key.pem
 [http]
+head_ms = 400
 body_bytes_max = {body_bytes_max}
 request_ms = {request_ms}
 send_ms = {send_ms}
