@@ -80,11 +80,12 @@ static void done(struct sl_submission *submission, const struct sl_outcome *outc
     struct sl_send_call *call = submission->user;
     struct sl_process_runner *runner = call->runner;
 
-    const bool refused = outcome->status >= 400 && submission->command->name[0] != '$';
+    const bool refused = outcome->status >= 400;
+    const bool is_own = submission->command->name[0] == '$';
 
-    if (outcome->status == 503 || (refused && !tell(call, outcome))) {
+    if (outcome->status == 503 || (refused && (is_own || !tell(call, outcome)))) {
         /* Nobody knows, or nobody took it, or its refusal cannot be told just now: the same id
-         * again changes nothing. */
+         * again changes nothing. A timer that was not taken must not be forgotten either. */
         call->next = runner->again;
         runner->again = call;
         runner->again_ns = sl_env_monotonic(runner->options.env) + AGAIN_NS;

@@ -290,8 +290,9 @@ static bool fire(struct sl_process_runner *runner, const struct sl_timer_node *n
     memcpy(name, node->texts, node->name_len);
     name[node->name_len] = 0;
     return sl_process_send(runner, runner->options.host.own, sl_fire_timer, &fired,
-                           sl_process_id(runner, node->set_at, fired.key, name, 0), fired.key,
-                           UINT64_MAX, false);
+                           sl_process_id(runner, node->set_at, fired.key, name,
+                                         (uint64_t)node->due.ns),
+                           fired.key, UINT64_MAX, false);
 }
 
 /* The heap has just lost one, so that there is room. */
