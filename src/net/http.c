@@ -360,6 +360,13 @@ static bool read_chunks(struct http_conn *http)
         const enum sl_chunked_verdict verdict =
             sl_chunked_next(&http->chunked, bytes, conn->in_to - conn->in_from, &used, &data);
         conn->in_from += used;
+        sl_buf_append(&r->body, data.ptr, data.len);
+        /* A chunk that is announced as too long is not waited for. */
+        if (r->body.failed ||
+            (verdict != SL_CHUNKED_BAD && http->chunked.left > r->body.bytes_max - r->body.len)) {
+            refuse(http, &(struct sl_http_fault){413, "body_too_large", "the body is too large"});
+            return false;
+        }
         if (verdict == SL_CHUNKED_MORE)
             return false;
         if (verdict == SL_CHUNKED_BAD) {
@@ -369,11 +376,6 @@ static bool read_chunks(struct http_conn *http)
         if (verdict == SL_CHUNKED_DONE) {
             r->request.body = sl_buf_as_text(&r->body);
             return dispatch(http);
-        }
-        sl_buf_append(&r->body, data.ptr, data.len);
-        if (r->body.failed) {
-            refuse(http, &(struct sl_http_fault){413, "body_too_large", "the body is too large"});
-            return false;
         }
     }
 }

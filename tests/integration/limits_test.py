@@ -1,0 +1,88 @@
+"""Many connections that do nothing, and what a connection may cost: ten thousand idle ones in less
+than 64 MiB, and no more than are allowed."""
+import resource
+import socket
+
+import lib
+from lib import case
+
+IDLE = 10000
+RESIDENT_MAX_KIB = 64 * 1024
+GET = b'GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n'
+
+
+def resident_kib(server):
+    with open(f'/proc/{server.child.pid}/status', encoding='ascii') as file:
+        return next(int(line.split()[1]) for line in file if line.startswith('VmRSS:'))
+
+
+def may_open(count):
+    """Files for as many connections on both sides; a server inherits what its parent may."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < count + 200:
+        return False
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count + 200, hard))
+    return True
+
+
+def connect(server):
+    stream = socket.create_connection(('127.0.0.1', server.port), 20)
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return stream
+
+
+def idle():
+    if not may_open(IDLE):
+        raise lib.Skip(f'no process may have {IDLE + 200} files here (ulimit -n)')
+    with lib.Server(config='[server]\nconnections_max = 10100\n') as server:
+        before = resident_kib(server)
+        if before > RESIDENT_MAX_KIB / 2:
+            raise lib.Skip('this build needs more memory than any other: a sanitizer is in it')
+        peers = [connect(server) for _ in range(IDLE)]
+        for peer in peers:
+            peer.sendall(GET)
+        for peer in peers:
+            assert peer.recv(4096).startswith(b'HTTP/1.1 200 '), 'not answered'
+        kib = resident_kib(server)
+        lib.note(f'{before} KiB, and with {IDLE} connections that were used {kib} KiB')
+        assert kib < RESIDENT_MAX_KIB, f'{kib} KiB'
+        assert server.http.get('/readyz').status == 200
+        for peer in peers:
+            peer.close()
+
+
+def main():
+    # Memory that is asked for and never touched counts for nobody but Meson's runner.
+    lib.os.environ.pop('MALLOC_PERTURB_', None)
+    with case('ten thousand idle connections take less than 64 MiB'):
+        idle()
+    with lib.Server(config='[server]\nconnections_max = 5\n') as server:
+        with case('no more connections than are allowed; who leaves makes room'):
+            server.http.close()
+            peers = [connect(server) for _ in range(5)]
+            for peer in peers:
+                peer.sendall(GET)
+                assert peer.recv(4096).startswith(b'HTTP/1.1 200 ')
+            with connect(server) as extra:
+                try:
+                    assert extra.recv(100) == b''
+                except ConnectionResetError:
+                    pass
+            peers.pop().close()
+            # The server sees the end when it sees it.
+            lib.wait_until(lambda: answered(server), what='room')
+            for peer in peers:
+                peer.close()
+    lib.done()
+
+
+def answered(server):
+    try:
+        with connect(server) as peer:
+            peer.sendall(GET)
+            return peer.recv(4096).startswith(b'HTTP/1.1 200 ')
+    except ConnectionResetError:
+        return False
+
+
+main()
