@@ -151,20 +151,63 @@ static bool find_view(struct api_call *call)
     return false;
 }
 
-void api_post_view_retry(struct api_call *call)
+/* The view that the request names, or NULL: it was answered. */
+static struct sl_view_table *named_view(struct api_call *call)
 {
     static const char *const parameters[] = {"view", NULL};
 
     if (!api_knows_parameters(call, parameters))
-        return;
+        return NULL;
     if (!sl_api_is_ready(call->api)) {
         api_refuse(call, "not_ready", NULL, "the views are being opened");
+        return NULL;
+    }
+    return find_view(call) ? call->view : NULL;
+}
+
+static void refuse_running(struct api_call *call)
+{
+    api_refuse(call, "not_degraded", NULL, "the view is not degraded");
+}
+
+void api_post_view_retry(struct api_call *call)
+{
+    struct sl_view_table *view = named_view(call);
+
+    if (view && sl_core_view_retry(call->domain, view))
+        api_answer(call, 202, API_JSON, SL_TEXT("{\"retrying\":true}"));
+    else if (view)
+        refuse_running(call);
+}
+
+static void skipped(struct sl_core_skip *skip, const struct sl_outcome *outcome)
+{
+    struct api_call *call = skip->user;
+    struct sl_buf *out = &call->api->out;
+
+    sl_buf_reset(out);
+    if (outcome->status == 201)
+        sl_buf_printf(out, "{\"skipped\":%llu}", (unsigned long long)skip->event.position);
+    else
+        api_write_outcome(call->domain, outcome, false, out);
+    api_answer(call, outcome->status == 201 ? 200 : outcome->status,
+               outcome->status == 201 ? API_JSON : "application/problem+json",
+               sl_buf_as_text(out));
+}
+
+void api_post_view_skip(struct api_call *call)
+{
+    const struct sl_view_table *view = named_view(call);
+    struct sl_core_skip *skip = sl_arena_zeroed(call->request->arena, 1, sizeof *skip);
+
+    if (!view)
+        return;
+    if (!skip) {
+        api_no_memory(call);
         return;
     }
-    if (!find_view(call))
-        return;
-    if (sl_core_view_retry(call->domain, call->view))
-        api_answer(call, 202, API_JSON, SL_TEXT("{\"retrying\":true}"));
-    else
-        api_refuse(call, "not_degraded", NULL, "the view is not degraded");
+    skip->done = skipped;
+    skip->user = call;
+    if (!sl_core_view_skip(call->domain, view, call->who, skip))
+        refuse_running(call);
 }

@@ -296,6 +296,14 @@ static void admin_paths(struct openapi *api)
                      "'description':'DOMAIN/VIEW','schema':{'type':'string'}}],"
                      "'responses':{'202':{'description':'It tries','content':{" OBJECT "}}");
     ERRORS(api, 401, 404, 409);
+    path(api, "/admin/views/skip");
+    operation(api, "post", "skip", "server", "Lets a degraded view go on behind its event",
+              &administer);
+    openapi_put(api, ",'parameters':[{'name':'view','in':'query','required':true,"
+                     "'description':'DOMAIN/VIEW','schema':{'type':'string'}}],"
+                     "'responses':{'200':{'description':'The log says that it was skipped',"
+                     "'content':{" OBJECT "}}");
+    ERRORS(api, 401, 404, 409);
 }
 
 static void domain_paths(struct openapi *api, const struct sl_domain *domain)

@@ -117,6 +117,7 @@ void api_get_live(struct api_call *call);    /* numbers.c */
 void api_get_status(struct api_call *call);  /* admin.c */
 void api_post_shutdown(struct api_call *call);
 void api_post_view_retry(struct api_call *call);
+void api_post_view_skip(struct api_call *call);
 
 /* Of the call's view, once it gave up on an event: a header that says so. */
 void api_header_degraded(struct api_call *call); /* http_row.c */

@@ -17,6 +17,7 @@ static const struct {
     {"/admin/status", SL_ROUTE_ADMIN_STATUS},
     {"/admin/shutdown", SL_ROUTE_ADMIN_SHUTDOWN},
     {"/admin/views/retry", SL_ROUTE_ADMIN_VIEW_RETRY},
+    {"/admin/views/skip", SL_ROUTE_ADMIN_VIEW_SKIP},
     {"/ui", SL_ROUTE_PAGES_MOVED},
 };
 
@@ -109,7 +110,7 @@ struct sl_route sl_route_of(struct sl_text path)
 bool sl_route_is_post(enum sl_route_kind kind)
 {
     return kind == SL_ROUTE_COMMAND || kind == SL_ROUTE_ADMIN_SHUTDOWN ||
-           kind == SL_ROUTE_ADMIN_VIEW_RETRY;
+           kind == SL_ROUTE_ADMIN_VIEW_RETRY || kind == SL_ROUTE_ADMIN_VIEW_SKIP;
 }
 
 const char *sl_route_allows(enum sl_route_kind kind)

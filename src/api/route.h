@@ -22,6 +22,7 @@ enum sl_route_kind {
     SL_ROUTE_ADMIN_STATUS,
     SL_ROUTE_ADMIN_SHUTDOWN,
     SL_ROUTE_ADMIN_VIEW_RETRY,
+    SL_ROUTE_ADMIN_VIEW_SKIP,
     SL_ROUTE_PAGES_MOVED, /* "/ui" */
     SL_ROUTE_PAGES,       /* "/ui/…" */
     SL_ROUTE_DOMAIN,

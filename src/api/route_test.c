@@ -23,6 +23,7 @@ static const struct {
     {"/admin/status", SL_ROUTE_ADMIN_STATUS, "", "", ""},
     {"/admin/shutdown", SL_ROUTE_ADMIN_SHUTDOWN, "", "", ""},
     {"/admin/views/retry", SL_ROUTE_ADMIN_VIEW_RETRY, "", "", ""},
+    {"/admin/views/skip", SL_ROUTE_ADMIN_VIEW_SKIP, "", "", ""},
     {"/admin/Other", SL_ROUTE_NONE, "", "", ""},
     {"/admin", SL_ROUTE_NONE, "", "", ""},
     {"/healthz/x", SL_ROUTE_NONE, "", "", ""},

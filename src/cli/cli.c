@@ -22,7 +22,7 @@ static const struct verb {
      "--json prints all there is, as the server says it.",
      cli_status},
     {"stop", "", "stops a running server, when all under way was answered", "", cli_stop},
-    {"view", "VERB [DOMAIN/VIEW] …", "views of a running server: list, status, retry",
+    {"view", "VERB [DOMAIN/VIEW] …", "views of a running server: list, status, retry, skip",
      cli_view_help, cli_view},
     {"log", "VERB [LOG] …", "what the logs' files hold: stat, verify, scan, dump, salvage",
      cli_log_help, cli_log},

@@ -11,6 +11,8 @@ const char cli_view_help[] =
     "  status [DOMAIN/VIEW] [--json]        more of each, or of one; exit code 1 where one is not\n"
     "                                       running\n"
     "  retry DOMAIN/VIEW                    a degraded view tries its event again\n"
+    "  skip DOMAIN/VIEW                     a degraded view goes on without its event; the log\n"
+    "                                       says so, and a rebuild that fails there skips it, too\n"
     "A view is degraded when its projection failed twice on an event: it stays there, answers\n"
     "with the rows that it has, and refuses whoever waits for a later position.";
 
@@ -116,16 +118,18 @@ static int ask(struct sl_client *client, struct views *views)
     return code;
 }
 
-static int retry(struct sl_client *client, const char *view)
+static int mend(struct sl_client *client, const char *verb, const char *view)
 {
     struct sl_answer answer = {0};
     struct sl_error error = {0};
     char path[256];
 
-    snprintf(path, sizeof path, "/admin/views/retry?view=%s", view);
+    snprintf(path, sizeof path, "/admin/views/%s?view=%s", verb, view);
     const enum sl_err err =
         sl_client_post(client, path, SL_TEXT(""), SL_TEXT(""), 0, &answer, &error);
-    return err != SL_OK || answer.status != 202 ? cli_failed(err, &answer, &error) : SL_EXIT_OK;
+    if (err != SL_OK || answer.status >= 300)
+        return cli_failed(err, &answer, &error);
+    return SL_EXIT_OK;
 }
 
 /* ---- The verb ------------------------------------------------------------------------------ */
@@ -153,14 +157,14 @@ int cli_view(struct sl_cli *cli, int argc, char **argv)
             return cli_wrong("view %s does not take %s", verb, argv[i]);
     }
     views.brief = strcmp(verb, "list") == 0;
-    const bool is_retry = strcmp(verb, "retry") == 0;
-    if (!views.brief && !is_retry && strcmp(verb, "status") != 0)
-        return cli_wrong("view takes list, status or retry");
-    if (is_retry && !views.wanted)
-        return cli_wrong("view retry takes DOMAIN/VIEW");
+    const bool mends = strcmp(verb, "retry") == 0 || strcmp(verb, "skip") == 0;
+    if (!views.brief && !mends && strcmp(verb, "status") != 0)
+        return cli_wrong("view takes list, status, retry or skip");
+    if (mends && !views.wanted)
+        return cli_wrong("view %s takes DOMAIN/VIEW", verb);
     int code = cli_connect(cli, &client);
     if (code == SL_EXIT_OK)
-        code = is_retry ? retry(client, views.wanted) : ask(client, &views);
+        code = mends ? mend(client, verb, views.wanted) : ask(client, &views);
     sl_client_free(client);
     return code;
 }

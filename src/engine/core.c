@@ -39,6 +39,7 @@ static enum sl_sink_result view_take(void *self, const struct sl_event *event)
     case SL_VIEW_WAITS:
         return SL_SINK_WAITS;
     case SL_VIEW_STUCK:
+        sl_core_recall_skips(view);
         break;
     }
     return SL_SINK_STUCK;
@@ -263,6 +264,8 @@ static enum sl_err open_domain(struct sl_core *core, struct sl_core_domain *doma
         err = check_views(core, options->domain, error);
     if (!err)
         err = sl_process_prepare(&domain->model, error);
+    if (!err)
+        err = sl_core_prepare_skips(&domain->model, error);
     if (err)
         return err;
     domain->views = calloc(views->count + 1, sizeof *domain->views);
@@ -351,6 +354,8 @@ void sl_core_step(struct sl_core *core, struct sl_message *message)
         sl_core_read_done(message);
     else if (kind == SL_CORE_TELL)
         sl_core_tell_step(message);
+    else if (kind == SL_CORE_RECALL)
+        sl_core_recall_step(message);
     else if (kind >= SL_PROCESS_MESSAGE_FIRST && kind <= SL_PROCESS_MESSAGE_LAST)
         sl_process_step(message);
     else
@@ -479,6 +484,7 @@ void sl_core_close(struct sl_core *core)
         for (size_t v = 0; v < domain->view_count; v++) {
             sl_view_table_close(domain->views[v].table);
             sl_consumer_close(&domain->views[v].consumer);
+            sl_arena_close(&domain->views[v].recall.read.arena);
         }
         for (size_t p = 0; p < domain->process_count; p++)
             sl_process_close(domain->processes[p]);
@@ -551,6 +557,7 @@ bool sl_core_view_retry(struct sl_core_domain *domain, struct sl_view_table *tab
         if (domain->views[i].table != table || !sl_view_retry(table))
             continue;
         domain->views[i].moved = true;
+        domain->views[i].recall.asked = false;
         return true;
     }
     return false;

@@ -10,6 +10,7 @@
 enum sl_core_message {
     SL_CORE_READ = 0x1020, /* a door's read of the log */
     SL_CORE_TELL = 0x1021, /* a read of events that watchers were not told of */
+    SL_CORE_RECALL = 0x1022, /* a read of what a view was told to skip */
 };
 
 /* A view at work: a table and the loop that feeds it. */
@@ -19,6 +20,13 @@ struct sl_core_view {
     struct sl_view_table *table;
     struct sl_consumer consumer;
     bool moved; /* something has happened to it: pokes and waits are due at the end of the turn */
+    struct sl_core_recall {
+        struct sl_read read; /* first: it is the message */
+        struct sl_core_view *view;
+        uint64_t position; /* of the event about which it asks */
+        bool asked;        /* the log has said all it knows of that position */
+        bool under_way;
+    } recall;
 };
 
 struct sl_core_domain {
@@ -78,6 +86,12 @@ void sl_core_tell(struct sl_core_domain *domain, const struct sl_stored_event *e
                   size_t count);
 void sl_core_tell_step(struct sl_message *message);
 int64_t sl_core_tell_turn(struct sl_core_domain *domain, int64_t now);
+
+/* skip.c: events that a view skips because an operator said so. */
+enum sl_err sl_core_prepare_skips(struct sl_model *model, struct sl_error *error) SL_USE_RESULT;
+/* A degraded view may have been told before to skip its event: asks the log, once. */
+void sl_core_recall_skips(struct sl_core_view *view);
+void sl_core_recall_step(struct sl_message *message);
 
 /* strong.c: holds an accepted command's reply back until the strong views have applied it. */
 bool sl_core_is_behind(struct sl_core_domain *domain, uint64_t position);

@@ -15,6 +15,7 @@
 #include "base/env.h"
 #include "base/histogram.h"
 #include "command/submission.h"
+#include "model/model.h"
 #include "contracts/event_store.h"
 #include "record/json.h"
 #include "view/view.h"
@@ -191,6 +192,20 @@ struct sl_view_table *sl_core_view_at(const struct sl_core_domain *domain, size_
 /* Lets a degraded view try its event again; it does so in the next turn. False: it is not degraded.
  */
 bool sl_core_view_retry(struct sl_core_domain *domain, struct sl_view_table *table);
+
+/* Has a degraded view skip the event at which it stands. First that is recorded in the log, as an
+ * event of the engine's own by `principal`; then the view goes on, and `done` is called, once, with
+ * the outcome of recording it. The caller owns `skip` and the principal until then; `done` and
+ * `user` are his to fill. False: the view is not degraded, and nothing happens. */
+struct sl_core_skip {
+    void (*done)(struct sl_core_skip *skip, const struct sl_outcome *outcome);
+    void *user;
+    struct sl_submission submission; /* internal, like all below */
+    struct sl_event_skipped event;
+    struct sl_core_view *view;
+};
+bool sl_core_view_skip(struct sl_core_domain *domain, const struct sl_view_table *table,
+                       const struct sl_principal *principal, struct sl_core_skip *skip);
 
 /* What an operator should know of the log, as JSON members. */
 void sl_core_describe(struct sl_core_domain *domain, struct sl_buf *out);

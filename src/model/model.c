@@ -22,13 +22,20 @@ const struct sl_record sl_process_advanced_record = SL_RECORD(struct sl_process_
     SL_FIELD(struct sl_process_advanced, process, .required = true),
     SL_FIELD(struct sl_process_advanced, position));
 
+const struct sl_record sl_event_skipped_record = SL_RECORD(struct sl_event_skipped,
+    SL_FIELD(struct sl_event_skipped, view, .required = true),
+    SL_FIELD(struct sl_event_skipped, position),
+    SL_FIELD(struct sl_event_skipped, why));
+
 const struct sl_event_type sl_timer_fired_type = {"$TimerFired", 1, &sl_timer_fired_record};
 const struct sl_event_type sl_refusal_told_type = {"$RefusalTold", 1, &sl_refusal_told_record};
 const struct sl_event_type sl_process_advanced_type = {"$ProcessAdvanced", 1,
                                                        &sl_process_advanced_record};
+const struct sl_event_type sl_event_skipped_type = {"$EventSkipped", 1, &sl_event_skipped_record};
 
 static const struct sl_event_type *const own_types[] = {
-    &sl_timer_fired_type, &sl_refusal_told_type, &sl_process_advanced_type};
+    &sl_timer_fired_type, &sl_refusal_told_type, &sl_process_advanced_type,
+    &sl_event_skipped_type};
 
 enum { OWN_TYPES = sizeof own_types / sizeof own_types[0], OWN_COMMANDS = 8 };
 

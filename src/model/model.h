@@ -62,7 +62,8 @@ enum sl_err sl_model_add_command(struct sl_model *model, const struct sl_command
 const struct sl_command_model *sl_model_command(const struct sl_model *model, struct sl_text name);
 const struct sl_event_model *sl_model_event(const struct sl_model *model,
                                             const struct sl_event_type *type);
-/* Events that the engine itself writes (timers, refusals told to processes) belong to every
+/* Events that the engine itself writes (timers, refusals told to processes,
+ * what an operator decided) belong to every
  * domain. */
 const struct sl_event_model *sl_model_event_named(const struct sl_model *model,
                                                   struct sl_text name);
@@ -86,12 +87,19 @@ struct sl_process_advanced {
     struct sl_text process;
     uint64_t position; /* commands for all events below were carried out */
 };
+struct sl_event_skipped {
+    struct sl_text view;
+    uint64_t position; /* of the event that the view does not see */
+    struct sl_text why;
+};
 extern const struct sl_record sl_timer_fired_record;
 extern const struct sl_record sl_refusal_told_record;
 extern const struct sl_record sl_process_advanced_record;
+extern const struct sl_record sl_event_skipped_record;
 extern const struct sl_event_type sl_timer_fired_type;
 extern const struct sl_event_type sl_refusal_told_type;
 extern const struct sl_event_type sl_process_advanced_type;
+extern const struct sl_event_type sl_event_skipped_type;
 
 /* ---- Decoding -------------------------------------------------------------------------------- */
 

@@ -422,6 +422,15 @@ bool sl_view_retry(struct sl_view_table *table)
     return true;
 }
 
+bool sl_view_skip(struct sl_view_table *table, uint64_t position)
+{
+    if (!table->degraded || table->position != position)
+        return false;
+    table->degraded = NULL;
+    sl_view_advance(table, position + 1);
+    return true;
+}
+
 bool view_staging_init(struct sl_rows *rows, struct sl_view_table *table)
 {
     rows->table = table;

@@ -109,6 +109,10 @@ enum sl_view_result sl_view_project(struct sl_view_table *table, const struct sl
  * try again; the caller offers the event anew. False: it is not degraded. */
 bool sl_view_retry(struct sl_view_table *table);
 
+/* A degraded view goes on behind the event at this position without having applied it. False: it
+ * does not stand there, or is not degraded. */
+bool sl_view_skip(struct sl_view_table *table, uint64_t position);
+
 /* The reason of a failure that passes: with it as `why`, a projection's failure makes the view
  * FAILED for a while instead of DEGRADED, and `moved` says when the event can be tried again. */
 extern const char sl_view_no_memory[];

@@ -1,9 +1,61 @@
 """A view whose projection fails: it says so everywhere, the others go on, and it can be mended."""
 import json
 import os
+import shutil
 
 import lib
 from lib import case
+
+
+def skips(module):
+    """An operator has a view go on without the events on which it fails."""
+    def shown(server, view):
+        path = f'/fragile/{view}?limit=10&min_position={last.position}'
+        reply = lib.wait_until(lambda: [r for r in [server.http.get(path)] if r.status == 200], 10,
+                               f'{view} at {last.position}')[0]
+        return {row['number'] for row in reply.json['rows']}
+
+    def settle(server, code):
+        """Until the view stands, or runs."""
+        lib.wait_until(lambda: server.run('view', 'status', 'fragile/fragile')[0] == code, 10,
+                       f'exit code {code} of status')
+
+    def rebuild(server):
+        assert server.stop() == 0
+        shutil.rmtree(os.path.join(server.data, 'views'))
+        server.start()
+
+    with lib.Server(config=f'[domain fragile]\nmodule = {module}\n') as server:
+        for number in (1, 13, 2, 14, 3):
+            last = server.http.post('/fragile/Mark', {'number': number})
+        with case('an event is skipped, and the view goes on to the next on which it fails'):
+            settle(server, 1)
+            code, text = server.run('view', 'skip', 'fragile/fragile')
+            assert code == 0, text
+            assert server.http.get('/fragile/fragile/2').status == 200
+            settle(server, 1)
+            assert server.run('view', 'skip', 'fragile/fragile')[0] == 0
+            settle(server, 0)
+            reply = server.http.get('/fragile/fragile/3?min_position=' + last.position)
+            assert reply.status == 200 and 'sluice-view' not in reply.headers, reply
+        with case('the log says what was skipped, why, and who said so'):
+            events = server.http.get('/fragile/events?limit=20').json['events']
+            said = [e for e in events if e['type'] == '$EventSkipped']
+            assert [e['body'] for e in said] == [
+                {'view': 'fragile', 'position': at, 'why': 'thirteen'} for at in (1, 3)], said
+            assert all(e['stream'] == '$skipped/fragile' for e in said), said
+        with case('what is not degraded skips nothing'):
+            assert server.run('view', 'skip', 'fragile/fragile')[0] == 15
+            assert server.run('view', 'skip', 'fragile/sturdy')[0] == 15
+        with case('a view built again skips the same, and asks nobody'):
+            rebuild(server)
+            assert shown(server, 'fragile') == {1, 2, 3}, shown(server, 'fragile')
+            assert shown(server, 'sturdy') == {1, 2, 3, 13, 14}
+        with case('with a projection that was mended, nothing is skipped'):
+            os.environ['FRAGILE_MENDED'] = '1'
+            rebuild(server)
+            assert shown(server, 'fragile') == {1, 2, 3, 13, 14}, shown(server, 'fragile')
+            del os.environ['FRAGILE_MENDED']
 
 
 def main():
@@ -53,6 +105,8 @@ def main():
             reply = server.http.get('/fragile/fragile/14?min_position=' + reply.position)
             assert reply.status == 200 and 'sluice-view' not in reply.headers, reply
             assert server.run('view', 'status')[0] == 0
+    del os.environ['FRAGILE_MENDED']
+    skips(module)
     lib.done()
 
 
