@@ -202,7 +202,7 @@ static void fill(const char *folder, uint64_t event_count, size_t batch)
     sl_event_store_close(store);
 }
 
-/* ---- Sealing ---------------------------------------------------------------------------------- */
+/* ---- Sealing --------------------------------------------------------------------------------- */
 
 /* Raw segments in the folder: the last is being written, all others wait to be sealed. */
 static size_t raw_segments(const char *folder)

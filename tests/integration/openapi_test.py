@@ -38,8 +38,8 @@ def document(server, admin):
     with case('every kind of address is in it'):
         assert set(api['paths']) >= {
             '/', '/healthz', '/readyz', '/metrics', '/live', '/openapi.json', '/errors',
-            '/errors/{rule}', '/admin/status', '/admin/shutdown', '/admin/views/retry', '/admin/views/skip',
-            '/desks',
+            '/errors/{rule}', '/admin/status', '/admin/shutdown', '/admin/views/retry',
+            '/admin/views/skip', '/desks',
             '/desks/BookDesk', '/desks/bookings', '/desks/bookings/{key}', '/desks/events',
             '/desks/streams/{aggregate}/{key}', '/bank/Transfer'}, sorted(api['paths'])
         assert '/desks/Sweep' not in api['paths']  # none sends it from outside
