@@ -210,6 +210,27 @@ static void is_not_fooled_by_drips(void)
 
 enum { LIMIT_MS = 30, SLOW_BYTES = 100000 };
 
+/* How long a peer paused at most. On a machine that has no time for it, that may be longer than the
+ * limit: then nothing can be said. */
+static int64_t longest_ns, latest_ns;
+
+static void go_on(struct rig *rig)
+{
+    const int64_t now_ns = sl_env_monotonic(rig->env);
+
+    if (latest_ns > 0 && now_ns - latest_ns > longest_ns)
+        longest_ns = now_ns - latest_ns;
+    latest_ns = now_ns;
+}
+
+static bool was_steady(void)
+{
+    const bool steady = longest_ns < LIMIT_MS * INT64_C(1000000) / 2;
+
+    longest_ns = latest_ns = 0;
+    return steady;
+}
+
 /* Drips a body for three times the limit, or until there is an answer. */
 static int drip(struct rig *rig)
 {
@@ -224,9 +245,11 @@ static int drip(struct rig *rig)
         if (sent < SLOW_BYTES / 2 && client_send(fd, "a"))
             sent++;
         rig_call(rig, nothing);
+        go_on(rig);
     }
     while (sent < SLOW_BYTES && client_send(fd, "a"))
         sent++;
+    go_on(rig);
     const int status = client_answer(fd, &body);
     close(fd);
     return status;
@@ -238,11 +261,13 @@ static void takes_bodies_at_their_rate(void)
         rig_of((struct sl_net_options){.request_ms = LIMIT_MS, .body_rate_min = 1 << 30});
     REQUIRE(rig_start(&rig));
     CHECK_U64(drip(&rig), 408);
+    was_steady();
     rig_close(&rig);
 
     rig = rig_of((struct sl_net_options){.request_ms = LIMIT_MS, .body_rate_min = 1});
     REQUIRE(rig_start(&rig));
-    CHECK_U64(drip(&rig), 200);
+    const int status = drip(&rig);
+    CHECK(status == 200 || !was_steady());
     rig_close(&rig);
 }
 
@@ -258,6 +283,7 @@ static bool sip(struct rig *rig)
         char bytes[64];
         (void)!recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
         rig_call(rig, nothing);
+        go_on(rig);
     }
     close(fd);
     return sl_mark_count("net slow reader") > before;
@@ -268,11 +294,13 @@ static void serves_readers_at_their_rate(void)
     struct rig rig = rig_of((struct sl_net_options){.send_ms = LIMIT_MS, .send_rate_min = 1 << 30});
     REQUIRE(rig_start(&rig));
     CHECK(sip(&rig));
+    was_steady();
     rig_close(&rig);
 
     rig = rig_of((struct sl_net_options){.send_ms = LIMIT_MS, .send_rate_min = 1});
     REQUIRE(rig_start(&rig));
-    CHECK(!sip(&rig));
+    const bool dropped = sip(&rig);
+    CHECK(!dropped || !was_steady());
     rig_close(&rig);
 }
 

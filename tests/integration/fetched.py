@@ -76,6 +76,6 @@ def node():
             for name in ('package.json', 'package-lock.json', '.npmrc'):
                 shutil.copyfile(os.path.join(CLIENTS, name), os.path.join(folder, name))
             _run([npm, 'ci', '--ignore-scripts', '--no-audit', '--no-fund'], folder,
-                 'node-redis and esbuild')
+                 'node-redis, esbuild and undici')
             finish()
     return folder
