@@ -198,10 +198,10 @@ static void skipped(struct sl_core_skip *skip, const struct sl_outcome *outcome)
 void api_post_view_skip(struct api_call *call)
 {
     const struct sl_view_table *view = named_view(call);
-    struct sl_core_skip *skip = sl_arena_zeroed(call->request->arena, 1, sizeof *skip);
 
     if (!view)
-        return;
+        return; /* and the request is gone, since it was answered */
+    struct sl_core_skip *skip = sl_arena_zeroed(call->request->arena, 1, sizeof *skip);
     if (!skip) {
         api_no_memory(call);
         return;

@@ -21,7 +21,7 @@ static const struct refusal {
      "LPUSH LPUSHX RPUSH RPUSHX LPOP RPOP LSET LREM LTRIM LINSERT LMOVE LMPOP RPOPLPUSH "
      "SADD SREM SPOP SMOVE SUNIONSTORE SINTERSTORE SDIFFSTORE ZADD ZREM ZINCRBY ZPOPMIN ZPOPMAX "
      "ZRANGESTORE ZUNIONSTORE ZINTERSTORE ZREMRANGEBYSCORE ZREMRANGEBYRANK ZREMRANGEBYLEX "
-     "GEOADD GEOSEARCHSTORE GEORADIUS PFADD PFMERGE XADD XDEL XTRIM XSETID FLUSHDB FLUSHALL "
+     "GEOADD GEOSEARCHSTORE PFADD PFMERGE XADD XDEL XTRIM XSETID FLUSHDB FLUSHALL "
      "SWAPDB "},
     {"READONLY",
      "rows do not expire. A projection deletes a row when an event says so, a timer of a process "
@@ -52,6 +52,7 @@ static const struct refusal {
      "a reader was, GET /domain/events by HTTP gives pages",
      " XREAD XREADGROUP XRANGE XREVRANGE XLEN XINFO XACK XGROUP XCLAIM XAUTOCLAIM XPENDING BLPOP "
      "BRPOP BLMOVE BLMPOP BRPOPLPUSH BZPOPMIN BZPOPMAX BZMPOP "},
+    {"ERR", "no view here is an index of places", " GEOSEARCH GEOPOS GEODIST GEOHASH "},
     {"ERR",
      "the server is run by its own verbs (sluice help) and by /admin/status; everything that was "
      "answered is durable already",
