@@ -197,6 +197,10 @@ static void write_process(struct sl_api *api, struct sl_buf *out)
               net.dropped_slow);
     write_one(out, "sluice_bytes_in_total", "counter", "Bytes received.", net.bytes_in);
     write_one(out, "sluice_bytes_out_total", "counter", "Bytes sent.", net.bytes_out);
+    write_one(out, "sluice_tls_handshakes_total", "counter", "Handshakes of TLS that were done.",
+              net.tls_total);
+    write_one(out, "sluice_tls_failed_total", "counter", "Connections that TLS ended.",
+              net.tls_failed);
     write_one(out, "sluice_loop_wakeups_total", "counter", "Turns of the event loop.", net.wakeups);
     write_one(out, "sluice_ready", "gauge", "1: commands are taken.", sl_api_is_ready(api));
     write_one(out, "sluice_uptime_seconds", "gauge", "Since the start.",
