@@ -138,9 +138,9 @@ def dashboard(server, admin):
             for inside in re.findall(r'\{(.*?)\}', expr) + re.findall(r'by \((.*?)\)', expr):
                 for label in re.findall(r'(\w+)(?:\s*=|\s*,|\s*$)', re.sub(r'"[^"]*"', '', inside)):
                     assert any(label in labels[name] for name in asked), (label, expr)
-    with case('and every metric is of use to it, or is known not to be'):
-        unused = {name for name in types if not any(name in expr for expr in targets)}
-        assert unused <= {'sluice_build_info', 'sluice_epoch', 'sluice_uptime_seconds'}, unused
+    # A new metric need not be on it, but whoever adds one may want to know.
+    unused = {name for name in types if not any(name in expr for expr in targets)}
+    lib.note('not on the dashboard: ' + ', '.join(sorted(unused)))
 
 
 def main():
