@@ -7,10 +7,10 @@
  * A row with "@" begins with the row as it stands, once the view is as far as the token: whatever
  * happened in between is in it. A pattern with "@" begins with the changed rows as they stand, then
  * {"position":token} alone, which says that the past is over. Which rows changed since a position
- * is known by a history (history.h) of each view that was ever subscribed to so; where that does
- * not reach back far enough, the subscription is refused, and the client reads the view again.
- * A message's position is the event's own, not the one behind it: an event may change several rows,
- * and whoever goes on from a message may have seen only some.
+ * is known by a history (history.h) of each view that is subscribed to so, or was lately; where
+ * that does not reach back far enough, the subscription is refused, and the client reads the view
+ * again. A message's position is the event's own, not the one behind it: an event may change
+ * several rows, and whoever goes on from a message may have seen only some.
  */
 #include "api/resp_parts.h"
 
@@ -22,10 +22,16 @@
 
 enum { BACKLOG_MAX = 256 << 10, PAUSE_NS = 5000000 };
 
-/* Of a view; made for the first pattern with "@", and kept. */
+/* For so long after its last subscriber left: rows that somebody watches are dearer to change. */
+#define KEEP_NS (INT64_C(600) * 1000000000)
+
+/* Of a view; made for the first pattern with "@". */
 struct row_history {
     struct row_history *next;
+    struct sl_api *api;
     struct sl_view_table *view;
+    uint32_t users;  /* subscriptions */
+    int64_t left_ns; /* when the last one ended */
     struct sl_view_watch changes;
     struct sl_history history;
 };
@@ -39,7 +45,8 @@ struct row_watch {
     bool waiting; /* in api->paused_rows: goes on in the next turn */
     bool asking;  /* `lookup` is under way */
     struct row_watch *next_waiting;
-    struct row_history *history; /* of patterns with "@" until they are live */
+    struct row_history *kept;    /* of patterns with "@": stays as long as they do */
+    struct row_history *history; /* the same, until they are live */
     uint64_t place;              /* there */
     uint64_t position;           /* of the change, or that the row is to be as far as */
     struct sl_lookup lookup;
@@ -49,6 +56,19 @@ struct row_watch {
 
 /* ---- Histories ----------------------------------------------------------------------------- */
 
+static void forget(struct row_history *history)
+{
+    struct row_history **link = &history->api->histories;
+
+    SL_MARK("a history that nobody asks for");
+    while (*link != history)
+        link = &(*link)->next;
+    *link = history->next;
+    sl_view_unwatch(history->view, &history->changes);
+    sl_history_close(&history->history);
+    free(history);
+}
+
 static void remember(struct sl_view_watch *watch, struct sl_text key, const struct sl_view_row *row,
                      uint64_t position)
 {
@@ -56,7 +76,11 @@ static void remember(struct sl_view_watch *watch, struct sl_text key, const stru
         (struct row_history *)(void *)((char *)watch - offsetof(struct row_history, changes));
 
     (void)row;
-    sl_history_add(&history->history, position - 1, key);
+    if (history->users == 0 &&
+        sl_env_monotonic(history->api->options.env) - history->left_ns > KEEP_NS)
+        forget(history);
+    else
+        sl_history_add(&history->history, position - 1, key);
 }
 
 static struct row_history *find_history(const struct sl_api *api, const struct sl_view_table *view)
@@ -78,7 +102,9 @@ static struct row_history *history_of(struct sl_api *api, struct sl_view_table *
     history = calloc(1, sizeof *history);
     if (!history)
         return NULL;
+    history->api = api;
     history->view = view;
+    history->left_ns = sl_env_monotonic(api->options.env);
     history->history.from = sl_view_table_status(view).position;
     history->changes.changed = remember;
     history->next = api->histories;
@@ -287,6 +313,8 @@ static void end_rows(struct resp_watch *watch)
             link = &(*link)->next_waiting;
         *link = rows->next_waiting;
     }
+    if (rows->kept && --rows->kept->users == 0)
+        rows->kept->left_ns = sl_env_monotonic(api->options.env);
     if (!api->closed) {
         if (rows->asking)
             sl_core_lookup_cancel(&rows->lookup);
@@ -317,7 +345,8 @@ struct resp_watch *resp_rows_start(struct resp_session *session, const struct re
     rows->live = !history;
     if (history) {
         const uint64_t now = sl_view_table_status(rows->view).position;
-        rows->history = history;
+        rows->history = rows->kept = history;
+        history->users++;
         /* A position that the view has not reached: all that is missing is still to come. */
         if (!channel->has_position ||
             !sl_history_find(&history->history, channel->position, &rows->place))
