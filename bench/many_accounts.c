@@ -6,8 +6,8 @@
  * Makes the accounts, one event each, then adds to random ones, every one as likely as the next,
  * with 2,000 commands under way; prints commands a second, and what is resident. With `long`, a
  * thousand accounts get 2,000 events each, and after a restart each is asked for once: by
- * snapshots, then, these being taken away, by its whole history. The log is the real one on a real
- * disk; there are no views and no network.
+ * snapshots, then, these being taken away, by its whole history. The log and the files of ids are
+ * the real ones on a real disk; ids have 32 MiB of memory. There are no views and no network.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 #include "command/writer.h"
 #include "stores/log/log_store.h"
 
-enum { WINDOW = 2000, LONG_ACCOUNTS = 1000, LONG_EVENTS = 2000 };
+enum { WINDOW = 2000, LONG_ACCOUNTS = 1000, LONG_EVENTS = 2000, ID_MEMORY = 32 << 20 };
 
 struct add {
     uint64_t id;
@@ -74,7 +74,7 @@ struct bench {
     struct sl_model model;
     struct sl_event_store *store;
     struct sl_writer *writer;
-    const char *log, *snapshots;
+    const char *log, *snapshots, *id_files;
     size_t memory;
     struct slot slots[WINDOW];
     struct slot *free_slots[WINDOW];
@@ -155,7 +155,9 @@ static void start(struct bench *bench)
                                               .model = &bench->model,
                                               .store = bench->store,
                                               .queue_max = 65536,
-                                              .id_window_s = 1,
+                                              .id_window_s = 3600,
+                                              .id_memory_max = ID_MEMORY,
+                                              .ids_folder = bench->id_files,
                                               .aggregate_memory_max = bench->memory,
                                               .snapshots_folder = bench->snapshots,
                                               .reigns = nothing,
@@ -260,7 +262,7 @@ int main(int argc, char **argv)
 {
     static struct bench bench;
     static const struct sl_principal nobody;
-    static char log[600], snapshots[600];
+    static char log[600], snapshots[600], ids[600];
     struct sl_error error = {0};
 
     if (argc < 5) {
@@ -273,9 +275,11 @@ int main(int argc, char **argv)
     must(sl_mailbox_new(NULL, NULL, &bench.mailbox), &error);
     snprintf(log, sizeof log, "%s/log", argv[1]);
     snprintf(snapshots, sizeof snapshots, "%s/snapshots", argv[1]);
+    snprintf(ids, sizeof ids, "%s/ids", argv[1]);
     must(sl_disk_make_folder(bench.env, argv[1], &error), &error);
     bench.log = log;
     bench.snapshots = snapshots;
+    bench.id_files = ids;
     bench.memory = (size_t)strtoull(argv[3], NULL, 10) << 20;
     for (size_t i = 0; i < WINDOW; i++) {
         bench.slots[i].submission = (struct sl_submission){.command = &domain.commands.items[0],
