@@ -231,12 +231,15 @@ static bool was_steady(void)
     return steady;
 }
 
-/* Drips a body for three times the limit, or until there is an answer. */
-static int drip(struct rig *rig)
+/* Long enough to see that a limit is not met; what must come is waited for. */
+enum { PATIENT_MS = 3 * LIMIT_MS, CERTAIN_MS = 20000 };
+
+/* Drips a body for so long, or until there is an answer. */
+static int drip(struct rig *rig, int ms)
 {
     const char *body;
     const int fd = client_open(rig->http);
-    const int64_t end_ns = sl_env_monotonic(rig->env) + 3 * LIMIT_MS * INT64_C(1000000);
+    const int64_t end_ns = sl_env_monotonic(rig->env) + ms * INT64_C(1000000);
     int sent = 0;
 
     CHECK(client_send(fd, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n"));
@@ -260,23 +263,23 @@ static void takes_bodies_at_their_rate(void)
     struct rig rig =
         rig_of((struct sl_net_options){.request_ms = LIMIT_MS, .body_rate_min = 1 << 30});
     REQUIRE(rig_start(&rig));
-    CHECK_U64(drip(&rig), 408);
+    CHECK_U64(drip(&rig, CERTAIN_MS), 408);
     was_steady();
     rig_close(&rig);
 
     rig = rig_of((struct sl_net_options){.request_ms = LIMIT_MS, .body_rate_min = 1});
     REQUIRE(rig_start(&rig));
-    const int status = drip(&rig);
+    const int status = drip(&rig, PATIENT_MS);
     CHECK(status == 200 || !was_steady());
     rig_close(&rig);
 }
 
-/* Reads bytes one by one for three times the limit. True: it was dropped. */
-static bool sip(struct rig *rig)
+/* Reads a few bytes at a time, for so long. True: it was dropped. */
+static bool sip(struct rig *rig, int ms)
 {
     const unsigned before = sl_mark_count("net slow reader");
     const int fd = client_open_small(rig->http);
-    const int64_t end_ns = sl_env_monotonic(rig->env) + 3 * LIMIT_MS * INT64_C(1000000);
+    const int64_t end_ns = sl_env_monotonic(rig->env) + ms * INT64_C(1000000);
 
     CHECK(client_send(fd, GET("/big")));
     while (sl_env_monotonic(rig->env) < end_ns && sl_mark_count("net slow reader") == before) {
@@ -293,13 +296,13 @@ static void serves_readers_at_their_rate(void)
 {
     struct rig rig = rig_of((struct sl_net_options){.send_ms = LIMIT_MS, .send_rate_min = 1 << 30});
     REQUIRE(rig_start(&rig));
-    CHECK(sip(&rig));
+    CHECK(sip(&rig, CERTAIN_MS));
     was_steady();
     rig_close(&rig);
 
     rig = rig_of((struct sl_net_options){.send_ms = LIMIT_MS, .send_rate_min = 1});
     REQUIRE(rig_start(&rig));
-    const bool dropped = sip(&rig);
+    const bool dropped = sip(&rig, PATIENT_MS);
     CHECK(!dropped || !was_steady());
     rig_close(&rig);
 }

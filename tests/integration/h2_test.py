@@ -24,7 +24,7 @@ CONFIG = '''[server]
 tls_certificate = cert.pem
 tls_key = key.pem
 [http]
-head_ms = 400
+head_ms = 1000
 body_bytes_max = {body_bytes_max}
 request_ms = {request_ms}
 send_ms = {send_ms}
@@ -418,7 +418,7 @@ def violations(server):
 
 
 def slow():
-    server = TlsServer(request_ms=400, send_ms=600)
+    server = TlsServer(request_ms=1000, send_ms=1500)
     with case('a body that does not come: 408, and the connection goes on'):
         with server.connect() as peer:
             stream = peer.open(request('POST', '/bank/OpenAccount',
