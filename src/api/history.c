@@ -71,6 +71,17 @@ static void grow(struct sl_history *history)
     *history = larger;
 }
 
+/* A change at the head is about to be written. */
+static void mark(struct sl_history *history, uint64_t position)
+{
+    const uint64_t stretch = history->head / SL_HISTORY_STRETCH;
+
+    if (stretch == history->stretch)
+        return;
+    history->stretch = stretch;
+    history->marks[stretch % SL_HISTORY_MARKS] = (struct sl_history_mark){history->head, position};
+}
+
 void sl_history_add(struct sl_history *history, uint64_t position, struct sl_text key)
 {
     const size_t bytes = HEAD_BYTES + key.len;
@@ -92,6 +103,7 @@ void sl_history_add(struct sl_history *history, uint64_t position, struct sl_tex
     }
     while (history->capacity - (history->head - history->tail) < bytes)
         forget_oldest(history);
+    mark(history, position);
     copy_in(history, &position, sizeof position);
     copy_in(history, &len, sizeof len);
     copy_in(history, key.ptr, key.len);
@@ -103,6 +115,11 @@ bool sl_history_find(const struct sl_history *history, uint64_t position, uint64
 
     if (position < history->from)
         return false;
+    for (size_t i = 0; i < SL_HISTORY_MARKS; i++) {
+        const struct sl_history_mark *mark = &history->marks[i];
+        if (mark->position < position && mark->place > place && mark->place < history->head)
+            place = mark->place;
+    }
     while (place < history->head) {
         const size_t len = read_head(history, place, &at);
         if (at >= position)

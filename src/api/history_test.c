@@ -74,6 +74,10 @@ static void many(void)
     for (int i = (int)history.from * 2; i < COUNT; i++)
         good &= is_next(&history, &place, (uint64_t)i / 2, i);
     CHECK(good && is_end(&history, &place, false));
+    for (uint64_t at = history.from; at < COUNT / 2; at += 7)
+        good &= sl_history_find(&history, at, &place) && is_next(&history, &place, at, (int)at * 2);
+    CHECK(good);
+    CHECK(sl_history_find(&history, COUNT, &place) && is_end(&history, &place, false));
     sl_history_close(&history);
 }
 
