@@ -494,6 +494,13 @@ def tools(server):
         out = subprocess.run(['redis-cli', '-3', '-p', str(server.resp_port), 'HGET', key, 'desk'],
                              check=True, stdout=subprocess.PIPE, timeout=30).stdout
         assert out == b'B2\n', out
+        out = subprocess.run(['redis-cli', '-p', str(server.resp_port), '--scan', '--pattern',
+                              'desks:days:B[2-4],*'], check=True, stdout=subprocess.PIPE,
+                             timeout=30).stdout
+        assert out.split() == [f'desks:days:B{i},{DAY}'.encode() for i in (2, 3, 4)], out
+        reader = lib.Child(['redis-cli', '-p', str(server.resp_port), 'SUBSCRIBE', key + '@'])
+        reader.wait_for_line('"key":"' + uuid(2))
+        reader.kill()
     with case('redis-benchmark runs through'):
         if not shutil.which('redis-benchmark'):
             raise lib.Skip('redis-benchmark is not installed')
