@@ -63,7 +63,8 @@ class TlsServer:
 
     def connect(self, port=None, context=None):
         raw = socket.create_connection(('127.0.0.1', port or self.port), 20)
-        return (context or self.trust()).wrap_socket(raw, server_hostname='localhost')
+        return (context or self.trust()).wrap_socket(raw, server_hostname='localhost',
+                                                    suppress_ragged_eofs=False)
 
     def raw(self, port=None):
         return socket.create_connection(('127.0.0.1', port or self.port), 20)
