@@ -368,15 +368,15 @@ def at_start():
 
 
 def in_clear():
-    with case('SIGHUP without a certificate is spoken of and does nothing'):
-        with lib.Server() as server:
+    with lib.Server() as server:
+        with case('SIGHUP without a certificate is spoken of and does nothing'):
             server.child.signal(signal.SIGHUP)
             server.child.wait_for_line('SIGHUP: there is no certificate to read anew')
             assert server.http.get('/readyz').status == 200
-            with case('a handshake sent to a port in clear is refused'):
-                with socket.create_connection(('127.0.0.1', server.port), 20) as raw:
-                    raw.sendall(bytes.fromhex('16030100050100000100') + b'\r\n\r\n')
-                    assert read_all(raw).startswith(b'HTTP/1.1 400 ')
+        with case('a handshake sent to a port in clear is refused'):
+            with socket.create_connection(('127.0.0.1', server.port), 20) as raw:
+                raw.sendall(bytes.fromhex('16030100050100000100') + b'\r\n\r\n')
+                assert read_all(raw).startswith(b'HTTP/1.1 400 ')
 
 
 def main():
