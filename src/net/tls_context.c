@@ -61,13 +61,15 @@ static enum sl_err check_readable(const char *what, const char *path, struct sl_
     FILE *file = fopen(path, "rbe");
 
     if (!file)
-        return sl_fail(error, SL_INVALID, "%s: cannot read %s: %s", what, path, strerrordesc_np(errno));
+        return sl_fail(error, SL_INVALID, "%s: cannot read %s: %s", what, path,
+                       strerrordesc_np(errno));
     const int first = fgetc(file);
     const bool failed = ferror(file);
     const int number = errno;
     fclose(file);
     if (failed)
-        return sl_fail(error, SL_INVALID, "%s: cannot read %s: %s", what, path, strerrordesc_np(number));
+        return sl_fail(error, SL_INVALID, "%s: cannot read %s: %s", what, path,
+                       strerrordesc_np(number));
     if (first == EOF)
         return sl_fail(error, SL_INVALID, "%s: %s is empty", what, path);
     return SL_OK;
