@@ -23,7 +23,7 @@ TAP_PLAN = re.compile(r'^1\.\.(\d+)(?: *# *skip\w*\b *(.*))?$', re.IGNORECASE)
 OUTSIDE = {'integration', 'house', 'browser'}
 BUILDS = [
     # folder, what it is, options, does it run the suites from outside, patience
-    ('build-test', 'gcc, warnings are errors', ['-Dweb=enabled'], True, 1),
+    ('build-test', 'gcc, warnings are errors', ['-Dweb=enabled'], True, 4),
     ('build-asan', 'address and undefined sanitizers',
      ['-Db_sanitize=address,undefined', '-Dweb=disabled'], False, 4),
     ('build-tsan', 'thread sanitizer', ['-Db_sanitize=thread', '-Dweb=disabled'], False, 8),
