@@ -82,11 +82,14 @@ def main():
                 last[event['body']['from']] = event['body']['from_balance']
                 last[event['body']['to']] = event['body']['to_balance']
             assert sum(last.values()) == 0, sum(last.values())
-        with case('imported once more, nothing is new'):
+        with case('imported once more, without and with --check, nothing is new or differs'):
             before = position(server)
-            client = start_import('--check')
-            assert client.wait(120) == 0, client.output()
-            assert position(server) == before, (position(server), before)
+            for options in ((), ('--check',)):
+                client = start_import(*options)
+                assert client.wait(120) == 0, client.output()
+                assert client.lines[-1].startswith(f'{ROWS} transactions, 115 refused, 0 differ'), \
+                    client.output()
+                assert position(server) == before, (options, position(server), before)
         with case('the balances shown are those of the log'):
             for account in list(last)[:500]:
                 row = server.http.get(f'/bank/balance/{account}').json
