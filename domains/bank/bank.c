@@ -30,5 +30,6 @@ const struct sl_domain bank_domain = {
     .verbs = SL_LIST(const struct sl_verb,
         { "import", "ACCOUNTS.csv TRANSACTIONS.csv[.zst] [--check] [--limit N]",
           "Opens the accounts and replays the transactions of a PaySim run (see data/SOURCE.md). "
-          "Safe to repeat: every transaction has an id of its own.", bank_import }),
+          "Safe to repeat while the server remembers ids (24 hours, unless configured otherwise): "
+          "every transaction has an id of its own.", bank_import }),
 };
