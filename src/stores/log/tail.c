@@ -158,7 +158,15 @@ void sl_log_tail_tell_sealer(struct sl_log_tail *tail)
         ask_sealer(tail);
 }
 
-static const int64_t wait_max_ns = 500000000;
+/* How long a segment waits for another one to be sealed: half a second, doubled with each segment
+ * more that waits, so that what lies in memory of raw segments has a bound where the sealer is slow;
+ * and no longer than half a minute, so that one that hangs does not hold up everything. */
+static int64_t longest_wait_ns(const struct sl_log_tail *tail)
+{
+    const uint64_t ahead = tail->end.segment - tail->numbers.sealed - UNSEALED_MAX;
+
+    return INT64_C(500000000) << (ahead - 1 < 6 ? ahead - 1 : 6);
+}
 
 static bool is_far_ahead(const struct sl_log_tail *tail)
 {
@@ -180,7 +188,7 @@ bool sl_log_tail_must_wait(struct sl_log_tail *tail)
     const int64_t now = sl_env_monotonic(tail->folder->env);
     if (tail->wait_since == 0)
         tail->wait_since = now;
-    return now - tail->wait_since < wait_max_ns;
+    return now - tail->wait_since < longest_wait_ns(tail);
 }
 
 /* Is the segment as good as full, by what its index takes? Then the next begins as soon as a spare

@@ -80,8 +80,8 @@ void sl_log_tail_want_spare(struct sl_log_tail *tail, bool is_there);
 
 /* Should appends wait a moment, because full segments pile up faster than they are sealed, and
  * their index in memory with them? Only near the end of a segment, and no longer than until one
- * more is sealed, or cannot be, or for half a second: a machine that starves the sealer must not
- * stop the log. */
+ * more is sealed, or cannot be, or for half a second, doubled with each one more that waits, up to
+ * half a minute: a machine that starves the sealer slows the log down, and does not stop it. */
 bool sl_log_tail_must_wait(struct sl_log_tail *tail);
 
 /* Tells the sealer which segments are full; nothing happens when it knows. */
