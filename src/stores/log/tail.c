@@ -159,8 +159,8 @@ void sl_log_tail_tell_sealer(struct sl_log_tail *tail)
 }
 
 /* How long a segment waits for another one to be sealed: half a second, doubled with each segment
- * more that waits, so that what lies in memory of raw segments has a bound where the sealer is slow;
- * and no longer than half a minute, so that one that hangs does not hold up everything. */
+ * more that waits, so that what lies in memory of raw segments has a bound where the sealer is
+ * slow; and no longer than half a minute, so that one that hangs does not hold up everything. */
 static int64_t longest_wait_ns(const struct sl_log_tail *tail)
 {
     const uint64_t ahead = tail->end.segment - tail->numbers.sealed - UNSEALED_MAX;
