@@ -156,7 +156,7 @@ static bool wanted_revision(struct api_call *call, struct sl_submission *out)
     const struct sl_text text = sl_request_header(call->request, "sluice-expected-revision");
     uint64_t revision = 0;
 
-    if (text.len == 0)
+    if (!text.ptr)
         return true;
     out->has_expected = true;
     if (sl_text_equals(text, SL_TEXT("none")))

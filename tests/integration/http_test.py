@@ -98,7 +98,8 @@ def ids(http):
         rule(expect('none', 'D3'), 409, 'unexpected_revision')
         rule(expect('7', 'D3'), 409, 'unexpected_revision')
         rule(expect('0', 'D3'), 422, 'desk_taken')
-        rule(expect('x', 'D3'), 400, 'bad_revision')
+        for bad in ('x', '', '-1'):
+            rule(expect(bad, 'D3'), 400, 'bad_revision')
     conditions(http)
 
 
