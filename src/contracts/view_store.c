@@ -147,6 +147,8 @@ enum sl_err sl_view_store_open(const struct sl_view_store_ops *ops, struct sl_en
               ops->reader_open && ops->begin && ops->end && ops->lookup && ops->reader_close &&
               ops->close);
     SL_ASSERT(!(ops->capabilities & (SL_VIEWS_LIST | SL_VIEWS_SEARCH)) || ops->list);
+    SL_ASSERT(!(ops->capabilities & SL_VIEWS_GENERATIONS) ||
+              (ops->serving && ops->settle && ops->serve && ops->discard && ops->forget));
     SL_ASSERT(env && options && options->location);
     const enum sl_err err = ops->open(env, options, &store, error);
     if (err != SL_OK)
@@ -191,6 +193,47 @@ enum sl_err sl_view_store_clear(struct sl_view_store *store, const struct sl_vie
                                 struct sl_error *error)
 {
     return store->ops->clear(store, shape, error);
+}
+
+/* ---- Builds beside one another --------------------------------------------------------------- */
+
+static bool has_generations(const struct sl_view_store *store)
+{
+    return (store->ops->capabilities & SL_VIEWS_GENERATIONS) != 0;
+}
+
+static enum sl_err refuse_generations(const struct sl_view_store *store, struct sl_error *error)
+{
+    return sl_fail(error, SL_UNSUPPORTED, "the store %s keeps one build of a view only",
+                   store->ops->scheme);
+}
+
+enum sl_err sl_view_store_serving(struct sl_view_store *store, const struct sl_view_shape *shape,
+                                  uint64_t *out, struct sl_error *error)
+{
+    *out = 0;
+    return has_generations(store) ? store->ops->serving(store, shape, out, error) : SL_OK;
+}
+
+enum sl_err sl_view_store_settle(struct sl_view_store *store, const struct sl_view_shape *shape,
+                                 struct sl_error *error)
+{
+    return has_generations(store) ? store->ops->settle(store, shape, error)
+                                  : refuse_generations(store, error);
+}
+
+enum sl_err sl_view_store_serve(struct sl_view_store *store, const struct sl_view_shape *shape,
+                                struct sl_error *error)
+{
+    return has_generations(store) ? store->ops->serve(store, shape, error)
+                                  : refuse_generations(store, error);
+}
+
+enum sl_err sl_view_store_discard(struct sl_view_store *store, const struct sl_view_shape *shape,
+                                  struct sl_error *error)
+{
+    return has_generations(store) ? store->ops->discard(store, shape, error)
+                                  : refuse_generations(store, error);
 }
 
 void sl_view_store_close(struct sl_view_store *store)
@@ -270,6 +313,12 @@ enum sl_err sl_view_reader_list(struct sl_view_reader *reader, const struct sl_v
     SL_ASSERT(page.count <= query->limit, "M1");
     *out = page;
     return SL_OK;
+}
+
+void sl_view_reader_forget(struct sl_view_reader *reader, const struct sl_view_shape *shape)
+{
+    if (has_generations(reader->store))
+        reader->store->ops->forget(reader, shape);
 }
 
 void sl_view_reader_close(struct sl_view_reader *reader)

@@ -2,7 +2,7 @@
  * The view store: where rows and their checkpoint are kept, together, in transactions (V1).
  *
  * Calls block: `src/view` makes them on threads of its own. A store has one writer at a time
- * (attach, apply, swap) and any number of readers, each used by one thread; readers see committed
+ * (attach, apply, serve …) and any number of readers, each used by one thread; readers see committed
  * rows only.
  *
  * Rows cross this border as structs of the view's record. A row's key and index places travel as
@@ -29,6 +29,9 @@ struct sl_view_shape {
     struct sl_place indexes[SL_INDEXES_MAX]; /* as view->indexes; what is equal, in key order */
     struct sl_place search; /* of texts; count 0: the view cannot be searched */
     uint64_t digest; /* of record, key, indexes, search, version: another digest is another build */
+    /* Which of the view's builds this is, where several stand beside one another: 0, or what
+     * `serving` tells, or a new one. Set before the shape is attached, and then constant. */
+    uint64_t build;
 };
 
 /* How far a view is applied: all events below `position` of the log, in the reign `salt`. */
@@ -119,6 +122,28 @@ struct sl_view_store_ops {
     enum sl_err (*clear)(struct sl_view_store *store, const struct sl_view_shape *shape,
                          struct sl_error *error);
 
+    /* Where a view can have several builds (SL_VIEWS_GENERATIONS): */
+
+    /* Writer. Tells which build serves: 0 until another one took its place. All others that are not
+     * attached are removed: they are what an interrupted build left. */
+    enum sl_err (*serving)(struct sl_view_store *store, const struct sl_view_shape *shape,
+                           uint64_t *out, struct sl_error *error);
+    /* Writer. Brings what was applied to an attached build onto the disk: no power loss takes it
+     * back. */
+    enum sl_err (*settle)(struct sl_view_store *store, const struct sl_view_shape *shape,
+                          struct sl_error *error);
+    /* Writer. Settles an attached build and makes it the one that serves. A power loss on the way
+     * leaves the one before or this one; when it returns, this one. After a failure the one before
+     * serves on. */
+    enum sl_err (*serve)(struct sl_view_store *store, const struct sl_view_shape *shape,
+                         struct sl_error *error);
+    /* Writer. Removes a build, attached or not, and not the one that serves. No reader may have it
+     * open any more (`forget`). */
+    enum sl_err (*discard)(struct sl_view_store *store, const struct sl_view_shape *shape,
+                           struct sl_error *error);
+    /* A reader closes what it has open of a build. Not between begin and end. */
+    void (*forget)(struct sl_view_reader *reader, const struct sl_view_shape *shape);
+
     /* A reader for one thread. Views must be attached before they are read. */
     enum sl_err (*reader_open)(struct sl_view_store *store, struct sl_view_reader **out,
                                struct sl_error *error);
@@ -173,6 +198,15 @@ enum sl_err sl_view_store_apply(struct sl_view_store *store, const struct sl_vie
                                 struct sl_error *error) SL_USE_RESULT;
 enum sl_err sl_view_store_clear(struct sl_view_store *store, const struct sl_view_shape *shape,
                                 struct sl_error *error) SL_USE_RESULT;
+/* Where the store has no generations: SL_OK and 0; and the next three SL_UNSUPPORTED. */
+enum sl_err sl_view_store_serving(struct sl_view_store *store, const struct sl_view_shape *shape,
+                                  uint64_t *out, struct sl_error *error) SL_USE_RESULT;
+enum sl_err sl_view_store_settle(struct sl_view_store *store, const struct sl_view_shape *shape,
+                                 struct sl_error *error) SL_USE_RESULT;
+enum sl_err sl_view_store_serve(struct sl_view_store *store, const struct sl_view_shape *shape,
+                                struct sl_error *error) SL_USE_RESULT;
+enum sl_err sl_view_store_discard(struct sl_view_store *store, const struct sl_view_shape *shape,
+                                  struct sl_error *error) SL_USE_RESULT;
 enum sl_err sl_view_reader_open(struct sl_view_store *store, struct sl_view_reader **out,
                                 struct sl_error *error) SL_USE_RESULT;
 enum sl_err sl_view_reader_begin(struct sl_view_reader *reader,
@@ -184,6 +218,7 @@ enum sl_err sl_view_reader_lookup(struct sl_view_reader *reader, const struct sl
 enum sl_err sl_view_reader_list(struct sl_view_reader *reader, const struct sl_view_shape *shape,
                                 const struct sl_list_query *query, struct sl_arena *arena,
                                 struct sl_list_page *out, struct sl_error *error) SL_USE_RESULT;
+void sl_view_reader_forget(struct sl_view_reader *reader, const struct sl_view_shape *shape);
 void sl_view_reader_close(struct sl_view_reader *reader); /* NULL is allowed */
 void sl_view_store_close(struct sl_view_store *store);    /* NULL is allowed */
 

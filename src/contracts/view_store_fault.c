@@ -82,6 +82,39 @@ static enum sl_err fault_clear(struct sl_view_store *store, const struct sl_view
     return err != SL_OK ? err : sl_view_store_clear(inner_of(store), shape, error);
 }
 
+static enum sl_err fault_serving(struct sl_view_store *store, const struct sl_view_shape *shape,
+                                 uint64_t *out, struct sl_error *error)
+{
+    const enum sl_err err = gate(store, error);
+    return err != SL_OK ? err : sl_view_store_serving(inner_of(store), shape, out, error);
+}
+
+static enum sl_err fault_settle(struct sl_view_store *store, const struct sl_view_shape *shape,
+                                struct sl_error *error)
+{
+    const enum sl_err err = gate(store, error);
+    return err != SL_OK ? err : sl_view_store_settle(inner_of(store), shape, error);
+}
+
+static enum sl_err fault_serve(struct sl_view_store *store, const struct sl_view_shape *shape,
+                               struct sl_error *error)
+{
+    const enum sl_err err = gate(store, error);
+    return err != SL_OK ? err : sl_view_store_serve(inner_of(store), shape, error);
+}
+
+static enum sl_err fault_discard(struct sl_view_store *store, const struct sl_view_shape *shape,
+                                 struct sl_error *error)
+{
+    const enum sl_err err = gate(store, error);
+    return err != SL_OK ? err : sl_view_store_discard(inner_of(store), shape, error);
+}
+
+static void fault_forget(struct sl_view_reader *reader, const struct sl_view_shape *shape)
+{
+    sl_view_reader_forget(inner_reader(reader), shape);
+}
+
 static enum sl_err fault_reader_open(struct sl_view_store *store, struct sl_view_reader **out,
                                      struct sl_error *error)
 {
@@ -145,11 +178,16 @@ static void fault_close(struct sl_view_store *store)
 const struct sl_view_store_ops sl_view_store_fault_ops = {
     .abi = SL_VIEW_STORE_ABI,
     .scheme = "fault",
-    .capabilities = SL_VIEWS_LIST | SL_VIEWS_SEARCH,
+    .capabilities = SL_VIEWS_LIST | SL_VIEWS_SEARCH | SL_VIEWS_GENERATIONS,
     .open = fault_open,
     .attach = fault_attach,
     .apply = fault_apply,
     .clear = fault_clear,
+    .serving = fault_serving,
+    .settle = fault_settle,
+    .serve = fault_serve,
+    .discard = fault_discard,
+    .forget = fault_forget,
     .reader_open = fault_reader_open,
     .begin = fault_begin,
     .end = fault_end,

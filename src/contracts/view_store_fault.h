@@ -16,13 +16,13 @@
 /* Of the test; outlives the store. Counted by all threads that use the store. */
 struct sl_view_store_fault {
     const struct sl_view_store_ops *inner;
-    atomic_uint_fast64_t calls; /* attach, apply, clear, begin, lookup and list so far */
+    atomic_uint_fast64_t calls; /* of all but open, end, forget and close, so far */
     atomic_uint_fast64_t at;    /* the number of the call that fails; 0: none */
     atomic_int code;            /* with this enum sl_err */
 };
 
-/* Capabilities are those of SQLite's store: lists and search; what the inner one lacks it refuses.
- */
+/* Capabilities are those of SQLite's store: lists, search and generations; what the inner one lacks
+ * it refuses. */
 extern const struct sl_view_store_ops sl_view_store_fault_ops;
 
 /* The nth call from now on (1: the very next) fails with `code`, and does nothing. 0: none does. */

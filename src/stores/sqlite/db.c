@@ -178,8 +178,8 @@ enum sl_err sl_sqlite_db_open(struct sl_sqlite_db *db, const struct sl_sqlite_pl
     enum sl_err err;
 
     *db = (struct sl_sqlite_db){.place = place};
-    const int len = snprintf(db->path, sizeof db->path, "%s/%s.%s.db", place->folder, shape->domain,
-                             shape->view->name);
+    int len = 0;
+    sl_sqlite_build_path(place, shape, db->path, sizeof db->path, &len);
     if (len < 0 || (size_t)len >= sizeof db->path)
         return sl_fail(error, SL_INVALID, "the name of view %s/%s is too long", shape->domain,
                        shape->view->name);

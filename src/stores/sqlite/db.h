@@ -27,6 +27,10 @@ enum sl_err sl_sqlite_place_open(struct sl_sqlite_place *place, struct sl_env *e
                                  struct sl_error *error) SL_USE_RESULT;
 void sl_sqlite_place_close(struct sl_sqlite_place *place);
 
+/* The path of the file of the shape's build. generation.c. */
+void sl_sqlite_build_path(const struct sl_sqlite_place *place, const struct sl_view_shape *shape,
+                          char *out, size_t size, int *out_len);
+
 /* A connection to one view's file. Owner: the thread that works with it. */
 struct sl_sqlite_db {
     const struct sl_sqlite_place *place;
@@ -41,7 +45,7 @@ struct sl_sqlite_db {
     char path[SL_SQLITE_PATH_MAX + 256];
 };
 
-/* Opens DOMAIN.VIEW.db in the folder; `writer`: makes it if it is missing. After a failure the
+/* Opens the build's file in the folder; `writer`: makes it if it is missing. After a failure the
  * struct is to be closed all the same. */
 enum sl_err sl_sqlite_db_open(struct sl_sqlite_db *db, const struct sl_sqlite_place *place,
                               const struct sl_view_shape *shape, bool mirror, bool writer,

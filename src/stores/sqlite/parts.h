@@ -14,6 +14,22 @@ struct sl_sqlite_store {
     struct written_view *views;   /* of the writer's thread */
 };
 
+/* store.c: does the writer have this build of the view open? */
+bool sl_sqlite_is_attached(const struct sl_view_store *store, const struct sl_view_shape *shape,
+                           uint64_t build);
+
+/* generation.c */
+enum sl_err sl_sqlite_serving(struct sl_view_store *store, const struct sl_view_shape *shape,
+                              uint64_t *out, struct sl_error *error) SL_USE_RESULT;
+/* The writer's connection: all that it committed is durable when this returns. */
+enum sl_err sl_sqlite_settle(struct sl_sqlite_db *db, struct sl_error *error) SL_USE_RESULT;
+/* From now on this build serves; it is durable. */
+enum sl_err sl_sqlite_point_at(struct sl_view_store *store, const struct sl_view_shape *shape,
+                               struct sl_error *error) SL_USE_RESULT;
+/* The files of a build that nobody has open. */
+enum sl_err sl_sqlite_remove_build(struct sl_view_store *store, const struct sl_view_shape *shape,
+                                   struct sl_error *error) SL_USE_RESULT;
+
 /* reader.c */
 enum sl_err sl_sqlite_reader_open(struct sl_view_store *store, struct sl_view_reader **out,
                                   struct sl_error *error);
@@ -26,6 +42,7 @@ enum sl_err sl_sqlite_reader_lookup(struct sl_view_reader *reader,
 enum sl_err sl_sqlite_reader_list(struct sl_view_reader *reader, const struct sl_view_shape *shape,
                                   const struct sl_list_query *query, struct sl_arena *arena,
                                   struct sl_list_page *out, struct sl_error *error);
+void sl_sqlite_reader_forget(struct sl_view_reader *reader, const struct sl_view_shape *shape);
 void sl_sqlite_reader_close(struct sl_view_reader *reader);
 
 /* cursor.c: cursors are texts of A–Z a–z 0–9 - _ in an arena; SL_INVALID: not one for this list. */

@@ -60,6 +60,20 @@ void sl_sqlite_reader_close(struct sl_view_reader *base)
     free(reader);
 }
 
+void sl_sqlite_reader_forget(struct sl_view_reader *base, const struct sl_view_shape *shape)
+{
+    struct read_view **link = &((struct reader *)base)->views;
+
+    while (*link && (*link)->db.schema.shape != shape)
+        link = &(*link)->next;
+    struct read_view *view = *link;
+    if (!view)
+        return;
+    SL_ASSERT(!view->reading);
+    *link = view->next;
+    free_view(view);
+}
+
 enum sl_err sl_sqlite_reader_begin(struct sl_view_reader *base, struct sl_error *error)
 {
     (void)error;

@@ -307,6 +307,54 @@ static enum sl_err store_apply(struct sl_view_store *store, const struct sl_view
     return err;
 }
 
+/* ---- Builds beside one another --------------------------------------------------------------- */
+
+bool sl_sqlite_is_attached(const struct sl_view_store *store, const struct sl_view_shape *shape,
+                           uint64_t build)
+{
+    const struct written_view *view = ((const struct sl_sqlite_store *)store)->views;
+
+    for (; view; view = view->next) {
+        const struct sl_view_shape *known = view->db.schema.shape;
+        if (known->build == build && strcmp(known->view->name, shape->view->name) == 0 &&
+            strcmp(known->domain, shape->domain) == 0)
+            return true;
+    }
+    return false;
+}
+
+static enum sl_err store_settle(struct sl_view_store *store, const struct sl_view_shape *shape,
+                                struct sl_error *error)
+{
+    struct written_view *view = view_of(store, shape);
+
+    SL_ASSERT(view);
+    return view->db.damaged ? sl_fail(error, SL_CORRUPT, "%s is damaged", view->db.path)
+                            : sl_sqlite_settle(&view->db, error);
+}
+
+static enum sl_err store_serve(struct sl_view_store *store, const struct sl_view_shape *shape,
+                               struct sl_error *error)
+{
+    const enum sl_err err = store_settle(store, shape, error);
+
+    return err != SL_OK ? err : sl_sqlite_point_at(store, shape, error);
+}
+
+static enum sl_err store_discard(struct sl_view_store *store, const struct sl_view_shape *shape,
+                                 struct sl_error *error)
+{
+    struct written_view *view = view_of(store, shape);
+
+    if (view) {
+        /* Nobody wants what its log would bring into it. */
+        (void)sqlite3_db_config(view->db.handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
+                                (int *)NULL);
+        remove_view(store, view);
+    }
+    return sl_sqlite_remove_build(store, shape, error);
+}
+
 static void store_close(struct sl_view_store *store)
 {
     struct sl_sqlite_store *sqlite = (struct sl_sqlite_store *)store;
@@ -322,11 +370,16 @@ static void store_close(struct sl_view_store *store)
 const struct sl_view_store_ops sl_sqlite_view_store = {
     .abi = SL_VIEW_STORE_ABI,
     .scheme = "sqlite",
-    .capabilities = SL_VIEWS_LIST | SL_VIEWS_SEARCH,
+    .capabilities = SL_VIEWS_LIST | SL_VIEWS_SEARCH | SL_VIEWS_GENERATIONS,
     .open = store_open,
     .attach = store_attach,
     .apply = store_apply,
     .clear = store_clear,
+    .serving = sl_sqlite_serving,
+    .settle = store_settle,
+    .serve = store_serve,
+    .discard = store_discard,
+    .forget = sl_sqlite_reader_forget,
     .reader_open = sl_sqlite_reader_open,
     .begin = sl_sqlite_reader_begin,
     .end = sl_sqlite_reader_end,
