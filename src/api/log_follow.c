@@ -78,7 +78,7 @@ static void page_read(struct sl_core_read *core_read)
         return;
     }
     for (size_t i = 0; i < read->event_count && good; i++)
-        good = follower->send(follower, &read->events[i]);
+        good = read->events[i].is_stone || follower->send(follower, &read->events[i]);
     if (good) {
         follower->query.from = read->end && read->durable > read->next ? read->durable : read->next;
         follower->live = read->end && follower->query.from >= follower->noted;

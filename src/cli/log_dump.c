@@ -6,6 +6,7 @@
 #include "cli/log_parts.h"
 #include "record/json.h"
 #include "record/value.h"
+#include "stores/log/stone.h"
 
 enum { OUT_BYTES = 64 << 10 };
 
@@ -104,11 +105,15 @@ static void show_batch(struct dump *dump, const struct sl_log_seen *seen, bool i
 
 /* ---- Frames ---------------------------------------------------------------------------------- */
 
-static void show_event(struct sl_buf *out, bool json, uint64_t position, struct sl_slice payload)
+static void show_event(struct sl_buf *out, bool json, uint64_t position,
+                       const struct sl_log_frame *frame)
 {
+    const bool is_stone = frame->kind == SL_LOG_STONE;
+    struct sl_log_stone stone = {0};
     struct sl_log_event event;
 
-    if (!sl_log_event_read(payload, &event)) {
+    if (is_stone ? !sl_log_stone_read(frame->payload, &event, &stone)
+                 : !sl_log_event_read(frame->payload, &event)) {
         sl_buf_text(out, json ? SL_TEXT(",\"broken\":true") : SL_TEXT(": broken"));
     } else if (json) {
         cli_json_u64(out, "position", position);
@@ -117,12 +122,18 @@ static void show_event(struct sl_buf *out, bool json, uint64_t position, struct 
         sl_json_write_text(out, event.stream);
         cli_json_u64(out, "revision", event.revision);
         cli_json_u64(out, "tags", event.tag_count);
-        cli_json_u64(out, "body_bytes", event.body.len);
+        cli_json_u64(out, "body_bytes", is_stone ? stone.bytes : event.body.len);
+        if (is_stone)
+            cli_json_uuid(out, "body_hash", stone.hash);
     } else {
-        sl_buf_printf(out, " %llu: schema %u, %.*s revision %llu, %u tags, body of %zu bytes",
+        sl_buf_printf(out, " %llu: schema %u, %.*s revision %llu, %u tags, body of %llu bytes",
                       (unsigned long long)position, event.schema, (int)event.stream.len,
                       event.stream.ptr, (unsigned long long)event.revision, event.tag_count,
-                      event.body.len);
+                      (unsigned long long)(is_stone ? stone.bytes : event.body.len));
+        if (is_stone) {
+            SL_BUF_LITERAL(out, ", which is gone; hash ");
+            sl_value_write_uuid(out, stone.hash);
+        }
     }
 }
 
@@ -196,8 +207,8 @@ static void show_frame(struct dump *dump, uint64_t offset, const struct sl_log_f
     } else {
         sl_buf_printf(out, "%14llu %s", (unsigned long long)offset, name ? name : number);
     }
-    if (frame->kind == SL_LOG_EVENT)
-        show_event(out, dump->json, position, frame->payload);
+    if (sl_log_has_position(frame))
+        show_event(out, dump->json, position, frame);
     else if (frame->kind == SL_LOG_OUTCOME)
         show_outcome(out, dump->json, frame->payload);
     else
@@ -219,7 +230,7 @@ static void show_frames(struct dump *dump, const struct sl_log_seen *seen)
 
     while ((err = sl_log_frame_next_any(&cursor, &frame)) == SL_OK) {
         show_frame(dump, base + (uint64_t)(frame.whole.ptr - seen->bytes), &frame, position);
-        position += frame.kind == SL_LOG_EVENT;
+        position += sl_log_has_position(&frame);
         print(dump, dump->json ? 0 : OUT_BYTES);
     }
     if (err == SL_CORRUPT)

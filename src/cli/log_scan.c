@@ -252,6 +252,8 @@ static enum sl_err take_batch(struct scan *scan, const struct sl_log_seen *seen)
            sl_log_frame_next_any(&cursor, &frame) == SL_OK)
         if (frame.kind == SL_LOG_EVENT)
             err = take_event(scan, position++, frame.payload);
+        else
+            position += frame.kind == SL_LOG_STONE; /* it has nothing to show */
     return err;
 }
 

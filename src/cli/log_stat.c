@@ -123,6 +123,7 @@ static void write_json(const struct look *look)
     cli_json_u64(out, "position", walk->position);
     cli_json_u64(out, "durable_through", walk->durable_through);
     cli_json_u64(out, "events", look->audit.events);
+    cli_json_u64(out, "stones", look->audit.stones);
     cli_json_u64(out, "outcomes", look->audit.outcomes);
     cli_json_u64(out, "streams", look->audit.streams);
     cli_json_u64(out, "batches", walk->batches_seen);
@@ -167,6 +168,9 @@ static void write_stat(const struct look *look)
                   cli_size(walk->bytes_seen), cli_size(look->audit.payload_bytes),
                   (unsigned long long)walk->segment_count,
                   cli_size(cli_log_bytes(look->env, look->log->path)));
+    if (look->audit.stones > 0)
+        sl_buf_printf(out, "  %llu of the events are stones\n",
+                      (unsigned long long)look->audit.stones);
     if (walk->batches_seen > 0) {
         SL_BUF_LITERAL(out, "  last written ");
         sl_value_write_time(out, look->audit.last_time);
@@ -197,6 +201,9 @@ static void write_verify(const struct look *look)
                   (unsigned long long)walk->batches_seen, cli_size(walk->bytes_seen),
                   (unsigned long long)walk->position, (unsigned long long)look->audit.streams,
                   look->revisions.passes, look->revisions.passes == 1 ? "" : "es");
+    if (look->audit.stones > 0)
+        sl_buf_printf(look->out, "  %llu of the events are stones: scavenged, without their bodies\n",
+                      (unsigned long long)look->audit.stones);
 }
 
 static void write_text(const struct look *look)

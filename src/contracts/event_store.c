@@ -9,6 +9,7 @@ static void check_events(const struct sl_append *append, size_t *bytes)
 
         SL_ASSERT(event->position == append->position + i, "L1");
         SL_ASSERT(event->schema, "F1");
+        SL_ASSERT(!event->is_stone);
         SL_ASSERT(event->stream.len > 0 && event->stream.len <= SL_STORE_STREAM_BYTES_MAX, "M1");
         SL_ASSERT(event->tag_count <= SL_STORE_TAGS_MAX, "M1");
         for (uint32_t tag = 0; tag < event->tag_count; tag++)

@@ -58,6 +58,8 @@ struct sl_stored_event {
     const struct sl_text *tags; /* "account:7" */
     uint32_t tag_count;
     struct sl_slice body; /* packed */
+    bool is_stone;        /* retention took the body, which is empty now; all else is as it was.
+                             Never appended */
 };
 
 /* An outcome of a command, remembered for its id. */

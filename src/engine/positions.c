@@ -173,7 +173,9 @@ void sl_core_read_done(struct sl_message *message)
 
     read->domain->reads_out--;
     for (size_t i = 0; i < read->read.event_count && !read->read.err; i++) {
-        if (i > 0)
+        if (read->read.events[i].is_stone)
+            continue;
+        if (read->json.len > 0)
             sl_buf_byte(&read->json, ',');
         enum sl_err err = sl_core_event_json(read->domain, &read->read.events[i], &read->json);
         if (err)

@@ -280,6 +280,9 @@ static const struct sl_upcast *upcast_from(const struct sl_event_type *type, uin
 enum sl_err sl_model_decode(const struct sl_model *model, const struct sl_stored_event *stored,
                             struct sl_arena *arena, struct sl_event *out, struct sl_error *error)
 {
+    if (stored->is_stone)
+        return sl_fail(error, SL_NOT_FOUND, "the event at %llu is gone: retention took it",
+                       (unsigned long long)stored->position);
     const struct sl_event_model *event = sl_model_event_named(model, stored->schema->name);
     if (!event)
         return sl_fail(error, SL_NOT_FOUND, "domain %s knows no event %.*s", model->domain->name,

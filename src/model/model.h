@@ -104,7 +104,8 @@ extern const struct sl_event_type sl_event_skipped_type;
 /* ---- Decoding -------------------------------------------------------------------------------- */
 
 /* Turns a stored event into the present version of its type. Texts point into the stored bytes, the
- * rest lives in `arena`. SL_NOT_FOUND: the domain does not know this type (any more). */
+ * rest lives in `arena`. SL_NOT_FOUND: the domain does not know this type (any more), or the
+ * event is a stone. */
 enum sl_err sl_model_decode(const struct sl_model *model, const struct sl_stored_event *stored,
                             struct sl_arena *arena, struct sl_event *out,
                             struct sl_error *error) SL_USE_RESULT;

@@ -1,5 +1,7 @@
 #include "stores/log/audit.h"
 
+#include "stores/log/stone.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,7 +10,7 @@ struct examination {
     struct sl_log_walk *walk;
     const struct sl_log_seen *seen;
     struct sl_error *error;
-    uint32_t events, outcomes, frames; /* of the batch, so far */
+    uint32_t events, stones, outcomes, frames; /* of the batch, so far; stones are events, too */
 };
 
 static enum sl_err damaged(const struct examination *x, const char *why)
@@ -77,23 +79,24 @@ static enum sl_err check_body(const struct examination *x, const struct sl_schem
     return damaged(x, why);
 }
 
-static enum sl_err examine_event(struct examination *x, struct sl_slice payload)
+static enum sl_err examine_event(struct examination *x, const struct sl_log_frame *frame)
 {
     struct sl_log_audit *audit = x->audit;
     struct sl_log_event event;
 
-    if (!sl_log_event_read(payload, &event))
-        return damaged(x, "an event");
+    if (!sl_log_frame_event(frame, &event))
+        return damaged(x, frame->kind == SL_LOG_STONE ? "a stone" : "an event");
     const struct sl_schema *schema = sl_log_catalog_schema(&audit->catalog, event.schema);
     if (!schema && !audit->begins_late)
         return damaged(x, "an event without its schema");
     enum sl_err err = count_event(x, event.schema);
     if (err == SL_OK && audit->revisions)
         err = check_revision(x, audit->revisions, &event);
-    if (err == SL_OK && schema && audit->checks_bodies)
+    if (err == SL_OK && schema && audit->checks_bodies && frame->kind == SL_LOG_EVENT)
         err = check_body(x, schema, event.body);
     audit->streams += event.revision == 0;
     x->events++;
+    x->stones += frame->kind == SL_LOG_STONE;
     return err;
 }
 
@@ -145,7 +148,8 @@ static enum sl_err examine(struct examination *x, const struct sl_log_frame *fra
 {
     switch ((enum sl_log_frame_kind)frame->kind) {
     case SL_LOG_EVENT:
-        return examine_event(x, frame->payload);
+    case SL_LOG_STONE:
+        return examine_event(x, frame);
     case SL_LOG_OUTCOME:
         return examine_outcome(x, frame->payload);
     case SL_LOG_SCHEMA:
@@ -194,12 +198,15 @@ enum sl_err sl_log_audit_batch(struct sl_log_audit *audit, struct sl_log_walk *w
         return err;
     if (x.events != head->event_count || x.outcomes != head->outcome_count)
         return damaged(&x, "counts of frames");
+    if ((x.stones > 0) != (head->flags & SL_LOG_SCAVENGED))
+        return damaged(&x, "stones where none were left");
     if (!is_of_this_reign(audit, head->epoch))
         return damaged(&x, "a batch of another epoch than the one that reigns");
     if (head->durable_batches > head->number || head->durable_through > head->first_position)
         return damaged(&x, "a batch that calls itself durable before it was written");
     audit->frames += x.frames;
     audit->events += x.events;
+    audit->stones += x.stones;
     audit->outcomes += x.outcomes;
     audit->payload_bytes += head->payload_bytes;
     audit->last_time = head->time;
@@ -216,9 +223,9 @@ enum sl_err sl_log_audit_revisions(struct sl_log_revisions *revisions, struct sl
     enum sl_err err;
 
     while ((err = sl_log_frame_next_any(&cursor, &frame)) == SL_OK) {
-        if (frame.kind != SL_LOG_EVENT)
+        if (!sl_log_has_position(&frame))
             continue;
-        if (!sl_log_event_read(frame.payload, &event))
+        if (!sl_log_frame_event(&frame, &event))
             return damaged(&x, "an event");
         err = check_revision(&x, revisions, &event);
         if (err != SL_OK)

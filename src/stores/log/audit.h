@@ -22,6 +22,7 @@ struct sl_log_audit {
     /* Answers. */
     struct sl_log_catalog catalog;
     uint64_t frames, events, outcomes;
+    uint64_t stones; /* among the events */
     uint64_t streams;        /* that began: events with revision 0 */
     uint64_t skipped_frames; /* of kinds that this program may skip */
     uint64_t payload_bytes;

@@ -42,6 +42,7 @@
  *              reply (to the end)
  *     SCHEMA   id varint, version varint, name, description (to the end); before its first use
  *     EPOCH    number varint, salt u64, first position varint; a claim is one batch with this frame
+ *     STONE    what stays of an event that was scavenged, in sealed segments (stone.c)
  *
  * A batch is valid when its checksum is right, it carries its segment's salt, and number, position
  * and `previous` continue the batch before it. The salt tells what an earlier use of the file left
@@ -216,7 +217,8 @@ enum sl_err sl_log_frame_next(struct sl_cursor *cursor, struct sl_log_frame *out
     enum sl_err err;
 
     while ((err = sl_log_frame_next_any(cursor, &frame)) == SL_OK) {
-        if (frame.kind >= SL_LOG_EVENT && frame.kind <= SL_LOG_EPOCH) {
+        if ((frame.kind >= SL_LOG_EVENT && frame.kind <= SL_LOG_EPOCH) ||
+            frame.kind == SL_LOG_STONE) {
             *out = frame;
             return SL_OK;
         }

@@ -51,7 +51,7 @@ enum sl_err sl_log_segment_head_read(const uint8_t *block, const char *path,
 
 struct sl_log_batch_head {
     uint64_t checksum;
-    uint32_t flags; /* none is defined yet: one that is set says "a newer program wrote this" */
+    uint32_t flags; /* unknown ones say "a newer program wrote this" */
     uint32_t block_count;
     uint32_t payload_bytes;
     uint32_t frame_count;
@@ -65,6 +65,11 @@ struct sl_log_batch_head {
     uint64_t durable_batches; /* when it was written, batches with lower numbers were durable, */
     uint64_t durable_through; /* and events with lower positions */
     struct sl_time time;
+    uint64_t kept; /* with SL_LOG_SCAVENGED: checksum of what is left (stone.c) */
+};
+
+enum sl_log_batch_flags {
+    SL_LOG_SCAVENGED = 1, /* it has stones; only in sealed segments */
 };
 
 /* Writes the head over the first bytes of `batch`, whose block_count blocks are otherwise complete
@@ -95,7 +100,7 @@ enum sl_log_frame_kind {
     SL_LOG_SCHEMA = 3,
     SL_LOG_EPOCH = 4,
     SL_LOG_ENCRYPTED = 5, /* reserved: an event whose body is under a subject's key */
-    SL_LOG_STONE = 6,     /* reserved: where an event was scavenged, with its hash */
+    SL_LOG_STONE = 6,     /* where an event was scavenged, with its hash (stone.h) */
     SL_LOG_PROGRESS = 7,  /* reserved: how far a process or relay has come */
     SL_LOG_BATCH = 8,     /* in sealed segments: where a batch begins (sealed.h); may be skipped */
 };

@@ -339,7 +339,7 @@ static enum sl_err hand_out(struct sl_log_walk *walk, const struct sl_log_seen *
     walk->torn_bytes = 0;
     if (seen->head.time.ns > walk->until.ns)
         return SL_NOT_FOUND;
-    if (seen->head.flags != 0)
+    if ((seen->head.flags & ~(walk->is_sealed ? SL_LOG_SCAVENGED : 0u)) != 0)
         return sl_fail(error, SL_UNSUPPORTED, "%s: the batch at offset %llu has flags that this "
                        "program does not know: use a newer one", walk->path,
                        (unsigned long long)walk->offset);

@@ -13,7 +13,8 @@
  * still writing it.
  *
  * Sealed segments are handed out as what they were made of: each batch is put together again, byte
- * by byte, and its checksum proves it. A raw file that is sealed, and then emptied, while it is
+ * by byte, and its checksum proves it, or, where it has stones, the checksum of what is left
+ * (stone.c). A raw file that is sealed, and then emptied, while it is
  * read, is left for the sealed one.
  *
  * A walk looks at batches as a whole (checksum, salt, number, position, chain, flags); what is in

@@ -1,5 +1,6 @@
 #include "stores/log/query.h"
 
+#include "stores/log/stone.h"
 #include "stores/log/trace.h"
 
 #include <string.h>
@@ -43,15 +44,16 @@ static enum sl_err damaged(struct query *query, uint64_t position)
 
 /* ---- Events ---------------------------------------------------------------------------------- */
 
-/* Makes an event of a frame that lies in the arena already. */
-static enum sl_err make_event(struct query *query, struct sl_slice payload, uint64_t position)
+/* Makes an event of a frame whose payload lies in the arena already. */
+static enum sl_err make_event(struct query *query, const struct sl_log_frame *frame,
+                              uint64_t position)
 {
     const struct sl_log_known *known = query->known;
     struct sl_read *read = query->read;
     struct sl_text *tags = NULL;
     struct sl_log_event found;
 
-    if (!sl_log_event_read(payload, &found) || found.schema >= known->schema_count ||
+    if (!sl_log_frame_event(frame, &found) || found.schema >= known->schema_count ||
         !known->schemas[found.schema])
         return damaged(query, position);
     if (found.tag_count > 0) {
@@ -71,6 +73,7 @@ static enum sl_err make_event(struct query *query, struct sl_slice payload, uint
         .tags = tags,
         .tag_count = found.tag_count,
         .body = found.body,
+        .is_stone = frame->kind == SL_LOG_STONE,
     };
     return SL_OK;
 }
@@ -92,11 +95,11 @@ static enum sl_err take_events_array(struct query *query, uint64_t count)
     return read->events ? SL_OK : no_room(query);
 }
 
-/* The frame of the next event; others are passed over. */
+/* The frame of the next event, or of its stone; others are passed over. */
 static bool next_event(struct sl_cursor *cursor, struct sl_log_frame *frame)
 {
     while (sl_log_frame_next(cursor, frame) == SL_OK)
-        if (frame->kind == SL_LOG_EVENT)
+        if (sl_log_has_position(frame))
             return true;
     return false;
 }
@@ -133,7 +136,7 @@ static enum sl_err copy_run(struct query *query, struct sl_slice frames, uint64_
     for (uint64_t i = 0; i < taken && !query->full; i++) {
         if (!next_event(&cursor, &frame))
             return damaged(query, position + i);
-        const enum sl_err err = make_event(query, frame.payload, position + i);
+        const enum sl_err err = make_event(query, &frame, position + i);
         if (err != SL_OK)
             return err;
     }
@@ -282,11 +285,10 @@ struct place {
 };
 
 static enum sl_err find_event(struct query *query, struct place *place, uint64_t position,
-                              struct sl_slice *out)
+                              struct sl_log_frame *out)
 {
     struct sl_log_stretch *stretch = &place->stretch;
     struct sl_error *error = &query->read->error;
-    struct sl_log_frame frame;
     struct sl_slice frames;
     enum sl_err err;
 
@@ -300,9 +302,12 @@ static enum sl_err find_event(struct query *query, struct place *place, uint64_t
             return err;
         place->known = true;
     }
-    if (stretch->marks)
+    if (stretch->marks) {
+        *out = (struct sl_log_frame){.kind = SL_LOG_EVENT}; /* raw segments have no stones */
         return sl_log_known_event(query->known, stretch,
-                                  (uint32_t)(position - stretch->first_position), out, error);
+                                  (uint32_t)(position - stretch->first_position), &out->payload,
+                                  error);
+    }
     if (!place->valid || place->next > position) {
         err = sl_log_known_frames(query->known, stretch, false, &frames, error);
         if (err != SL_OK)
@@ -312,10 +317,9 @@ static enum sl_err find_event(struct query *query, struct place *place, uint64_t
         place->valid = true;
     }
     do {
-        if (!next_event(&place->cursor, &frame))
+        if (!next_event(&place->cursor, out))
             return damaged(query, position);
     } while (place->next++ < position);
-    *out = frame.payload;
     return SL_OK;
 }
 
@@ -340,14 +344,14 @@ static bool grow_events(struct query *query, size_t *capacity)
     return true;
 }
 
-static enum sl_err take_found(struct query *query, struct sl_slice payload, uint64_t position,
+static enum sl_err take_found(struct query *query, struct sl_log_frame frame, uint64_t position,
                               size_t *capacity)
 {
     if (!grow_events(query, capacity))
         return no_room(query);
-    const struct sl_slice copy = sl_arena_slice(&query->read->arena, payload);
-    query->bytes += payload.len;
-    return copy.ptr ? make_event(query, copy, position) : no_room(query);
+    query->bytes += frame.payload.len;
+    frame.payload = sl_arena_slice(&query->read->arena, frame.payload);
+    return frame.payload.ptr ? make_event(query, &frame, position) : no_room(query);
 }
 
 static enum sl_err by_key(struct query *query)
@@ -356,7 +360,7 @@ static enum sl_err by_key(struct query *query)
     struct place place = {0};
     struct sl_log_trace trace;
     struct sl_log_event event;
-    struct sl_slice payload;
+    struct sl_log_frame frame;
     uint64_t position;
     size_t capacity = 0;
     enum sl_err err;
@@ -369,16 +373,16 @@ static enum sl_err by_key(struct query *query)
         const size_t before = read->event_count;
 
         if (has_room(query, before)) {
-            err = find_event(query, &place, position, &payload);
+            err = find_event(query, &place, position, &frame);
             if (err != SL_OK)
                 return err;
-            if (!sl_log_event_read(payload, &event))
+            if (!sl_log_frame_event(&frame, &event))
                 return damaged(query, position);
             if (!is_asked_for(read, event)) {
                 SL_MARK("log: hash of another key");
                 continue;
             }
-            err = take_found(query, payload, position, &capacity);
+            err = take_found(query, frame, position, &capacity);
         }
         if (read->event_count == before) {
             read->next = read->backwards ? position + 1 : position;

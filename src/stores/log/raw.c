@@ -52,6 +52,10 @@ enum sl_err sl_log_raw_begin(struct sl_log_raw *raw, struct sl_env *env, const c
 enum sl_err sl_log_raw_add(struct sl_log_raw *raw, const struct sl_log_seen *seen,
                            struct sl_error *error)
 {
+    if (seen->head.flags & SL_LOG_SCAVENGED)
+        return sl_fail(error, SL_UNSUPPORTED, "%s: segment %llu has stones, which no raw segment "
+                       "can hold: it is copied whole or not at all", raw->path,
+                       (unsigned long long)seen->segment);
     return add(raw, seen->bytes, (size_t)seen->head.block_count * SL_LOG_BLOCK, error);
 }
 

@@ -20,6 +20,7 @@ struct sl_log_raw {
 enum sl_err sl_log_raw_begin(struct sl_log_raw *raw, struct sl_env *env, const char *path,
                              const struct sl_log_walk *walk, struct sl_error *error) SL_USE_RESULT;
 
+/* SL_UNSUPPORTED: the batch was scavenged. */
 enum sl_err sl_log_raw_add(struct sl_log_raw *raw, const struct sl_log_seen *seen,
                            struct sl_error *error) SL_USE_RESULT;
 

@@ -162,6 +162,8 @@ static enum sl_err learn_frame(struct scan *scan, const uint8_t *batch,
         return learn_schema(scan, frame->payload);
     case SL_LOG_EPOCH:
         return learn_epoch(scan, frame->payload);
+    case SL_LOG_STONE:
+        return damaged(scan, "a stone in a segment that was never scavenged");
     default:
         SL_ASSERT(false, "F1"); /* sl_log_frame_next hands out no others */
     }

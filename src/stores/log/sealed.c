@@ -16,13 +16,13 @@
  * file's. Then:
  *
  *    104  4  1: sealed (0 in raw ones)      144  8  first outcome     192  4  blocks
- *    108  4  flags, 0; unknown ones refuse  152  8  next outcome      196  4  pairs of keys
- *    112  8  next position                  160  8  latest outcome's  200  4  bytes of the catalog
- *    120  8  next batch                             time              204  4  0
- *    128  8  checksum of the last batch     168  8  bytes of raw      208 40  first page u32 and
- *    136  8  offset behind the last block           batches                   pages u32 of: places,
- *                                           176  8  bytes of frames           keys, guides, filter,
- *                                           184  8  0                         catalog
+ *    108  4  flags: 1 has stones            152  8  next outcome      196  4  pairs of keys
+ *            (stone.c); others refuse       160  8  latest outcome's  200  4  bytes of the catalog
+ *    112  8  next position                          time              204  4  0
+ *    120  8  next batch                     168  8  bytes of raw      208 40  first page u32 and
+ *    128  8  checksum of the last batch             batches                   pages u32 of: places,
+ *    136  8  offset behind the last block   176  8  bytes of frames           keys, guides, filter,
+ *                                           184  8  stones                    catalog
  *
  * Block head. Blocks lie side by side from offset 4096 on, so that they can be found without the
  * footer. A block ends where it reaches 16 KiB of frames, at the end of a frame, in the midst of a
@@ -107,6 +107,7 @@ void sl_log_sealed_head_write(const struct sl_log_sealed_head *head, uint8_t *bl
 {
     sl_log_segment_head_write(&head->segment, block);
     sl_put_le32(block + 104, SEALED);
+    sl_put_le32(block + 108, head->stones > 0 ? SL_LOG_SCAVENGED : 0);
     sl_put_le64(block + 112, head->next_position);
     sl_put_le64(block + 120, head->next_batch);
     sl_put_le64(block + 128, head->last);
@@ -116,6 +117,7 @@ void sl_log_sealed_head_write(const struct sl_log_sealed_head *head, uint8_t *bl
     sl_put_le64(block + 160, (uint64_t)head->outcome_latest.ns);
     sl_put_le64(block + 168, head->raw_bytes);
     sl_put_le64(block + 176, head->frame_bytes);
+    sl_put_le64(block + 184, head->stones);
     sl_put_le32(block + 192, head->block_count);
     sl_put_le32(block + 196, head->key_count);
     sl_put_le32(block + 200, head->catalog_bytes);
@@ -158,7 +160,7 @@ enum sl_err sl_log_sealed_head_read(const uint8_t *block, const char *path,
 
     if (err != SL_OK)
         return err;
-    if (sl_le32(block + 104) > SEALED || sl_le32(block + 108) != 0)
+    if (sl_le32(block + 104) > SEALED || sl_le32(block + 108) > SL_LOG_SCAVENGED)
         return sl_fail(error, SL_UNSUPPORTED, "%s: is a segment of a kind that this program does "
                        "not know: use a newer one", path);
     head.next_position = sl_le64(block + 112);
@@ -170,6 +172,7 @@ enum sl_err sl_log_sealed_head_read(const uint8_t *block, const char *path,
     head.outcome_latest.ns = (int64_t)sl_le64(block + 160);
     head.raw_bytes = sl_le64(block + 168);
     head.frame_bytes = sl_le64(block + 176);
+    head.stones = sl_le64(block + 184);
     head.block_count = sl_le32(block + 192);
     head.key_count = sl_le32(block + 196);
     head.catalog_bytes = sl_le32(block + 200);
@@ -177,7 +180,8 @@ enum sl_err sl_log_sealed_head_read(const uint8_t *block, const char *path,
         head.pages[i].first = sl_le32(block + 208 + 8 * i);
         head.pages[i].count = sl_le32(block + 212 + 8 * i);
     }
-    if (sl_le32(block + 104) != SEALED || !is_plausible(&head))
+    if (sl_le32(block + 104) != SEALED || !is_plausible(&head) ||
+        (head.stones > 0) != (sl_le32(block + 108) == SL_LOG_SCAVENGED))
         return sl_fail(error, SL_CORRUPT, "%s: impossible sizes in the header of a sealed segment: "
                        "restore it from a backup", path);
     *out = head;
@@ -319,6 +323,10 @@ size_t sl_log_batch_frame_write(uint8_t *p, const struct sl_log_batch_head *head
     end = put_varint(end, head->epoch);
     end = put_varint(end, head->number - head->durable_batches);
     end = put_varint(end, head->first_position - head->durable_through);
+    if (head->flags & SL_LOG_SCAVENGED) {
+        sl_put_le64(end, head->kept);
+        end += 8;
+    }
     SL_ASSERT(end - payload < 0x80 && end - p <= (ptrdiff_t)SL_LOG_BATCH_FRAME_MAX);
     p[0] = SL_LOG_BATCH;
     p[1] = SL_LOG_MAY_SKIP;
@@ -347,7 +355,8 @@ bool sl_log_batch_frame_read(struct sl_slice payload, struct sl_log_batch_head *
     inout->epoch = sl_cursor_varint(&cursor);
     inout->durable_batches = inout->number - sl_cursor_varint(&cursor);
     inout->durable_through = inout->first_position - sl_cursor_varint(&cursor);
-    inout->flags = 0;
+    inout->flags = sl_cursor_left(&cursor) == 8 ? SL_LOG_SCAVENGED : 0;
+    inout->kept = inout->flags ? sl_cursor_le64(&cursor) : 0;
     if (cursor.failed || sl_cursor_left(&cursor) > 0 ||
         inout->payload_bytes > SL_LOG_BATCH_BYTES_MAX - SL_LOG_BATCH_HEAD)
         return false;

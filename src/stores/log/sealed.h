@@ -49,6 +49,7 @@ struct sl_log_sealed_head {
     uint64_t raw_bytes;      /* of its batches, padding included */
     uint64_t frame_bytes;    /* of its blocks' frames before they were compressed */
     uint64_t data_end;       /* offset behind the last block */
+    uint64_t stones;         /* of events that were scavenged (stone.h) */
     uint32_t block_count;
     uint32_t key_count;      /* pairs of hash and position */
     uint32_t catalog_bytes;
@@ -133,7 +134,7 @@ bool sl_log_block_unpack(const struct sl_log_block_head *head, const uint8_t *bl
 size_t sl_log_batch_frame_write(uint8_t *p, const struct sl_log_batch_head *head);
 
 /* Reads a payload; number, first_position, previous and salt are known from what comes before and
- * set by the caller, first. */
+ * set by the caller, first. Of a batch that was scavenged `checksum` is the one that it had. */
 bool sl_log_batch_frame_read(struct sl_slice payload, struct sl_log_batch_head *inout);
 
 /* ---- Footer pages ---------------------------------------------------------------------------- */

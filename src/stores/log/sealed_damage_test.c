@@ -133,7 +133,7 @@ static void make_it_newer(struct scene *scene)
 
 static void give_it_flags(struct scene *scene)
 {
-    rewrite_head(scene, 108, 1);
+    rewrite_head(scene, 108, 2);
 }
 
 static void make_it_another_kind(struct scene *scene)

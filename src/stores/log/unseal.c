@@ -144,10 +144,11 @@ enum sl_err sl_log_unseal_next(struct sl_log_unseal *unseal, struct sl_log_seen 
     if (err != SL_OK)
         return err;
     sl_log_batch_seal(&head, unseal->batch);
-    if (head.checksum != checksum) {
+    if (head.checksum != (head.flags & SL_LOG_SCAVENGED ? head.kept : checksum)) {
         unseal->block = block;
         return damaged(unseal, "a batch is not what was sealed");
     }
+    head.checksum = checksum; /* the one that the batch behind it chains to */
     *out = (struct sl_log_seen){.head = head, .segment = unseal->head.segment.number,
                                 .offset = block, .bytes = unseal->batch};
     return SL_OK;

@@ -13,7 +13,9 @@ struct sl_log_seen {
     struct sl_log_batch_head head;
     uint64_t segment;
     uint64_t offset; /* in a sealed segment, that of the block where it begins */
-    const uint8_t *bytes; /* all of it; until the next call */
+    const uint8_t *bytes; /* all of it; until the next call. With stones in it, that is no batch
+                             that any raw segment had: head.checksum is the one of the batch that
+                             was (stone.c) */
 };
 
 /* Zero-initialised it is closed. */
