@@ -126,8 +126,7 @@ static enum sl_err learn_event(struct sl_log_packing *packing, const struct sl_l
     return SL_OK;
 }
 
-static enum sl_err learn_outcome(struct sl_log_packing *packing, struct sl_slice payload,
-                                 struct sl_error *error)
+static enum sl_err learn_outcome(struct sl_log_packing *packing, struct sl_slice payload)
 {
     struct sl_stored_outcome outcome;
 
@@ -157,7 +156,7 @@ enum sl_err sl_log_packing_frame(struct sl_log_packing *packing, const struct sl
     case SL_LOG_EVENT:
         return learn_event(packing, frame, error);
     case SL_LOG_OUTCOME:
-        return learn_outcome(packing, frame->payload, error);
+        return learn_outcome(packing, frame->payload);
     case SL_LOG_SCHEMA:
     case SL_LOG_EPOCH:
         sl_buf_append(&packing->footer.catalog, frame->whole.ptr, frame->whole.len);
