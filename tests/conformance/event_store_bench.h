@@ -19,6 +19,8 @@ struct bench {
     struct sl_arena scratch; /* of what is appended and expected */
     struct sl_claim claim;   /* the last one */
     uint64_t next;           /* position of the next append */
+    /* Which events are stones; NULL: none. */
+    bool (*is_stone)(uint64_t position);
 };
 
 /* Opens a store at a new location and claims it; false after a failed check. */
