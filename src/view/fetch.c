@@ -22,7 +22,7 @@ static struct view_fetch *take_fetch(struct sl_view_table *table)
     if (!fetch)
         return NULL;
     fetch->table = table;
-    fetch->shape = &table->shape;
+    fetch->shape = &table->build->shape;
     fetch->incarnation = table->incarnation;
     fetch->err = SL_OK;
     fetch->error = (struct sl_error){0};

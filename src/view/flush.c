@@ -117,17 +117,22 @@ static bool fill_flush(struct sl_view_table *table)
     return true;
 }
 
-static void start_flush(struct sl_view_table *table)
+void view_flush_start(struct sl_view_table *table)
 {
     table->flush_due = INT64_MAX;
-    /* While the store fails, a flush of nothing, too, shows whether it still does. */
-    if (table->stored == table->position && table->dirty_count == 0 && !table->failing)
-        return;
     if (!fill_flush(table)) {
         view_fail(table, SL_NO_MEMORY, "no memory to write rows to the store");
         return;
     }
     view_post_work(table, VIEW_FLUSH);
+}
+
+static void start_flush(struct sl_view_table *table)
+{
+    table->flush_due = INT64_MAX;
+    /* While the store fails, a flush of nothing, too, shows whether it still does. */
+    if (table->stored != table->position || table->dirty_count > 0 || table->failing)
+        view_flush_start(table);
 }
 
 /* The body that the writer had, if the row has another one by now. */
@@ -189,11 +194,12 @@ void view_flush_now(struct sl_view_table *table, struct sl_view_store *store)
 {
     struct view_work *work = &table->work;
 
-    if (!table->attached || table->busy || table->failing || table->stored == table->position ||
-        !fill_flush(table))
+    /* What stands beside a view is thrown away at the next start. */
+    if (!table->attached || table->busy || table->failing || table->beside.of ||
+        table->stored == table->position || !fill_flush(table))
         return;
     work->error = (struct sl_error){0};
-    work->err = sl_view_store_apply(store, &table->shape, work->changes, work->count,
+    work->err = sl_view_store_apply(store, &table->build->shape, work->changes, work->count,
                                     &work->checkpoint, &work->error);
     flush_done(table);
 }
@@ -235,7 +241,8 @@ static void attach_done(struct sl_view_table *table)
         view_reopen_readers(table->service);
     }
     if (!sl_checkpoint_exists(found)) {
-        begin_at(table, 0, found->generation + 1);
+        const uint64_t other = table->beside.of ? table->beside.of->generation : 0;
+        begin_at(table, 0, (found->generation > other ? found->generation : other) + 1);
     } else if (!sl_uuid_equals(found->log, table->options.log) ||
                !table->options.knows(table->options.context, found->salt, found->position)) {
         /* P9: rows of another history. */
@@ -281,11 +288,18 @@ void view_work_done(struct sl_view_table *table)
     case VIEW_CLEAR:
         clear_done(table);
         break;
+    case VIEW_SETTLE:
+    case VIEW_SERVE:
+    case VIEW_DISCARD:
+        table->beside.asked = false;
+        table->beside.err = table->work.err;
+        table->beside.error = table->work.error;
+        break;
     default:
         flush_done(table);
         break;
     }
-    if (table->reattach && !table->busy && !view_is_closing(table)) {
+    if (table->reattach && !table->busy && !view_is_closing(table) && !view_is_still(table)) {
         table->reattach = false;
         view_rows_drop(table);
         view_attach_start(table);
@@ -294,7 +308,7 @@ void view_work_done(struct sl_view_table *table)
 
 int64_t sl_view_table_deadline(const struct sl_view_table *table)
 {
-    if (table->busy)
+    if (table->busy || view_is_still(table))
         return INT64_MAX;
     if (table->reattach)
         return 0;

@@ -78,13 +78,43 @@ enum view_message {
     VIEW_FETCH,
     VIEW_LIST,
     VIEW_REOPEN,
+    VIEW_SETTLE,
+    VIEW_SERVE,
+    VIEW_DISCARD,
+    VIEW_FORGET,
+    VIEW_DIGEST,
+};
+
+enum { VIEW_READERS_MAX = 16 };
+
+/* A reader closes what it has open of a build. */
+struct view_forget {
+    struct sl_message message;
+    struct sl_view_table *table; /* that waits for it */
+    struct view_build *build;
+};
+
+/* One build of a view, as its store knows it. Whoever asks a reader about rows names the build, not
+ * the table, so that an answer comes from the file that it was asked of, whatever takes the table's
+ * place meanwhile. */
+struct view_build {
+    struct sl_view_shape shape;
+    /* The writer's alone, and so is shape.build until the table is attached. */
+    enum {
+        BUILD_SERVES, /* the store says which it is */
+        BUILD_IS_NEW, /* whatever its file may hold is thrown away first */
+        BUILD_IS_KNOWN,
+    } origin;
+    size_t questions; /* lists and digests under way: it stays until they are answered */
+    unsigned forgetting;
+    struct view_forget forgets[VIEW_READERS_MAX];
 };
 
 /* To the writer and back. One of a table at a time. */
 struct view_work {
     struct sl_message message;
     struct sl_view_table *table;
-    const struct sl_view_shape *shape;
+    struct view_build *build;
     struct sl_checkpoint checkpoint; /* in: of the flush; out: of the attach */
     struct sl_row_change *changes;
     struct view_row **rows; /* of the changes; the engine's */
@@ -125,7 +155,7 @@ struct sl_view_table {
     struct sl_view_table *next; /* of the service */
     struct sl_view_service *service;
     struct sl_view_table_options options;
-    struct sl_view_shape shape;
+    struct sl_view_shape shape; /* what others see: it stays where it is; its build says nothing */
     bool flat;     /* rows point at nothing */
     uint64_t seed; /* of hashes: clients choose keys */
 
@@ -159,6 +189,28 @@ struct sl_view_table {
     int64_t retry_due;
     int64_t retry_span;
 
+    struct view_build *build;
+    size_t dirty_max; /* rows that only the writer can free */
+    struct view_beside {
+        struct sl_view_table *of; /* the table beside which this one is; NULL: it is no such one */
+        enum {
+            BESIDE_CATCHES_UP,
+            BESIDE_SETTLES,
+            BESIDE_HOLDS,
+            BESIDE_SERVES,
+            BESIDE_ENDS,
+            BESIDE_IS_FORGOTTEN,
+            BESIDE_IS_DISCARDED,
+        } step;
+        bool asked;    /* the writer is at this step */
+        bool served;   /* the store serves it already */
+        bool flushing; /* the last flush before the change was begun */
+        enum sl_err err; /* what the writer answered */
+        struct sl_error error;
+    } beside;
+    struct sl_view_table *has_beside;
+    bool held; /* nothing is brought to the store: a table beside this one is about to replace it */
+
     struct view_fetch *fetches; /* under way */
     struct view_fetch *spare;
     size_t fetch_count;
@@ -183,12 +235,23 @@ void view_rows_drop(struct sl_view_table *table); /* all of them, when none is u
 bool view_dirty_reserve(struct sl_view_table *table, size_t count);
 void view_dirty_add(struct sl_view_table *table, struct view_row *row); /* after a reserve */
 void view_flush_by(struct sl_view_table *table, int64_t due);
+/* All that is dirty, and the position, even if neither has changed. */
+void view_flush_start(struct sl_view_table *table);
 void view_attach_start(struct sl_view_table *table);
 void view_work_done(struct sl_view_table *table);
 void view_fail(struct sl_view_table *table, enum sl_err err, const char *why);
 void view_work_abandon(struct sl_view_table *table);
 /* Flushes on the caller's thread: when the writer has gone. */
 void view_flush_now(struct sl_view_table *table, struct sl_view_store *store);
+
+/* generation.c */
+struct view_build *view_build_new(const struct sl_view_shape *shape);
+void view_beside_init(struct sl_view_table *beside, struct sl_view_table *table);
+/* May the table ask its writer for anything of its own accord? */
+static inline bool view_is_still(const struct sl_view_table *table)
+{
+    return table->held || table->beside.step >= BESIDE_ENDS;
+}
 
 /* fetch.c */
 enum sl_err view_fetch_start(struct sl_view_table *table, uint64_t hash, struct sl_text key);
@@ -202,6 +265,8 @@ void view_staging_close(struct sl_rows *rows);
 /* watch.c */
 void view_watches_init(struct view_watches *watches);
 void view_watches_tell(struct sl_view_table *table, struct view_row *row);
+/* Other rows have taken the place of all. */
+void view_watches_resync(struct sl_view_table *table);
 void view_watches_close(struct view_watches *watches);
 static inline bool view_is_watched(const struct sl_view_table *table)
 {
@@ -215,6 +280,12 @@ void view_post_fetch(struct sl_view_table *table, struct view_fetch *fetch);
 /* Readers see old rows: their connections are opened anew. */
 void view_reopen_readers(struct sl_view_service *service);
 void view_service_add(struct sl_view_service *service, struct sl_view_table *table);
+void view_service_remove(struct sl_view_service *service, struct sl_view_table *table);
+/* Its store and the engine's mailbox; it is among those that the service stops when it closes. */
+void view_service_digest_begins(struct sl_view_table *table, struct sl_view_digest *digest);
+void view_service_digest_ends(struct sl_view_digest *digest);
+/* All readers are told; `build->forgetting` counts those that have not answered. */
+void view_post_forgets(struct sl_view_table *table);
 bool view_is_closing(const struct sl_view_table *table);
 void view_moved(struct sl_view_table *table);
 

@@ -14,7 +14,7 @@
 
 const char sl_view_no_memory[] = "no memory for the event's rows";
 
-enum { ROW_BYTES_MAX = 1 << 20, DIRTY_ROWS_MAX = 200000 };
+enum { ROW_BYTES_MAX = 1 << 20 };
 
 /* Writes keys without allocating: a place is never longer. */
 struct key_room {
@@ -347,10 +347,10 @@ static bool is_behind(struct sl_view_table *table)
     const size_t under_way = table->dirty_count + (table->busy ? table->work.count : 0);
 
     if (under_way == 0 ||
-        (under_way < DIRTY_ROWS_MAX && table->bytes <= table->options.memory_max / 2 * 3))
+        (under_way < table->dirty_max && table->bytes <= table->options.memory_max / 2 * 3))
         return false;
     view_evict(table);
-    if (under_way < DIRTY_ROWS_MAX && table->bytes <= table->options.memory_max / 2 * 3)
+    if (under_way < table->dirty_max && table->bytes <= table->options.memory_max / 2 * 3)
         return false;
     SL_MARK("view: waits for its writer");
     view_flush_by(table, 0);

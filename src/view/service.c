@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { READERS_MAX = 16 };
 
 struct view_reader {
     struct sl_view_service *service;
@@ -25,10 +24,11 @@ struct sl_view_service {
     struct sl_mailbox *engine;
     struct sl_view_store *store;
     struct sl_mailbox *writer;
-    struct view_reader readers[READERS_MAX];
+    struct view_reader readers[VIEW_READERS_MAX];
     uint32_t reader_count;
     uint32_t reader_next;
     struct sl_view_table *tables;
+    struct sl_view_digest *digests; /* under way */
     bool closing;
 };
 
@@ -39,22 +39,50 @@ struct view_reopen {
 
 /* ---- The writer's thread --------------------------------------------------------------------- */
 
+/* Which of the view's files it is must be known before it is opened. */
+static enum sl_err attach(struct sl_view_service *service, struct view_work *work)
+{
+    struct view_build *build = work->build;
+    enum sl_err err = SL_OK;
+
+    if (build->origin == BUILD_SERVES)
+        err = sl_view_store_serving(service->store, &build->shape, &build->shape.build,
+                                    &work->error);
+    else if (build->origin == BUILD_IS_NEW)
+        err = sl_view_store_discard(service->store, &build->shape, &work->error);
+    if (err == SL_OK) {
+        build->origin = BUILD_IS_KNOWN;
+        err = sl_view_store_attach(service->store, &build->shape, &work->checkpoint,
+                                   &work->error);
+    }
+    return err;
+}
+
 static void writer_step(void *self, struct sl_message *message)
 {
     struct sl_view_service *service = self;
     struct view_work *work = (struct view_work *)message;
+    const struct sl_view_shape *shape = &work->build->shape;
     const int64_t start = sl_env_monotonic(service->env);
 
     switch (message->kind) {
     case VIEW_ATTACH:
-        work->err =
-            sl_view_store_attach(service->store, work->shape, &work->checkpoint, &work->error);
+        work->err = attach(service, work);
         break;
     case VIEW_CLEAR:
-        work->err = sl_view_store_clear(service->store, work->shape, &work->error);
+        work->err = sl_view_store_clear(service->store, shape, &work->error);
+        break;
+    case VIEW_SETTLE:
+        work->err = sl_view_store_settle(service->store, shape, &work->error);
+        break;
+    case VIEW_SERVE:
+        work->err = sl_view_store_serve(service->store, shape, &work->error);
+        break;
+    case VIEW_DISCARD:
+        work->err = sl_view_store_discard(service->store, shape, &work->error);
         break;
     default:
-        work->err = sl_view_store_apply(service->store, work->shape, work->changes, work->count,
+        work->err = sl_view_store_apply(service->store, shape, work->changes, work->count,
                                         &work->checkpoint, &work->error);
         break;
     }
@@ -112,7 +140,7 @@ static void list_rows(struct view_reader *reader, struct sl_view_listing *list)
 {
     struct sl_list_page page;
 
-    list->err = sl_view_reader_list(reader->reader, &list->table->shape, &list->query,
+    list->err = sl_view_reader_list(reader->reader, &list->build->shape, &list->query,
                                     &reader->arena, &page, &list->error);
     if (list->err == SL_OK)
         write_page(list, &page);
@@ -133,6 +161,13 @@ static enum sl_err reopen(struct view_reader *reader, struct sl_error *error)
     sl_view_reader_close(reader->reader);
     reader->reader = NULL;
     return sl_view_reader_open(reader->service->store, &reader->reader, error);
+}
+
+static void forget(struct view_reader *reader, struct view_forget *forgetting)
+{
+    if (reader->reader)
+        sl_view_reader_forget(reader->reader, &forgetting->build->shape);
+    sl_mailbox_post(forgetting->message.reply_to, &forgetting->message);
 }
 
 /* Answers one message; `err`: what kept the reader from beginning. */
@@ -172,12 +207,15 @@ static int64_t reader_turn(void *self)
     while (message) {
         struct sl_message *next = message->next; /* posting it gives it away */
 
-        if (message->kind == VIEW_REOPEN) {
+        if (message->kind == VIEW_REOPEN || message->kind == VIEW_FORGET) {
             if (begun)
                 sl_view_reader_end(reader->reader);
             begun = false;
-            err = reopen(reader, &error);
-            free(message);
+            err = message->kind == VIEW_REOPEN ? reopen(reader, &error) : SL_OK;
+            if (message->kind == VIEW_REOPEN)
+                free(message);
+            else
+                forget(reader, (struct view_forget *)message);
         } else {
             if (!begun && !reader->reader)
                 err = reopen(reader, &error);
@@ -219,7 +257,7 @@ enum sl_err sl_view_service_open(struct sl_env *env, const struct sl_view_servic
     struct sl_view_service *made = calloc(1, sizeof *made);
     enum sl_err err;
 
-    SL_ASSERT(options->readers >= 1 && options->readers <= READERS_MAX && options->engine);
+    SL_ASSERT(options->readers >= 1 && options->readers <= VIEW_READERS_MAX && options->engine);
     if (!made)
         return sl_fail(error, SL_NO_MEMORY, "no memory for the view service");
     made->env = env;
@@ -251,6 +289,50 @@ void view_service_add(struct sl_view_service *service, struct sl_view_table *tab
     table->service = service;
     table->next = service->tables;
     service->tables = table;
+}
+
+void view_service_remove(struct sl_view_service *service, struct sl_view_table *table)
+{
+    struct sl_view_table **link = &service->tables;
+
+    while (*link != table)
+        link = &(*link)->next;
+    *link = table->next;
+    table->service = NULL;
+}
+
+void view_service_digest_begins(struct sl_view_table *table, struct sl_view_digest *digest)
+{
+    struct sl_view_service *service = table->service;
+
+    digest->message.reply_to = service->engine;
+    digest->store = service->store;
+    digest->mailbox = NULL;
+    digest->next = service->digests;
+    service->digests = digest;
+}
+
+void view_service_digest_ends(struct sl_view_digest *digest)
+{
+    struct sl_view_service *service = digest->table->service;
+    struct sl_view_digest **link = &service->digests;
+
+    while (*link != digest)
+        link = &(*link)->next;
+    *link = digest->next;
+    sl_env_stop(service->env, digest->mailbox);
+    digest->mailbox = NULL;
+}
+
+static void digest_done(struct sl_view_digest *digest)
+{
+    struct sl_view_table *table = digest->table;
+
+    view_service_digest_ends(digest);
+    digest->build->questions--;
+    if (table->has_beside)
+        view_moved(table->has_beside);
+    digest->done(digest);
 }
 
 bool view_is_closing(const struct sl_view_table *table)
@@ -300,9 +382,27 @@ void view_reopen_readers(struct sl_view_service *service)
     }
 }
 
+void view_post_forgets(struct sl_view_table *table)
+{
+    struct sl_view_service *service = table->service;
+
+    for (uint32_t i = 0; i < service->reader_count; i++) {
+        struct view_forget *forgetting = &table->build->forgets[i];
+
+        *forgetting = (struct view_forget){.message = {.kind = VIEW_FORGET,
+                                                       .reply_to = service->engine},
+                                           .table = table,
+                                           .build = table->build};
+        table->build->forgetting++;
+        sl_mailbox_post(service->readers[i].mailbox, &forgetting->message);
+    }
+}
+
 void sl_view_list(struct sl_view_table *table, struct sl_view_listing *list)
 {
     list->table = table;
+    list->build = table->build;
+    list->build->questions++;
     list->message.kind = VIEW_LIST;
     list->message.reply_to = table->service->engine;
     list->err = SL_OK;
@@ -331,11 +431,22 @@ void sl_view_service_step(struct sl_view_service *service, struct sl_message *me
     case VIEW_LIST: {
         struct sl_view_listing *list = (struct sl_view_listing *)message;
         table = list->table;
-        if (list->err == SL_CORRUPT && !table->failing)
+        list->build->questions--;
+        if (list->err == SL_CORRUPT && !table->failing && list->build == table->build)
             view_fail(table, list->err, list->error.message);
+        if (table->has_beside)
+            view_moved(table->has_beside); /* the build may be one that waits for its end */
         list->done(list);
         break;
     }
+    case VIEW_DIGEST:
+        digest_done((struct sl_view_digest *)message);
+        break;
+    case VIEW_FORGET:
+        table = ((struct view_forget *)message)->table;
+        table->build->forgetting--;
+        view_moved(table);
+        break;
     default:
         table = ((struct view_work *)message)->table;
         /* Whoever closes may have closed the log: its history is not asked for any more. */
@@ -368,6 +479,12 @@ void sl_view_service_close(struct sl_view_service *service)
     if (!service)
         return;
     service->closing = true;
+    for (struct sl_view_digest *digest = service->digests; digest; digest = digest->next)
+        atomic_store(&digest->stops, true);
+    for (struct sl_view_digest *digest = service->digests; digest; digest = digest->next) {
+        sl_env_stop(service->env, digest->mailbox);
+        digest->mailbox = NULL;
+    }
     for (uint32_t i = 0; i < service->reader_count; i++)
         sl_env_stop(service->env, service->readers[i].mailbox);
     sl_env_stop(service->env, service->writer);

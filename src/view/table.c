@@ -7,6 +7,7 @@ enum {
     EVICT_VISITS = 16,
     ROW_OVERHEAD = sizeof(struct view_row) + sizeof(struct sl_table_slot) + 16,
     BODY_OVERHEAD = sizeof(struct view_body) + 16,
+    DIRTY_ROWS_MAX = 200000,
 };
 
 /* ---- Rows ------------------------------------------------------------------------------------ */
@@ -183,7 +184,9 @@ enum sl_err sl_view_table_open(struct sl_view_service *service,
         free(table);
         return err;
     }
-    if (!view_staging_init(&table->staging, table)) {
+    table->build = view_build_new(&table->shape);
+    if (!table->build || !view_staging_init(&table->staging, table)) {
+        free(table->build);
         free(table);
         return sl_fail(error, SL_NO_MEMORY, "no memory for the view %s", options->view->name);
     }
@@ -197,9 +200,12 @@ enum sl_err sl_view_table_open(struct sl_view_service *service,
     view_watches_init(&table->watches);
     table->flush_due = table->retry_due = INT64_MAX;
     table->work.table = table;
-    table->work.shape = &table->shape;
+    table->work.build = table->build;
+    table->dirty_max = DIRTY_ROWS_MAX;
     view_service_add(service, table);
     sl_env_random(view_env(table), &table->seed, sizeof table->seed);
+    if (options->beside)
+        view_beside_init(table, options->beside);
     view_attach_start(table);
     *out = table;
     return SL_OK;
@@ -220,6 +226,7 @@ void sl_view_table_close(struct sl_view_table *table)
     free(table->dirty);
     free(table->work.changes);
     free(table->work.rows);
+    free(table->build);
     free(table);
 }
 

@@ -15,6 +15,8 @@
 #ifndef SL_VIEW_VIEW_H
 #define SL_VIEW_VIEW_H
 
+#include <stdatomic.h>
+
 #include "base/heap.h"
 #include "base/table.h"
 #include "contracts/view_store.h"
@@ -72,6 +74,7 @@ struct sl_view_table_options {
      * waiter may wait for has moved (started, row fetched, store caught up, failed). */
     void (*moved)(void *context);
     void *context;
+    struct sl_view_table *beside; /* internal: NULL */
 };
 
 /* Begins to attach: state STARTING until `moved`. */
@@ -154,6 +157,7 @@ enum sl_err sl_view_fetch(struct sl_view_table *table, struct sl_text key) SL_US
 struct sl_view_listing {
     struct sl_message message; /* internal */
     struct sl_view_table *table;
+    struct view_build *build; /* internal: the build that it is answered from */
     struct sl_list_query query;                 /* texts and struct must live until `done` */
     void (*done)(struct sl_view_listing *list); /* engine's thread */
     /* Answer: {"rows": […], "next": "cursor"} */
@@ -169,6 +173,60 @@ void sl_view_hurry(struct sl_view_table *table);
 
 const struct sl_view_shape *sl_view_table_shape(const struct sl_view_table *table);
 
+/* A digest of all rows in the store: builds of the same log at the same position have the same one
+ * (V2). The struct is the caller's until `done`, which is called once, on the engine's thread, also
+ * when the service closes. `done` and `user` are his to fill. */
+struct sl_view_digest {
+    struct sl_message message; /* internal */
+    void (*done)(struct sl_view_digest *digest);
+    void *user;
+    enum sl_err err;
+    struct sl_error error;
+    uint64_t sum, rows, position;
+    struct sl_view_table *table; /* internal, like all below */
+    struct view_build *build;
+    struct sl_view_store *store;
+    struct sl_mailbox *mailbox;
+    struct sl_view_digest *next;
+    atomic_bool stops;
+};
+/* SL_BUSY: the view is starting. SL_LIMIT, SL_NO_MEMORY: no thread for it. */
+enum sl_err sl_view_digest(struct sl_view_table *table, struct sl_view_digest *digest,
+                           struct sl_error *error) SL_USE_RESULT;
+
+/* ---- Building it anew -------------------------------------------------------------------------
+ *
+ * A table beside the view's own: it starts with nothing, in a file of its own, and is fed by the
+ * caller with the log's events from position 0, while the view is read and fed as before. When it
+ * has caught up, the two exchange what they hold, in one moment on the engine's thread: a lookup
+ * sees the old rows or the new, a list is answered from the file it was asked of, and neither goes
+ * back to an earlier position. Who held the view's table holds it still.
+ *
+ * The store's pointer to the build that serves is moved before that. Whatever stood beside a view
+ * when the program ended is removed at the next start.
+ */
+
+/* SL_BUSY: the view has one already, or is not attached. Close with sl_view_beside_end. */
+enum sl_err sl_view_beside_open(struct sl_view_table *table, void (*moved)(void *context),
+                                void *context, struct sl_view_table **out,
+                                struct sl_error *error) SL_USE_RESULT;
+
+enum sl_view_beside {
+    SL_VIEW_GOES_ON = 1, /* call again in the next turn */
+    SL_VIEW_PENDING,     /* call again after either table has `moved` */
+    SL_VIEW_DONE,
+    SL_VIEW_GAVE_UP,
+};
+
+/* Goes on with the exchange; to be called once it has caught up but for what is live. DONE: the
+ * view's table has the new rows, and `beside` the old ones, for nobody but its end. GAVE_UP: the
+ * store could not, `*out_why` says why and lives as long as `beside`; the view is as it was. */
+enum sl_view_beside sl_view_beside_swap(struct sl_view_table *beside, const char **out_why);
+
+/* Goes on with the end of a table beside another: what it holds and its file go, a little at a
+ * time. DONE: it is closed. Not while an exchange is PENDING. */
+enum sl_view_beside sl_view_beside_end(struct sl_view_table *beside);
+
 /* ---- Live ------------------------------------------------------------------------------------ */
 
 /* Told of each row that changes, as it is published, in order. */
@@ -177,6 +235,10 @@ struct sl_view_watch {
     /* `row.row` NULL: the row is gone. Must not call into the table but for sl_view_unwatch. */
     void (*changed)(struct sl_view_watch *watch, struct sl_text key, const struct sl_view_row *row,
                     uint64_t position);
+    /* Or NULL. Rows may have become others without being told, all of them: the view was built
+     * anew, and the new build has taken the old one's place. The watch goes on. Must not call into
+     * the table but for sl_view_lookup and sl_view_unwatch. */
+    void (*resync)(struct sl_view_watch *watch, uint64_t position);
     struct sl_text key; /* one row only, or empty: all; lives until unwatch */
 };
 void sl_view_watch(struct sl_view_table *table, struct sl_view_watch *watch);

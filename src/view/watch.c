@@ -112,6 +112,27 @@ void view_watches_tell(struct sl_view_table *table, struct view_row *row)
     tell(table, table->watches.all, key, &shown);
 }
 
+static void resync_all(struct sl_view_table *table, struct sl_view_watch *first)
+{
+    for (struct sl_view_watch *watch = first; watch; watch = table->watches.next) {
+        table->watches.next = watch->next;
+        if (watch->resync)
+            watch->resync(watch, table->position);
+    }
+    table->watches.next = NULL;
+}
+
+void view_watches_resync(struct sl_view_table *table)
+{
+    struct watched_key *watched;
+    size_t cursor = 0;
+
+    resync_all(table, table->watches.all);
+    /* Unwatching may take out the key just handed out, which the table allows. */
+    while ((watched = sl_table_next(&table->watches.by_key, &cursor)))
+        resync_all(table, watched->first);
+}
+
 void view_watches_close(struct view_watches *watches)
 {
     size_t cursor = 0;

@@ -748,10 +748,6 @@ static void builds_stand_beside_one_another(void)
     struct sl_checkpoint found;
     struct fixture f;
 
-    if (!(bench->ops->capabilities & SL_VIEWS_GENERATIONS)) {
-        tap_skip("the store keeps one build of a view");
-        return;
-    }
     REQUIRE(begin(&f));
     REQUIRE(good(&f, sl_view_store_serving(f.store, &old, &old.build, &f.error)));
     CHECK_U64(old.build, 0);
@@ -760,9 +756,7 @@ static void builds_stand_beside_one_another(void)
     REQUIRE(attach(&f, &new, &found));
     CHECK(!sl_checkpoint_exists(&found));
     CHECK(look(&f, &new, SL_TEXT("7"), NULL) == NULL);
-    REQUIRE(apply_one(&f, &new, &later, true, 9));
-    REQUIRE(apply_one(&f, &old, &page, true, 6));
-    REQUIRE(good(&f, sl_view_store_settle(f.store, &new, &f.error)));
+    REQUIRE(apply_one(&f, &new, &later, true, 9) && apply_one(&f, &old, &page, true, 6));
     REQUIRE(good(&f, sl_view_store_serve(f.store, &new, &f.error)));
     /* Each has its own rows and checkpoint, and whoever reads the old one goes on. */
     const struct page *row = look(&f, &old, SL_TEXT("7"), &found);
@@ -775,30 +769,8 @@ static void builds_stand_beside_one_another(void)
     REQUIRE(reopen(&f));
     REQUIRE(good(&f, sl_view_store_serving(f.store, &serving, &serving.build, &f.error)));
     CHECK_U64(serving.build, 1);
-    REQUIRE(attach(&f, &serving, &found));
-    CHECK_U64(found.position, 9);
-    end(&f);
-}
-
-static void a_build_that_does_not_serve_is_gone_later(void)
-{
-    struct sl_view_shape serving = shape_of(&pages), other = shape_of(&pages);
-    struct sl_checkpoint found;
-    struct fixture f;
-
-    if (!(bench->ops->capabilities & SL_VIEWS_GENERATIONS)) {
-        tap_skip("the store keeps one build of a view");
-        return;
-    }
-    REQUIRE(begin(&f));
-    other.build = 1;
-    REQUIRE(attach(&f, &serving, &found) && attach(&f, &other, &found));
-    REQUIRE(apply_one(&f, &other, &(struct page){.number = 7}, true, 9));
-    REQUIRE(reopen(&f));
-    REQUIRE(good(&f, sl_view_store_serving(f.store, &serving, &serving.build, &f.error)));
-    CHECK_U64(serving.build, 0);
-    REQUIRE(attach(&f, &other, &found));
-    CHECK(!sl_checkpoint_exists(&found));
+    REQUIRE(attach(&f, &serving, &found) && found.position == 9);
+    REQUIRE(attach(&f, &old, &found) && !sl_checkpoint_exists(&found));
     end(&f);
 }
 
@@ -821,6 +793,5 @@ int view_store_suite(const struct view_store_bench *of)
         {"searches find words, and nothing else", searches},
         {"a search follows changes", search_follows_changes},
         {"a search shows the best first, in pages", search_shows_the_best_first_in_pages},
-        {"builds stand beside one another", builds_stand_beside_one_another},
-        {"a build that does not serve is gone later", a_build_that_does_not_serve_is_gone_later});
+        {"builds stand beside one another", builds_stand_beside_one_another});
 }

@@ -251,8 +251,8 @@ static void a_newer_pointer_is_refused(void)
 
 /* ---- Power and disks ------------------------------------------------------------------------- */
 
-/* V1: at each call of the disk on the way the power fails; then the old build serves or the new one,
- * whole, and never an empty one; once the change was told, it is the new one. */
+/* V1: at each call of the disk on the way the power fails; then the old build serves or the new
+ * one, whole, and never an empty one; once the change was told, it is the new one. */
 static void power_may_fail_anywhere(void)
 {
     unsigned old = 0, new = 0;
