@@ -2,8 +2,8 @@
  * The view store: where rows and their checkpoint are kept, together, in transactions (V1).
  *
  * Calls block: `src/view` makes them on threads of its own. A store has one writer at a time
- * (attach, apply, serve …) and any number of readers, each used by one thread; readers see committed
- * rows only.
+ * (attach, apply, serve …) and any number of readers, each used by one thread; readers see
+ * committed rows only.
  *
  * Rows cross this border as structs of the view's record. A row's key and index places travel as
  * the texts that record/place.h makes; the store may also take columns from the struct.
