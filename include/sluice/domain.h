@@ -230,6 +230,8 @@ bool sl_timer_fired(const struct sl_event *event, const char *name);
 bool sl_command_refused(const struct sl_event *event, const char *command,
                         struct sl_text *out_rule);
 
+struct sl_route;
+
 /* ---- Words on the command line -------------------------------------------------------------- */
 
 struct sl_client;
@@ -271,6 +273,10 @@ struct sl_domain {
         const struct sl_verb *items;
         size_t count;
     } verbs;
+    struct sl_route_list {
+        const struct sl_route *items; /* see route.h */
+        size_t count;
+    } routes;
 };
 
 /* A domain built as a shared object exports this symbol. */

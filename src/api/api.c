@@ -4,20 +4,45 @@
 
 #define OUT_BYTES_MAX (64u << 20)
 
-enum sl_err sl_api_new(const struct sl_api_options *options, struct sl_api **out)
+/* The table of routes, and what is needed only where there is any. */
+static enum sl_err open_routes(struct sl_api *api, struct sl_error *error)
+{
+    struct sl_core *core = api->options.core;
+    const size_t count = sl_core_domain_count(core);
+    const struct sl_domain **domains = calloc(count + 1, sizeof *domains);
+    enum sl_err err = domains ? SL_OK : SL_NO_MEMORY;
+
+    for (size_t i = 0; i < count && !err; i++)
+        domains[i] = sl_core_domain_of(sl_core_domain_at(core, i));
+    if (!err)
+        err = sl_own_table_open(&api->routes, domains, count, error);
+    free(domains);
+    if (!err && api->routes.count > 0) {
+        /* Untouched, it takes no memory. */
+        api->visit_spare = calloc(1, SL_VISIT_ROOM_BYTES_MAX);
+        err = api->visit_spare ? SL_OK : SL_NO_MEMORY;
+    }
+    return err == SL_NO_MEMORY ? sl_fail(error, err, "no memory for the doors") : err;
+}
+
+enum sl_err sl_api_new(const struct sl_api_options *options, struct sl_api **out,
+                       struct sl_error *error)
 {
     struct sl_api *api = calloc(1, sizeof *api);
 
     if (!api)
-        return SL_NO_MEMORY;
+        return sl_fail(error, SL_NO_MEMORY, "no memory for the doors");
     api->options = *options;
     if (api->options.timeout_ms <= 0)
         api->options.timeout_ms = 5000;
     api->out.bytes_max = api->frame.bytes_max = OUT_BYTES_MAX;
     api->started_ns = sl_env_monotonic(options->env);
-    if (sl_json_parser_new(&api->parser) != SL_OK) {
-        free(api);
-        return SL_NO_MEMORY;
+    enum sl_err err = open_routes(api, error);
+    if (!err && sl_json_parser_new(&api->parser) != SL_OK)
+        err = sl_fail(error, SL_NO_MEMORY, "no memory for the doors");
+    if (err) {
+        sl_api_free(api);
+        return err;
     }
     *out = api;
     return SL_OK;
@@ -84,6 +109,8 @@ void sl_api_free(struct sl_api *api)
     sl_buf_close(&api->out);
     sl_buf_close(&api->headers);
     free(api->seen);
+    sl_own_table_close(&api->routes);
+    free(api->visit_spare);
     free(api);
 }
 

@@ -30,8 +30,10 @@ struct sl_api_options {
     void *context;
 };
 
-/* All that the options point at must outlive the api. */
-enum sl_err sl_api_new(const struct sl_api_options *options, struct sl_api **out) SL_USE_RESULT;
+/* All that the options point at must outlive the api. SL_INVALID: a domain's route contradicts
+ * itself or another door. SL_NO_MEMORY. */
+enum sl_err sl_api_new(const struct sl_api_options *options, struct sl_api **out,
+                       struct sl_error *error) SL_USE_RESULT;
 
 /* Handlers for sl_http_listen and sl_resp_listen; their context is the api. */
 void sl_api_http(void *context, struct sl_request *request);

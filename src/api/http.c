@@ -46,6 +46,18 @@ void api_header_position(struct api_call *call, uint64_t position)
     SL_BUF_LITERAL(headers, "\r\n");
 }
 
+static void header_allow(struct api_call *call, const char *name)
+{
+    struct sl_buf *headers = &call->api->headers;
+
+    sl_buf_printf(headers, "%s: ", name);
+    if (call->route.kind == SL_ROUTE_OWN)
+        sl_own_allows(&call->api->routes, call->request->raw_path, headers);
+    else
+        sl_buf_printf(headers, "%s", sl_route_allows(call->route.kind));
+    SL_BUF_LITERAL(headers, "\r\n");
+}
+
 /* Headers that a status obliges to. */
 static void headers_of_status(struct api_call *call, int status)
 {
@@ -56,7 +68,7 @@ static void headers_of_status(struct api_call *call, int status)
     if (status == 503)
         SL_BUF_LITERAL(headers, "Retry-After: 1\r\n");
     if (status == 405)
-        sl_buf_printf(headers, "Allow: %s\r\n", sl_route_allows(call->route.kind));
+        header_allow(call, "Allow");
 }
 
 static void send_problem(struct api_call *call, const struct sl_problem *problem)
@@ -275,7 +287,7 @@ static bool is_ours(struct api_call *call)
 /* Finds domain, command and view of the route. False: it was answered. */
 static bool find_names(struct api_call *call)
 {
-    struct sl_route *route = &call->route;
+    struct sl_door *route = &call->route;
 
     if (route->kind < SL_ROUTE_DOMAIN)
         return true;
@@ -343,6 +355,10 @@ static bool deed_of(const struct api_call *call, struct sl_deed *out)
         *out =
             (struct sl_deed){SL_DO_READ_LOG, domain->name, NULL, sl_auth_log_roles(domain), false};
         return true;
+    case SL_ROUTE_OWN:
+        *out = (struct sl_deed){SL_DO_COMMAND, domain ? domain->name : NULL,
+                                call->own->route->path, call->own->route->roles, false};
+        return true;
     default:
         return false;
     }
@@ -381,15 +397,15 @@ static void answer_options(struct api_call *call)
 {
     struct sl_buf *headers = api_headers(call);
 
-    sl_buf_printf(headers, "Allow: %s\r\n", sl_route_allows(call->route.kind));
-    if (call->origin == SL_ORIGIN_FRIEND)
-        sl_buf_printf(headers,
-                      "Access-Control-Allow-Methods: %s\r\n"
-                      "Access-Control-Allow-Headers: Authorization, Content-Type, "
-                      "Idempotency-Key, If-None-Match, Last-Event-ID, Sluice-Expected-Revision, "
-                      "Sluice-Position, Sluice-Timeout, Sluice-Unless-Tagged\r\n"
-                      "Access-Control-Max-Age: 600\r\n",
-                      sl_route_allows(call->route.kind));
+    header_allow(call, "Allow");
+    if (call->origin == SL_ORIGIN_FRIEND) {
+        header_allow(call, "Access-Control-Allow-Methods");
+        SL_BUF_LITERAL(headers,
+                       "Access-Control-Allow-Headers: Authorization, Content-Type, "
+                       "Idempotency-Key, If-None-Match, Last-Event-ID, Sluice-Expected-Revision, "
+                       "Sluice-Position, Sluice-Timeout, Sluice-Unless-Tagged\r\n"
+                       "Access-Control-Max-Age: 600\r\n");
+    }
     api_send(call, 204, NULL, (struct sl_text){NULL, 0});
 }
 
@@ -414,7 +430,33 @@ static void (*const doors[])(struct api_call *call) = {
     [SL_ROUTE_ROW] = api_get_row,
     [SL_ROUTE_EVENTS] = api_get_events,
     [SL_ROUTE_STREAM] = api_get_stream,
+    [SL_ROUTE_OWN] = api_visit,
 };
+
+/* A domain's route, where one fits the address, else one of the server's own doors. */
+static void find_door(struct api_call *call)
+{
+    const struct sl_own_table *routes = &call->api->routes;
+    const struct sl_request *request = call->request;
+    const struct sl_own_route *own =
+        routes->count > 0 ? sl_own_find(routes, request->raw_path) : NULL;
+
+    call->route = own ? (struct sl_door){.kind = SL_ROUTE_OWN,
+                                         .domain = api_text(own->domain->name)}
+                      : sl_route_of(request->raw_path);
+}
+
+static bool takes_method(struct api_call *call)
+{
+    const enum sl_method method = call->request->method;
+
+    if (call->route.kind == SL_ROUTE_OWN) {
+        call->own = sl_own_find_method(&call->api->routes, call->request->raw_path, method);
+        return call->own != NULL;
+    }
+    return sl_route_is_post(call->route.kind) ? method == SL_POST
+                                              : method == SL_GET || method == SL_HEAD;
+}
 
 void sl_api_http(void *context, struct sl_request *request)
 {
@@ -427,7 +469,7 @@ void sl_api_http(void *context, struct sl_request *request)
     }
     call->api = context;
     call->request = request;
-    call->route = sl_route_of(request->raw_path);
+    find_door(call);
     if (!is_ours(call))
         return;
     if (call->route.kind == SL_ROUTE_NONE) {
@@ -438,11 +480,8 @@ void sl_api_http(void *context, struct sl_request *request)
         answer_options(call);
         return;
     }
-    if (sl_route_is_post(call->route.kind)
-            ? request->method != SL_POST
-            : request->method != SL_GET && request->method != SL_HEAD) {
-        api_refuse(call, "method_not_allowed", NULL, "this address takes %s",
-                   sl_route_allows(call->route.kind));
+    if (!takes_method(call)) {
+        api_refuse(call, "method_not_allowed", NULL, "the Allow header says what this address takes");
         return;
     }
     if (find_names(call) && is_permitted(call))

@@ -130,7 +130,7 @@ static struct sl_text unquoted(struct sl_text text)
     return text;
 }
 
-static bool wanted_id(struct api_call *call, struct sl_uuid *out)
+bool api_wanted_id(struct api_call *call, struct sl_uuid *out)
 {
     const struct sl_text header = sl_request_header(call->request, "idempotency-key");
     const struct sl_text text = unquoted(header);
@@ -371,7 +371,7 @@ void api_post_command(struct api_call *call)
         api_refuse(call, "unsupported_media_type", NULL, "commands are sent as " API_JSON);
         return;
     }
-    if (!wanted_id(call, &pattern.id) || !wanted_revision(call, &pattern) ||
+    if (!api_wanted_id(call, &pattern.id) || !wanted_revision(call, &pattern) ||
         !wanted_condition(call, &pattern))
         return;
     if (sl_json_is_array(call->request->body))

@@ -70,6 +70,31 @@ static void write_domain_metrics(struct sl_core *core, struct sl_buf *out)
     }
 }
 
+static void write_routes(const struct sl_own_table *table, struct sl_buf *out)
+{
+    static const struct {
+        const char *name, *help;
+        size_t offset;
+    } metrics[] = {
+        {"sluice_route_visits_total", "Requests that a domain's own route served.",
+         offsetof(struct sl_own_route, visits)},
+        {"sluice_route_faults_total", "Mistakes of a domain's route: two answers, or none.",
+         offsetof(struct sl_own_route, faults)},
+    };
+
+    for (size_t m = 0; table->count > 0 && m < sizeof metrics / sizeof *metrics; m++) {
+        head(out, metrics[m].name, "counter", metrics[m].help);
+        for (size_t i = 0; i < table->count; i++) {
+            const struct sl_own_route *own = &table->items[i];
+            uint64_t value;
+            memcpy(&value, (const char *)own + metrics[m].offset, sizeof value);
+            sl_buf_printf(out, "%s{domain=\"%s\",route=\"%s %s\"} %llu\n", metrics[m].name,
+                          own->domain->name, own->route->method, own->route->path,
+                          (unsigned long long)value);
+        }
+    }
+}
+
 static void write_histogram(struct sl_buf *out, const char *name, const char *domain,
                             const struct sl_histogram *histogram)
 {
@@ -223,6 +248,7 @@ void api_get_metrics(struct api_call *call)
         write_domain_metrics(api->options.core, &api->out);
         write_histograms(api->options.core, &api->out);
         write_view_metrics(api->options.core, &api->out);
+        write_routes(&api->routes, &api->out);
     }
     write_process(api, &api->out);
     api_answer(call, 200, "text/plain; version=0.0.4; charset=utf-8", sl_buf_as_text(&api->out));

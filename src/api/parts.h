@@ -6,6 +6,7 @@
 #include "api/problem.h"
 #include "api/route.h"
 #include "api/url.h"
+#include "api/visit_table.h"
 
 #define API_JSON "application/json"
 #define API_ITEMS_MAX 8190
@@ -42,6 +43,8 @@ struct sl_api {
     struct row_history *histories;   /* resp_rows.c */
     struct row_watch *paused_rows; /* whose peers read slowly */
     struct api_scans *scans; /* cursors of SCAN (resp_scan.c); NULL: there was none yet */
+    struct sl_own_table routes; /* of the domains */
+    void *visit_spare;          /* where handlers write when memory is out; NULL: no routes */
     int64_t started_ns;
     bool ready;  /* it was seen so (sl_api_is_ready) */
     bool closed; /* the engine is gone */
@@ -55,11 +58,12 @@ struct api_call {
     struct sl_api *api;
     struct sl_request *request;
     const struct sl_principal *who;
-    struct sl_route route;
+    struct sl_door route;
     enum sl_origin origin;
     struct sl_core_domain *domain;    /* of the route, where it names one */
     const struct sl_command *command; /* likewise */
     struct sl_view_table *view;
+    struct sl_own_route *own; /* likewise */
     void (*cancel)(struct api_call *call); /* the peer is gone: stop waiting. NULL: not waiting */
     void *work;
 };
@@ -118,6 +122,11 @@ void api_get_status(struct api_call *call);  /* admin.c */
 void api_post_shutdown(struct api_call *call);
 void api_post_view_retry(struct api_call *call);
 void api_post_view_skip(struct api_call *call);
+
+/* A visit to a domain's own route (visit.c). */
+void api_visit(struct api_call *call);
+/* The request's Idempotency-Key, or an id made for it (http_command.c). False: it was answered. */
+bool api_wanted_id(struct api_call *call, struct sl_uuid *out);
 
 /* Of the call's view, once it gave up on an event: a header that says so. */
 void api_header_degraded(struct api_call *call); /* http_row.c */

@@ -41,6 +41,14 @@ bool sl_route_is_name(struct sl_text text)
     return text.len > 0 && text.len <= 64;
 }
 
+bool sl_route_is_reserved(struct sl_text word)
+{
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
+        if (is(word, reserved[i]))
+            return true;
+    return false;
+}
+
 /* The word up to the next slash; `path` then begins behind that, and has ptr NULL where there is
  * none. */
 static struct sl_text next_word(struct sl_text *path)
@@ -55,9 +63,9 @@ static struct sl_text next_word(struct sl_text *path)
     return word;
 }
 
-static struct sl_route below_domain(struct sl_route route, struct sl_text path)
+static struct sl_door below_domain(struct sl_door route, struct sl_text path)
 {
-    const struct sl_route none = {.kind = SL_ROUTE_NONE};
+    const struct sl_door none = {.kind = SL_ROUTE_NONE};
 
     route.name = next_word(&path);
     route.rest = path;
@@ -78,27 +86,24 @@ static struct sl_route below_domain(struct sl_route route, struct sl_text path)
     return route.kind == SL_ROUTE_NONE ? none : route;
 }
 
-struct sl_route sl_route_of(struct sl_text path)
+struct sl_door sl_route_of(struct sl_text path)
 {
-    const struct sl_route none = {.kind = SL_ROUTE_NONE};
-    struct sl_route route = {.kind = SL_ROUTE_NONE};
+    const struct sl_door none = {.kind = SL_ROUTE_NONE};
+    struct sl_door route = {.kind = SL_ROUTE_NONE};
 
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
         if (is(path, fixed[i].path))
-            return (struct sl_route){.kind = fixed[i].kind};
+            return (struct sl_door){.kind = fixed[i].kind};
     if (path.len < 2 || path.ptr[0] != '/')
         return none;
     path = (struct sl_text){path.ptr + 1, path.len - 1};
     route.domain = next_word(&path);
     if (is(route.domain, "ui"))
-        return (struct sl_route){.kind = SL_ROUTE_PAGES, .rest = path};
+        return (struct sl_door){.kind = SL_ROUTE_PAGES, .rest = path};
     if (is(route.domain, "errors"))
-        return sl_route_is_name(path) ? (struct sl_route){.kind = SL_ROUTE_ERROR, .name = path}
+        return sl_route_is_name(path) ? (struct sl_door){.kind = SL_ROUTE_ERROR, .name = path}
                                       : none;
-    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
-        if (is(route.domain, reserved[i]))
-            return none;
-    if (!sl_route_is_name(route.domain))
+    if (sl_route_is_reserved(route.domain) || !sl_route_is_name(route.domain))
         return none;
     if (!path.ptr) {
         route.kind = SL_ROUTE_DOMAIN;

@@ -31,9 +31,10 @@ enum sl_route_kind {
     SL_ROUTE_ROW,     /* name, and rest: the raw key */
     SL_ROUTE_EVENTS,
     SL_ROUTE_STREAM, /* rest: the raw stream */
+    SL_ROUTE_OWN,    /* a route of a domain's own (visit_table.h): never said by sl_route_of */
 };
 
-struct sl_route {
+struct sl_door {
     enum sl_route_kind kind;
     struct sl_text domain;
     struct sl_text name;
@@ -41,7 +42,7 @@ struct sl_route {
 };
 
 /* `path` is raw, without the query. The texts point into it. */
-struct sl_route sl_route_of(struct sl_text path);
+struct sl_door sl_route_of(struct sl_text path);
 
 /* "GET, HEAD, OPTIONS" or "POST, OPTIONS": what the kind allows. */
 const char *sl_route_allows(enum sl_route_kind kind);
@@ -51,5 +52,8 @@ bool sl_route_is_post(enum sl_route_kind kind);
 
 /* May something be called so: letters, digits, "-" and "_", at most 64. */
 bool sl_route_is_name(struct sl_text text);
+
+/* Is it the first word of an address of the server's own? No domain is called so. */
+bool sl_route_is_reserved(struct sl_text word);
 
 #endif

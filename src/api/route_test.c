@@ -56,7 +56,7 @@ static const struct {
 static void paths(void)
 {
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        const struct sl_route route =
+        const struct sl_door route =
             sl_route_of((struct sl_text){table[i].path, strlen(table[i].path)});
         bool good = CHECK_U64(route.kind, table[i].kind);
         good &= CHECK_TEXT(route.domain, table[i].domain);

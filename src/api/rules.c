@@ -165,6 +165,10 @@ static const struct sl_rule rules[] = {
      "See /admin/status for the reason."},
     {"store_failed", 503, "The log cannot be read", "The disk or store failed.",
      "See /admin/status for the reason."},
+    {"route_failed", 500, "The domain's route failed",
+     "The address is a domain's own, and the function that serves it made a mistake: it gave no "
+     "answer, or asked for something that the domain does not have.",
+     "Commands that it sent before may have been carried out. Tell who wrote the domain."},
     {"no_memory", 503, "A memory limit was reached",
      "The answer or the request does not fit into what one may take.", "Ask for less at once."},
     {"bad_command", 400, "The command line is malformed",

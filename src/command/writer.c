@@ -328,6 +328,13 @@ static void turn_away(struct sl_submission *submission, const char *rule, const 
     submission->done(submission, &outcome);
 }
 
+size_t sl_writer_room(const struct sl_writer *writer)
+{
+    const size_t most = writer->options.queue_max;
+
+    return most > writer->works_out ? most - writer->works_out : 0;
+}
+
 void sl_writer_submit(struct sl_writer *writer, struct sl_submission *submission)
 {
     const struct sl_text name = {submission->command->name, strlen(submission->command->name)};

@@ -50,6 +50,9 @@ struct sl_writer_options {
 enum sl_err sl_writer_open(const struct sl_writer_options *options, struct sl_writer **out,
                            struct sl_error *error) SL_USE_RESULT;
 
+/* How many commands would be taken now, before they are refused as too many. */
+size_t sl_writer_room(const struct sl_writer *writer);
+
 void sl_writer_submit(struct sl_writer *writer, struct sl_submission *submission);
 
 /* A message of the kinds above that belongs to a writer finds it by itself. */

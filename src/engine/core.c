@@ -569,6 +569,11 @@ void sl_core_submit(struct sl_core_domain *domain, struct sl_submission *submiss
     sl_writer_submit(domain->writer, submission);
 }
 
+size_t sl_core_room(const struct sl_core_domain *domain)
+{
+    return sl_writer_room(domain->writer);
+}
+
 void sl_core_saw_reader(struct sl_core *core)
 {
     core->last_reader_ns = sl_env_monotonic(core->options.env);

@@ -85,6 +85,10 @@ struct sl_view_table *sl_core_view(const struct sl_core_domain *domain, struct s
 
 void sl_core_submit(struct sl_core_domain *domain, struct sl_submission *submission);
 
+/* How many commands the domain would take now without refusing one as too many: for those that
+ * belong together. */
+size_t sl_core_room(const struct sl_core_domain *domain);
+
 /* A command id from text: a UUID as such, anything else hashed to 128 bits; and the id of the n-th
  * item of an array. */
 struct sl_uuid sl_command_id(struct sl_text text);

@@ -337,9 +337,7 @@ static enum sl_err open_api(struct server *server, struct sl_error *error)
                                            .shutdown = on_shutdown,
                                            .context = server};
 
-    if (sl_api_new(&options, &server->api) != SL_OK)
-        return sl_fail(error, SL_NO_MEMORY, "no memory for the doors");
-    return SL_OK;
+    return sl_api_new(&options, &server->api, error);
 }
 
 static enum sl_err open_all(struct server *server, struct sl_error *error)

@@ -1,0 +1,248 @@
+/*
+ * A domain with routes of its own, for tests of what include/sluice/route.h promises. Things are
+ * put on shelves until a shelf is full, so that the order of commands shows in their outcomes.
+ *
+ * POST /shelves/batch/put and batch/clear take records of 16 bytes {u32 shelf, u32 amount, u64 id
+ * or 0} and answer records of 16 bytes {u32 status, u32 rule, u64 position of the event}. All are
+ * little-endian, as the machines are on which this runs.
+ */
+#include <string.h>
+
+#include <sluice/route.h>
+
+enum { CAPACITY = 1000 };
+
+struct putting {
+    uint32_t shelf;
+    uint32_t amount;
+};
+
+static const struct sl_record putting_record =
+    SL_RECORD(struct putting, SL_FIELD(struct putting, shelf),
+              SL_FIELD(struct putting, amount, SL_RANGE(0, 5000)));
+
+static const struct sl_event_type thing_put = {"ThingPut", 1, &putting_record, .tags = "shelf"};
+static const struct sl_event_type shelf_cleared = {"ShelfCleared", 1, &putting_record,
+                                                   .tags = "shelf"};
+
+struct shelf {
+    uint64_t held;
+};
+
+static const struct sl_record shelf_record = SL_RECORD(struct shelf, SL_FIELD(struct shelf, held));
+
+static void evolve(void *state, const struct sl_event *event)
+{
+    struct shelf *shelf = state;
+    const struct putting *putting = event->body;
+
+    shelf->held = event->type == &shelf_cleared ? 0 : shelf->held + putting->amount;
+}
+
+static const struct sl_aggregate shelves = {"shelf", &shelf_record, evolve};
+
+static enum sl_verdict decide_put(const struct sl_case *c, struct sl_decision *out)
+{
+    const struct putting *command = c->command;
+    const struct shelf *shelf = c->state[0];
+
+    if (shelf->held + command->amount > CAPACITY)
+        return sl_refuse(out, "shelf_full", "{amount} more are too many for shelf {shelf}");
+    *(struct putting *)sl_emit(out, &thing_put, 0) = *command;
+    return SL_ACCEPTED;
+}
+
+static enum sl_verdict decide_clear(const struct sl_case *c, struct sl_decision *out)
+{
+    *(struct putting *)sl_emit(out, &shelf_cleared, 0) = *(const struct putting *)c->command;
+    return SL_ACCEPTED;
+}
+
+struct shelf_row {
+    uint32_t shelf;
+    uint64_t held;
+    uint32_t times;
+};
+
+static const struct sl_record shelf_row_record =
+    SL_RECORD(struct shelf_row, SL_FIELD(struct shelf_row, shelf),
+              SL_FIELD(struct shelf_row, held), SL_FIELD(struct shelf_row, times));
+
+static void project_shelf(const struct sl_event *event, struct sl_rows *rows)
+{
+    const struct putting *putting = event->body;
+    struct shelf_row *row = sl_row_edit(rows, &putting->shelf);
+
+    if (!row) {
+        row = sl_row_put(rows);
+        row->shelf = putting->shelf;
+    }
+    row->held = event->type == &shelf_cleared ? 0 : row->held + putting->amount;
+    row->times++;
+}
+
+/* ---- batch/{operation} ----------------------------------------------------------------------- */
+
+struct wire_put {
+    uint32_t shelf, amount;
+    uint64_t id;
+};
+
+struct wire_outcome {
+    uint32_t status, rule; /* 1 shelf_full, 2 forbidden, 3 range, 9 any other */
+    uint64_t position;
+};
+
+static uint32_t number_of(struct sl_text rule)
+{
+    static const char *const rules[] = {"", "shelf_full", "forbidden", "range"};
+
+    for (uint32_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (rule.len == strlen(rules[i]) && memcmp(rule.ptr ? rule.ptr : "", rules[i], rule.len) == 0)
+            return i;
+    return 9;
+}
+
+static void answer_batch(struct sl_visit *visit, const struct sl_visit_outcome *outcomes,
+                         size_t count)
+{
+    struct wire_outcome *out = sl_visit_room(visit, count, sizeof *out);
+
+    for (size_t i = 0; i < count; i++)
+        out[i] = (struct wire_outcome){
+            (uint32_t)outcomes[i].status, number_of(outcomes[i].rule),
+            outcomes[i].event_count > 0 ? outcomes[i].events[0].position : UINT64_MAX};
+    sl_visit_answer(visit, 200, "application/octet-stream",
+                    (struct sl_text){(const char *)out, count * sizeof *out});
+}
+
+static void serve_batch(struct sl_visit *visit)
+{
+    const struct sl_text body = sl_visit_body(visit);
+    const struct sl_text operation = sl_visit_part(visit, "operation");
+    const bool is_put = operation.len == 3 && memcmp(operation.ptr, "put", 3) == 0;
+    const bool is_clear = operation.len == 5 && memcmp(operation.ptr, "clear", 5) == 0;
+
+    if (!is_put && !is_clear) {
+        sl_visit_problem(visit, 404, "no_operation", operation,
+                         (struct sl_text){"there are put and clear", 23});
+        return;
+    }
+    if (body.len % sizeof(struct wire_put) != 0) {
+        sl_visit_problem(visit, 400, "torn_record", (struct sl_text){NULL, 0},
+                         (struct sl_text){"records have 16 bytes", 21});
+        return;
+    }
+    for (size_t at = 0; at < body.len; at += sizeof(struct wire_put)) {
+        struct wire_put wire;
+        struct sl_uuid id = {{0}};
+
+        memcpy(&wire, body.ptr + at, sizeof wire);
+        memcpy(id.bytes, &wire.id, sizeof wire.id);
+        struct putting *putting =
+            sl_visit_send(visit, is_put ? "Put" : "Clear", wire.id ? &id : NULL);
+        putting->shelf = wire.shelf;
+        putting->amount = wire.amount;
+    }
+    sl_visit_submit(visit, answer_batch);
+}
+
+/* ---- /put-line: text, at the root --------------------------------------------------------------- */
+
+static void answer_lines(struct sl_visit *visit, const struct sl_visit_outcome *outcomes,
+                         size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (outcomes[i].status != 201) {
+            sl_visit_problem(visit, outcomes[i].status, "line_refused", outcomes[i].rule,
+                             outcomes[i].message);
+            return;
+        }
+    }
+    sl_visit_set_header(visit, "X-Lines", (struct sl_text){"all\r\nX-Evil: 1", 14});
+    sl_visit_answer(visit, 204, NULL, (struct sl_text){NULL, 0});
+}
+
+/* "3 10\n": 10 on shelf 3. */
+static void serve_lines(struct sl_visit *visit)
+{
+    const struct sl_text body = sl_visit_body(visit);
+    uint32_t numbers[2] = {0, 0};
+    unsigned which = 0;
+
+    for (size_t i = 0; i < body.len; i++) {
+        const char c = body.ptr[i];
+        if (c >= '0' && c <= '9')
+            numbers[which] = numbers[which] * 10 + (uint32_t)(c - '0');
+        else if (c == ' ')
+            which = 1;
+        if (c != '\n')
+            continue;
+        *(struct putting *)sl_visit_send(visit, "Put", NULL) =
+            (struct putting){numbers[0], numbers[1]};
+        numbers[0] = numbers[1] = which = 0;
+    }
+    sl_visit_submit(visit, answer_lines);
+}
+
+/* ---- mistakes/{kind} ---------------------------------------------------------------------------- */
+
+static void then_nothing(struct sl_visit *visit, const struct sl_visit_outcome *outcomes,
+                         size_t count)
+{
+    (void)visit;
+    (void)outcomes;
+    (void)count;
+}
+
+static void serve_mistake(struct sl_visit *visit)
+{
+    const struct sl_text kind = sl_visit_part(visit, "kind");
+    const struct sl_text one = {"one", 3}, two = {"two", 3};
+
+    switch (kind.ptr[0]) {
+    case 't': /* twice */
+        sl_visit_answer(visit, 200, "text/plain", one);
+        sl_visit_answer(visit, 500, "text/plain", two);
+        break;
+    case 'u': /* unknown command */
+        sl_visit_send(visit, "Nonsense", NULL);
+        sl_visit_submit(visit, then_nothing);
+        break;
+    case 's': /* status that is none */
+        sl_visit_answer(visit, 99, "text/plain", one);
+        break;
+    case 'l': /* lost behind a submission */
+        sl_visit_submit(visit, then_nothing);
+        break;
+    case 'm': /* more memory than a visit has */
+        for (int i = 0; i < 8; i++)
+            memset(sl_visit_room(visit, 10, 1 << 20), 'x', 10 << 20);
+        sl_visit_answer(visit, 200, "text/plain", one);
+        break;
+    default: /* never */
+        break;
+    }
+}
+
+static const struct sl_domain shelves_domain = {
+    .name = "shelves",
+    .commands = SL_LIST(const struct sl_command,
+                        {"Put", &putting_record, decide_put,
+                         SL_LIST(const struct sl_need, {&shelves, "shelf"})},
+                        {"Clear", &putting_record, decide_clear,
+                         SL_LIST(const struct sl_need, {&shelves, "shelf"}), .roles = "keeper"}),
+    .events = SL_LIST(const struct sl_event_type *const, &thing_put, &shelf_cleared),
+    .views = SL_LIST(const struct sl_view, {"rows", &shelf_row_record, "shelf", project_shelf,
+                                            SL_LIST(const struct sl_index, {"by-held", "held"})}),
+    .routes = SL_LIST(
+        const struct sl_route,
+        {.method = "POST", .path = "batch/{operation}", .serve = serve_batch,
+         .content_type = "application/octet-stream", .answer_type = "application/octet-stream",
+         .body_max = 8189 * sizeof(struct wire_put), .help = "Puts or clears, in order."},
+        {.method = "POST", .path = "/put-line", .serve = serve_lines, .parameters = "db precision",
+         .content_type = "text/plain", .roles = "keeper", .help = "Lines of shelf and amount."},
+        {.method = "GET", .path = "mistakes/{kind}", .serve = serve_mistake}),
+};
+
+SL_EXPORT_DOMAIN(shelves_domain);
