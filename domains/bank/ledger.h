@@ -106,19 +106,27 @@ const struct ledger_verdict *ledger_verdict_of(enum ledger_code code);
 
 /* ---- What is stored -------------------------------------------------------------------------- */
 
-enum ledger_stage { LEDGER_IS_PENDING = 1, LEDGER_IS_POSTED, LEDGER_IS_VOIDED, LEDGER_IS_EXPIRED };
+enum ledger_stage {
+    LEDGER_IS_PLAIN, /* it never was pending */
+    LEDGER_IS_PENDING,
+    LEDGER_IS_POSTED,
+    LEDGER_IS_VOIDED,
+    LEDGER_IS_EXPIRED,
+};
 
 /* What is known of a transfer's id. Neither stored nor burnt: nothing. */
 struct ledger_held_transfer {
     struct ledger_transfer transfer; /* as it was stored: amounts and inherited fields are actual */
     bool stored;
-    bool burnt;              /* failed with a transient verdict: the id is never used again */
-    enum ledger_stage stage; /* of one that was pending; else 0 */
+    bool burnt;    /* failed with a transient verdict: the id is never used again */
+    bool reversed; /* another one corrects it */
+    enum ledger_stage stage;
 };
 
 struct ledger_held_account {
-    struct ledger_account account; /* id 0: there is none */
+    struct ledger_account account; /* timestamp 0: there is none */
     sl_u128 limit;                 /* how far its debits may exceed its credits */
+    uint64_t entries;              /* transfers that touched it */
 };
 
 /* What was stored last, for what is imported. */
@@ -131,8 +139,8 @@ struct ledger_clock {
 
 /* What a request says of all that it holds. */
 struct ledger_request {
-    bool imported; /* its first is */
-    uint64_t time; /* its own, which is that of its last */
+    bool imported; /* its first item is */
+    uint64_t time; /* its own, which is that of its last item */
 };
 
 /* What stands against a record before anything stored is looked at; LEDGER_CREATED: nothing. */

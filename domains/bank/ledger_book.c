@@ -79,7 +79,7 @@ struct ledger_held_transfer *ledger_book_add_transfer(struct ledger_book *book,
     return added;
 }
 
-void ledger_book_add_moment(struct ledger_book *book, uint64_t time, enum ledger_kind kind)
+void ledger_book_add_moment(struct ledger_book *book, uint64_t time, unsigned kinds)
 {
     struct ledger_moment *moment = find_moment(book, time);
 
@@ -88,7 +88,12 @@ void ledger_book_add_moment(struct ledger_book *book, uint64_t time, enum ledger
         moment->time = time;
         enter(&book->by_moment, time, book->moment_count++);
     }
-    moment->kinds |= kind;
+    moment->kinds |= kinds;
+}
+
+bool ledger_book_knows_moment(const struct ledger_book *book, uint64_t time)
+{
+    return find_moment(book, time) != NULL;
 }
 
 static bool is_taken(const struct ledger_book *book, uint64_t time, enum ledger_kind kind)
@@ -133,7 +138,7 @@ struct request {
     const struct ledger_account *accounts; /* one of the two */
     const struct ledger_transfer *transfers;
     size_t count;
-    uint64_t time;
+    struct ledger_request whole;
     enum ledger_code *codes;
     uint64_t *times;
 };
@@ -210,7 +215,9 @@ static enum ledger_code create_transfer(struct request *request, size_t i)
     keep_account(book, credit);
     held->transfer = made;
     held->stored = true;
-    held->stage = made.flags & LEDGER_PENDING ? LEDGER_IS_PENDING : 0;
+    held->stage = made.flags & LEDGER_PENDING ? LEDGER_IS_PENDING : LEDGER_IS_PLAIN;
+    debit->entries++;
+    credit->entries++;
     ledger_debit(&debit->account, &made, resolving ? &pending->transfer : NULL);
     ledger_credit(&credit->account, &made, resolving ? &pending->transfer : NULL);
     if (resolving) {
@@ -219,7 +226,7 @@ static enum ledger_code create_transfer(struct request *request, size_t i)
     }
     book->clock.transfer = request->times[i] = made.timestamp;
     if (book->on_created)
-        book->on_created(book->user, held, &debit->account, &credit->account);
+        book->on_created(book->user, held, debit, credit);
     return code;
 }
 
@@ -231,18 +238,11 @@ static bool is_linked(const struct request *request, size_t i)
                              : request->transfers[i].flags & LEDGER_LINKED;
 }
 
-static bool is_imported(const struct request *request, size_t i)
-{
-    return request->accounts ? request->accounts[i].flags & LEDGER_ACCOUNT_IMPORTED
-                             : request->transfers[i].flags & LEDGER_IMPORTED;
-}
-
 static enum ledger_code create(struct request *request, size_t i)
 {
-    const struct ledger_request whole = {is_imported(request, 0), request->time};
-    const enum ledger_code code = request->accounts
-                                      ? ledger_check_account(&request->accounts[i], &whole)
-                                      : ledger_check_transfer(&request->transfers[i], &whole);
+    const enum ledger_code code =
+        request->accounts ? ledger_check_account(&request->accounts[i], &request->whole)
+                          : ledger_check_transfer(&request->transfers[i], &request->whole);
 
     if (code != LEDGER_CREATED)
         return code;
@@ -308,23 +308,23 @@ static size_t run_chain(struct request *request, size_t first)
 static void run(struct request *request)
 {
     for (size_t i = 0; i < request->count; i++)
-        request->times[i] = request->time - request->count + i + 1;
+        request->times[i] = request->whole.time - request->count + i + 1;
     for (size_t i = 0; i < request->count;)
         i = run_chain(request, i);
 }
 
 void ledger_book_create_accounts(struct ledger_book *book, const struct ledger_account *accounts,
-                                 size_t count, uint64_t time, enum ledger_code *codes,
-                                 uint64_t *times)
+                                 size_t count, struct ledger_request request,
+                                 enum ledger_code *codes, uint64_t *times)
 {
-    run(&(struct request){book, accounts, NULL, count, time, codes, times});
+    run(&(struct request){book, accounts, NULL, count, request, codes, times});
 }
 
 void ledger_book_create_transfers(struct ledger_book *book, const struct ledger_transfer *transfers,
-                                  size_t count, uint64_t time, enum ledger_code *codes,
-                                  uint64_t *times)
+                                  size_t count, struct ledger_request request,
+                                  enum ledger_code *codes, uint64_t *times)
 {
-    run(&(struct request){book, NULL, transfers, count, time, codes, times});
+    run(&(struct request){book, NULL, transfers, count, request, codes, times});
 }
 
 void ledger_book_expire(struct ledger_book *book, struct ledger_held_transfer *pending)

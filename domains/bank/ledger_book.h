@@ -48,7 +48,8 @@ struct ledger_book {
     /* NULL, or called when a transfer is stored, with its accounts after it; it may be taken back
      * and stored again. */
     void (*on_created)(void *user, const struct ledger_held_transfer *transfer,
-                       const struct ledger_account *debit, const struct ledger_account *credit);
+                       const struct ledger_held_account *debit,
+                       const struct ledger_held_account *credit);
     void *user;
 };
 
@@ -73,17 +74,19 @@ struct ledger_held_account *ledger_book_add_account(struct ledger_book *book,
                                                     const struct ledger_held_account *account);
 struct ledger_held_transfer *ledger_book_add_transfer(struct ledger_book *book,
                                                       const struct ledger_held_transfer *transfer);
-void ledger_book_add_moment(struct ledger_book *book, uint64_t time, enum ledger_kind kind);
+/* `kinds` of enum ledger_kind; they may be none. */
+void ledger_book_add_moment(struct ledger_book *book, uint64_t time, unsigned kinds);
+bool ledger_book_knows_moment(const struct ledger_book *book, uint64_t time);
 
-/* Carries out a request of `count` whose own time is `time`: item i has the time
- * time - count + i + 1. Fills one code and one time an item: a created or existing one's is the
- * stored one's. There must be room for all of them. */
+/* Carries out `count` items of a request: item i has the time request.time - count + i + 1, and
+ * the last one ends its chain or leaves it open. Fills one code and one time an item: a created or
+ * existing one's is the stored one's. There must be room for all of them. */
 void ledger_book_create_accounts(struct ledger_book *book, const struct ledger_account *accounts,
-                                 size_t count, uint64_t time, enum ledger_code *codes,
-                                 uint64_t *times);
+                                 size_t count, struct ledger_request request,
+                                 enum ledger_code *codes, uint64_t *times);
 void ledger_book_create_transfers(struct ledger_book *book, const struct ledger_transfer *transfers,
-                                  size_t count, uint64_t time, enum ledger_code *codes,
-                                  uint64_t *times);
+                                  size_t count, struct ledger_request request,
+                                  enum ledger_code *codes, uint64_t *times);
 
 /* The pending transfer's time has come. */
 void ledger_book_expire(struct ledger_book *book, struct ledger_held_transfer *pending);

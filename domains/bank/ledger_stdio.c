@@ -133,13 +133,14 @@ static void note_accounts(struct world *world, size_t count)
 }
 
 static void on_created(void *user, const struct ledger_held_transfer *transfer,
-                       const struct ledger_account *debit, const struct ledger_account *credit)
+                       const struct ledger_held_account *debit,
+                       const struct ledger_held_account *credit)
 {
     struct world *world = user;
     struct after *after = &world->after[transfer - world->book.transfers];
 
-    after->debit = ledger_balance_at(debit, transfer->transfer.timestamp);
-    after->credit = ledger_balance_at(credit, transfer->transfer.timestamp);
+    after->debit = ledger_balance_at(&debit->account, transfer->transfer.timestamp);
+    after->credit = ledger_balance_at(&credit->account, transfer->transfer.timestamp);
 }
 
 static void create(struct world *world, uint32_t operation, size_t bytes, uint64_t time)
@@ -147,16 +148,20 @@ static void create(struct world *world, uint32_t operation, size_t bytes, uint64
     const size_t count = bytes / 128;
     const bool accounts = operation == CREATE_ACCOUNTS;
 
-    if (accounts)
-        ledger_book_create_accounts(&world->book, (const void *)world->in, count, time,
-                                    world->codes, world->times);
-    else
-        ledger_book_create_transfers(&world->book, (const void *)world->in, count, time,
-                                     world->codes, world->times);
-    if (accounts)
+    if (accounts) {
+        const struct ledger_account *items = (const void *)world->in;
+        const struct ledger_request request = {count > 0 && items->flags & LEDGER_ACCOUNT_IMPORTED,
+                                               time};
+        ledger_book_create_accounts(&world->book, items, count, request, world->codes,
+                                    world->times);
         note_accounts(world, count);
-    else
+    } else {
+        const struct ledger_transfer *items = (const void *)world->in;
+        const struct ledger_request request = {count > 0 && items->flags & LEDGER_IMPORTED, time};
+        ledger_book_create_transfers(&world->book, items, count, request, world->codes,
+                                     world->times);
         note_transfers(world, count);
+    }
     for (size_t i = 0; i < count; i++) {
         const struct ledger_verdict *verdict = ledger_verdict_of(world->codes[i]);
         const struct ledger_result result = {.timestamp = world->times[i],

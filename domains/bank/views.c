@@ -1,7 +1,9 @@
-/* What the bank shows: balances, and each account's statement. */
+/* What the bank shows: balances, statements, what is held, and the trial balance. */
 #include "domains/bank/bank.h"
 
 #include <string.h>
+
+/* ---- Balances -------------------------------------------------------------------------------- */
 
 struct balance_row {
     struct sl_text id;
@@ -12,85 +14,136 @@ struct balance_row {
     bool closed;
     uint64_t entries;
     struct sl_time last_time; /* of the last thing that happened to it */
+    sl_u128 debits_pending;
+    sl_u128 debits_posted;
+    sl_u128 credits_pending;
+    sl_u128 credits_posted;
+    sl_u128 user_data_128;
+    uint64_t user_data_64;
+    uint32_t user_data_32;
+    uint32_t ledger;
+    uint16_t code;
+    uint16_t flags;
+    uint64_t timestamp;
 };
 
-const struct sl_record bank_balance_record = SL_RECORD(struct balance_row,
-    SL_FIELD(struct balance_row, id),
+const struct sl_record bank_balance_record = SL_RECORD(
+    struct balance_row, SL_FIELD(struct balance_row, id),
     SL_FIELD(struct balance_row, kind, SL_NAMES("client", "external")),
     SL_FIELD(struct balance_row, currency),
-    SL_FIELD(struct balance_row, balance, .help = "minor units"),
-    SL_FIELD(struct balance_row, limit),
-    SL_FIELD(struct balance_row, closed),
-    SL_FIELD(struct balance_row, entries),
-    SL_FIELD(struct balance_row, last_time));
+    SL_FIELD(struct balance_row, balance, .help = "credits less debits, posted, in minor units"),
+    SL_FIELD(struct balance_row, limit), SL_FIELD(struct balance_row, closed),
+    SL_FIELD(struct balance_row, entries), SL_FIELD(struct balance_row, last_time),
+    SL_FIELD(struct balance_row, debits_pending), SL_FIELD(struct balance_row, debits_posted),
+    SL_FIELD(struct balance_row, credits_pending), SL_FIELD(struct balance_row, credits_posted),
+    SL_FIELD(struct balance_row, user_data_128), SL_FIELD(struct balance_row, user_data_64),
+    SL_FIELD(struct balance_row, user_data_32), SL_FIELD(struct balance_row, ledger),
+    SL_FIELD(struct balance_row, code), SL_FIELD(struct balance_row, flags),
+    SL_FIELD(struct balance_row, timestamp));
 
-static void move(struct sl_rows *rows, const struct sl_event *event, const struct sl_text *id,
-                 int64_t balance, uint64_t entry)
+static void open_row(struct sl_rows *rows, const struct sl_event *event,
+                     const struct bank_account_opened *opened)
+{
+    struct balance_row *row = sl_row_put(rows);
+
+    row->id = opened->id;
+    row->kind = opened->flags & LEDGER_DEBITS_MUST_NOT_EXCEED_CREDITS ? BANK_CLIENT : BANK_EXTERNAL;
+    memcpy(row->currency, opened->currency, sizeof row->currency);
+    row->limit = opened->limit;
+    row->closed = opened->flags & LEDGER_CLOSED;
+    row->last_time = event->time;
+    row->user_data_128 = opened->user_data_128;
+    row->user_data_64 = opened->user_data_64;
+    row->user_data_32 = opened->user_data_32;
+    row->ledger = opened->ledger;
+    row->code = opened->code;
+    row->flags = opened->flags;
+    row->timestamp = opened->timestamp;
+}
+
+static void set_sums(struct sl_rows *rows, const struct sl_event *event, const struct sl_text *id,
+                     const struct bank_after *after)
 {
     struct balance_row *row = sl_row_edit(rows, id);
 
     if (!row)
         return;
-    row->balance = balance;
-    row->entries = entry;
+    row->balance = bank_balance_of(after->credits_posted, after->debits_posted);
+    row->debits_pending = after->debits_pending;
+    row->debits_posted = after->debits_posted;
+    row->credits_pending = after->credits_pending;
+    row->credits_posted = after->credits_posted;
+    row->flags = after->flags;
+    row->closed = after->flags & LEDGER_CLOSED;
+    row->entries = after->entry;
     row->last_time = event->time;
 }
 
 void bank_project_balance(const struct sl_event *event, struct sl_rows *rows)
 {
-    if (event->type == &bank_account_opened) {
-        const struct bank_open_account *opened = event->body;
-        struct balance_row *row = sl_row_put(rows);
-        row->id = opened->id;
-        row->kind = opened->kind;
-        memcpy(row->currency, opened->currency, sizeof row->currency);
-        row->limit = opened->limit;
-        row->last_time = event->time;
+    if (event->type == &bank_account_opened_event) {
+        open_row(rows, event, event->body);
     } else if (event->type == &bank_transferred_event) {
         const struct bank_transferred *transferred = event->body;
-        move(rows, event, &transferred->from, transferred->from_balance, transferred->from_entry);
-        move(rows, event, &transferred->to, transferred->to_balance, transferred->to_entry);
-    } else if (event->type == &bank_limit_set) {
-        const struct bank_set_limit *set = event->body;
+        set_sums(rows, event, &transferred->from, &transferred->from_after);
+        set_sums(rows, event, &transferred->to, &transferred->to_after);
+    } else if (event->type == &bank_transfer_expired_event) {
+        const struct bank_transfer_expired *expired = event->body;
+        set_sums(rows, event, &expired->from, &expired->from_after);
+        set_sums(rows, event, &expired->to, &expired->to_after);
+    } else if (event->type == &bank_limit_set_event) {
+        const struct bank_limit_set *set = event->body;
         struct balance_row *row = sl_row_edit(rows, &set->id);
         if (row)
             row->limit = set->limit;
-    } else if (event->type == &bank_account_closed) {
-        const struct bank_close_account *closed = event->body;
+    } else if (event->type == &bank_account_closed_event) {
+        const struct bank_account_closed *closed = event->body;
         struct balance_row *row = sl_row_edit(rows, &closed->id);
-        if (row)
+        if (row) {
             row->closed = true;
+            row->flags |= LEDGER_CLOSED;
+        }
     }
 }
+
+/* ---- Statements ------------------------------------------------------------------------------ */
 
 struct entry_row {
     struct sl_text account;
     uint64_t entry; /* from 1 */
+    struct sl_text transfer;
     struct sl_text other;
     int64_t amount; /* credited, or below zero: debited */
+    int64_t held;   /* likewise, of what is pending */
     int64_t balance;
     struct sl_time time;
     struct sl_text reference;
+    struct sl_text reverses;
     uint64_t position;
 };
 
-const struct sl_record bank_entry_record = SL_RECORD(struct entry_row,
-    SL_FIELD(struct entry_row, account),
-    SL_FIELD(struct entry_row, entry),
-    SL_FIELD(struct entry_row, other),
-    SL_FIELD(struct entry_row, amount),
-    SL_FIELD(struct entry_row, balance),
-    SL_FIELD(struct entry_row, time),
-    SL_FIELD(struct entry_row, reference),
+const struct sl_record bank_entry_record = SL_RECORD(
+    struct entry_row, SL_FIELD(struct entry_row, account), SL_FIELD(struct entry_row, entry),
+    SL_FIELD(struct entry_row, transfer), SL_FIELD(struct entry_row, other),
+    SL_FIELD(struct entry_row, amount, .help = "credited, or below zero: debited"),
+    SL_FIELD(struct entry_row, held, .help = "likewise, of what is pending"),
+    SL_FIELD(struct entry_row, balance), SL_FIELD(struct entry_row, time),
+    SL_FIELD(struct entry_row, reference), SL_FIELD(struct entry_row, reverses),
     SL_FIELD(struct entry_row, position));
 
-static void add_entry(struct sl_rows *rows, const struct sl_event *event, struct entry_row entry)
+/* What a transfer changed, seen from the credited account: posted and pending. */
+static int64_t posted_by(const struct bank_transferred *transferred)
 {
-    struct entry_row *row = sl_row_put(rows);
+    return transferred->flags & (LEDGER_PENDING | LEDGER_VOID)
+               ? 0
+               : bank_balance_of(transferred->amount, 0);
+}
 
-    *row = entry;
-    row->time = event->time;
-    row->position = event->position;
+static int64_t held_by(const struct bank_transferred *transferred)
+{
+    if (transferred->flags & LEDGER_PENDING)
+        return bank_balance_of(transferred->amount, 0);
+    return bank_balance_of(0, transferred->pending_amount);
 }
 
 void bank_project_statement(const struct sl_event *event, struct sl_rows *rows)
@@ -98,18 +151,146 @@ void bank_project_statement(const struct sl_event *event, struct sl_rows *rows)
     if (event->type != &bank_transferred_event)
         return;
     const struct bank_transferred *transferred = event->body;
-    add_entry(rows, event,
-              (struct entry_row){.account = transferred->from,
-                                 .entry = transferred->from_entry,
-                                 .other = transferred->to,
-                                 .amount = -transferred->amount,
-                                 .balance = transferred->from_balance,
-                                 .reference = transferred->reference});
-    add_entry(rows, event,
-              (struct entry_row){.account = transferred->to,
-                                 .entry = transferred->to_entry,
-                                 .other = transferred->from,
-                                 .amount = transferred->amount,
-                                 .balance = transferred->to_balance,
-                                 .reference = transferred->reference});
+    const int64_t amount = posted_by(transferred), held = held_by(transferred);
+    struct entry_row *row = sl_row_put(rows);
+    *row = (struct entry_row){
+        .account = transferred->from,
+        .entry = transferred->from_after.entry,
+        .transfer = transferred->id,
+        .other = transferred->to,
+        .amount = -amount,
+        .held = -held,
+        .balance = transferred->from_balance,
+        .time = event->time,
+        .reference = transferred->reference,
+        .reverses = transferred->reverses,
+        .position = event->position,
+    };
+    struct entry_row *other = sl_row_put(rows);
+    *other = (struct entry_row){
+        .account = transferred->to,
+        .entry = transferred->to_after.entry,
+        .transfer = transferred->id,
+        .other = transferred->from,
+        .amount = amount,
+        .held = held,
+        .balance = transferred->to_balance,
+        .time = event->time,
+        .reference = transferred->reference,
+        .reverses = transferred->reverses,
+        .position = event->position,
+    };
+}
+
+/* ---- Holds ----------------------------------------------------------------------------------- */
+
+struct held_row {
+    struct sl_text id;
+    struct sl_text from;
+    struct sl_text to;
+    sl_u128 amount;
+    char currency[4];
+    struct sl_text reference;
+    struct sl_time time;
+    struct sl_time due; /* 1970: never */
+};
+
+const struct sl_record bank_held_record =
+    SL_RECORD(struct held_row, SL_FIELD(struct held_row, id), SL_FIELD(struct held_row, from),
+              SL_FIELD(struct held_row, to), SL_FIELD(struct held_row, amount),
+              SL_FIELD(struct held_row, currency), SL_FIELD(struct held_row, reference),
+              SL_FIELD(struct held_row, time),
+              SL_FIELD(struct held_row, due, .help = "when it runs out; 1970: never"));
+
+static void hold(struct sl_rows *rows, const struct bank_transferred *transferred)
+{
+    const struct sl_time made = {(int64_t)transferred->timestamp};
+    struct held_row *row = sl_row_put(rows);
+
+    row->id = transferred->id;
+    row->from = transferred->from;
+    row->to = transferred->to;
+    row->amount = transferred->amount;
+    memcpy(row->currency, transferred->currency, sizeof row->currency);
+    row->reference = transferred->reference;
+    row->time = made;
+    if (transferred->timeout > 0)
+        row->due = sl_time_after(made, transferred->timeout);
+}
+
+void bank_project_holds(const struct sl_event *event, struct sl_rows *rows)
+{
+    if (event->type == &bank_transferred_event) {
+        const struct bank_transferred *transferred = event->body;
+        if (transferred->flags & LEDGER_PENDING)
+            hold(rows, transferred);
+        else if (transferred->pending.len > 0)
+            sl_row_delete(rows, &transferred->pending);
+    } else if (event->type == &bank_transfer_expired_event) {
+        sl_row_delete(rows, &((const struct bank_transfer_expired *)event->body)->id);
+    }
+}
+
+/* ---- The trial balance ----------------------------------------------------------------------- */
+
+struct trial_row {
+    uint32_t ledger;
+    char currency[4];
+    uint64_t accounts;
+    uint64_t transfers;
+    sl_u128 debits_pending;
+    sl_u128 credits_pending;
+    sl_u128 debits_posted;
+    sl_u128 credits_posted;
+};
+
+const struct sl_record bank_trial_record = SL_RECORD(
+    struct trial_row, SL_FIELD(struct trial_row, ledger), SL_FIELD(struct trial_row, currency),
+    SL_FIELD(struct trial_row, accounts), SL_FIELD(struct trial_row, transfers),
+    SL_FIELD(struct trial_row, debits_pending), SL_FIELD(struct trial_row, credits_pending),
+    SL_FIELD(struct trial_row, debits_posted), SL_FIELD(struct trial_row, credits_posted));
+
+static struct trial_row *trial_of(struct sl_rows *rows, uint32_t ledger, const char *currency)
+{
+    struct trial_row *row = sl_row_edit(rows, &ledger);
+
+    if (!row) {
+        row = sl_row_put(rows);
+        row->ledger = ledger;
+        memcpy(row->currency, currency, sizeof row->currency);
+    }
+    return row;
+}
+
+static void sum(struct trial_row *row, const struct bank_transferred *transferred)
+{
+    const bool pending = transferred->flags & LEDGER_PENDING;
+
+    row->transfers++;
+    row->debits_pending += pending ? transferred->amount : (sl_u128)0;
+    row->credits_pending += pending ? transferred->amount : (sl_u128)0;
+    row->debits_pending -= transferred->pending_amount;
+    row->credits_pending -= transferred->pending_amount;
+    if (pending || transferred->flags & LEDGER_VOID)
+        return;
+    row->debits_posted += transferred->amount;
+    row->credits_posted += transferred->amount;
+}
+
+void bank_project_trial(const struct sl_event *event, struct sl_rows *rows)
+{
+    if (event->type == &bank_account_opened_event) {
+        const struct bank_account_opened *opened = event->body;
+        trial_of(rows, opened->ledger, opened->currency)->accounts++;
+    } else if (event->type == &bank_transferred_event) {
+        const struct bank_transferred *transferred = event->body;
+        sum(trial_of(rows, transferred->ledger, transferred->currency), transferred);
+    } else if (event->type == &bank_transfer_expired_event) {
+        const struct bank_transfer_expired *expired = event->body;
+        struct trial_row *row = sl_row_edit(rows, &expired->ledger);
+        if (row) {
+            row->debits_pending -= expired->amount;
+            row->credits_pending -= expired->amount;
+        }
+    }
 }

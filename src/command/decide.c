@@ -114,6 +114,15 @@ size_t sl_need_key(struct sl_needs *out, const struct sl_aggregate *aggregate, s
     return out->count++;
 }
 
+void *sl_needs_room(struct sl_needs *out, size_t count, size_t size)
+{
+    void *room = sl_arena_zeroed(out->arena, count, size);
+
+    if (!room)
+        out->failed = SL_NO_MEMORY;
+    return room;
+}
+
 struct sl_text sl_key_of(struct sl_needs *out, enum sl_kind kind, const void *value)
 {
     const struct sl_field field = {.name = "key", .kind = kind};

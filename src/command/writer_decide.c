@@ -37,7 +37,8 @@ void sl_writer_repeat(struct sl_writer *writer, struct sl_work *work,
         if (known->reply) {
             const size_t rule = strlen(known->reply) + 1;
             const size_t all = rule + strlen(known->reply + rule) + 1;
-            char *copy = sl_arena_take(&writer->open->arena, all);
+            /* Its own memory: its events may be asked for when the batch is long gone. */
+            char *copy = sl_arena_take(&work->arena, all);
             if (!copy) {
                 sl_writer_answer_failed(writer, work, "overloaded", "memory is out: try again");
                 return;

@@ -110,7 +110,7 @@ static enum sl_err parse_tag(const struct sl_record *record, const char **p,
         if (err)
             return err;
     }
-    if (**p != ')' || out->place.count == 0)
+    if (**p != ')')
         return sl_fail(error, SL_INVALID, "a tag's fields do not end well at \"%s\"", *p);
     ++*p;
     return SL_OK;
@@ -234,7 +234,7 @@ bool sl_place_is_empty(const struct sl_place *place, const void *item)
         if (sl_field_is_there(field, item) && !sl_value_is_empty(field, sl_member(field, item)))
             return false;
     }
-    return true;
+    return place->count > 0; /* of no field at all, it is there always */
 }
 
 /* ---- Reading --------------------------------------------------------------------------------- */

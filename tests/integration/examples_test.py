@@ -139,7 +139,7 @@ def sends(name, command, proxy):
     with case(f'{name}: what is refused is not asked again'):
         transfer['from'] = 'nobody'
         status, problem = run(command, 'send', bank + 'Transfer', json.dumps(transfer))
-        assert status == 422 and problem['rule'] == 'from_not_found', problem
+        assert status == 422 and problem['rule'] == 'debit_account_not_found', problem
 
 
 def follows(name, command, server, proxy):

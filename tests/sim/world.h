@@ -46,6 +46,7 @@ struct world_command {
     uint64_t position; /* that was told with it */
     uint64_t rule;     /* the refusal's, hashed */
     size_t events;     /* that the log holds of it (world_check) */
+    size_t failures;   /* likewise, TransferFailed */
 };
 
 /* A question for a row that must show what its asker was told of. */
@@ -81,6 +82,9 @@ struct world {
     } seen[2];
     struct sl_error error; /* why it did not start */
     struct sl_message message; /* to the engine's actor */
+    struct sl_message rebuild; /* likewise; on its way while `rebuild_asked` */
+    bool rebuild_asked;
+    unsigned rebuilds; /* that were begun */
     bool closing;
     bool has_closed;
     uint64_t steps_now; /* taken at this moment: */
@@ -109,6 +113,9 @@ bool world_stop(struct world *world);
 
 /* The power fails, now if it has not yet, and comes back. The engine is gone. */
 void world_crash(struct world *world);
+
+/* Has views rebuilt, if none of their domain are already. */
+void world_rebuild(struct world *world);
 
 /* One step of the machine, or, when nobody has anything to do, time until somebody has; `far`: at
  * most that much. */

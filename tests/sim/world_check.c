@@ -35,9 +35,10 @@ struct truth {
     bool read_all;
     bool answered;
     uint64_t counts[2]; /* events of each domain, less the processes' own */
+    unsigned opened[WORLD_ACCOUNTS];
     int64_t balances[WORLD_ACCOUNTS];
     int64_t on_hand[WORLD_ITEMS], reserved[WORLD_ITEMS];
-    unsigned stock_events[3]; /* reserved, released, shipped */
+    unsigned stock_events[3];   /* reserved, released, shipped */
     struct order_truth *orders; /* by command */
     struct stream_truth *streams;
     size_t stream_capacity; /* a power of two */
@@ -130,11 +131,17 @@ static void count_command(struct truth *truth, const struct sl_stored_event *eve
     if (!world_expect(world, number < world->command_count, "an event of no command"))
         return;
     struct world_command *command = world->commands[number];
+    if (is_type(event, "TransferFailed")) {
+        command->failures++;
+        return;
+    }
     if (is_type(event, "StockReserved") || is_type(event, "StockReleased") ||
         is_type(event, "StockShipped"))
         return; /* the second event of a command */
     command->events++;
-    if (command->kind == WORLD_TRANSFER) {
+    if (command->kind == WORLD_OPEN) {
+        truth->opened[command->a]++;
+    } else if (command->kind == WORLD_TRANSFER) {
         truth->balances[command->a] -= command->amount;
         truth->balances[command->b] += command->amount;
     } else if (command->kind == WORLD_ADD) {
@@ -220,7 +227,7 @@ static bool find_truth(struct truth *truth, struct world *world)
     if (!truth->orders || !truth->streams)
         return false;
     for (size_t i = 0; i < world->command_count; i++)
-        world->commands[i]->events = 0;
+        world->commands[i]->events = world->commands[i]->failures = 0;
     read_log(truth, world->bank);
     memset(truth->streams, 0, truth->stream_capacity * sizeof *truth->streams);
     read_log(truth, world->order);
@@ -274,8 +281,17 @@ static void check_commands(struct truth *truth)
 
     for (size_t i = 0; i < world->command_count; i++) {
         const struct world_command *command = world->commands[i];
+        if (command->kind == WORLD_OPEN) {
+            world_expect(world, command->status == 201 && truth->opened[command->a] == 1,
+                         "P2, P4: an account is opened once, however often that is asked for");
+            continue;
+        }
         world_expect(world, command->events == (command->status == 201),
                      "P2, P4: each accepted command is in the log once, and no other");
+        world_expect(world,
+                     command->failures == (command->kind == WORLD_TRANSFER &&
+                                           command->status == 422 && command->a != command->b),
+                     "P2, P4: each transfer that was refused is, too, as one that failed");
     }
 }
 
@@ -463,8 +479,8 @@ static uint64_t digest_view(struct world *world, struct sl_core_domain *domain,
                       "a view is stored to the log's end"))
         return 0;
     while (!is_done && !world->bad) {
-        struct page page = {.list = {.query = {.index = -1, .limit = 500, .after = after},
-                                     .done = page_listed}};
+        struct page page = {
+            .list = {.query = {.index = -1, .limit = 500, .after = after}, .done = page_listed}};
         sl_view_list(table, &page.list);
         if (!world_expect(world, world_run_until(world, &page.answered, 60 * second),
                           "a list is answered") ||

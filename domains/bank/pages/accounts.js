@@ -47,7 +47,7 @@ const Find = () => {
   };
   return html`
     <form class="line" role="search" onSubmit=${submit}>
-      <label>Find an account<input name="id" required maxlength="40" autocomplete="off"
+      <label>Find an account<input name="id" required maxlength="39" autocomplete="off"
         spellcheck=${false} placeholder="its number" /></label>
       <button>Find</button>
     </form>
@@ -81,7 +81,7 @@ const Open = ({ onOpened }) => {
     <section class="card narrow" aria-labelledby="open">
       <h2 id="open">Open an account</h2>
       <form onSubmit=${submit}>
-        <label>Number<input name="id" required maxlength="40" autocomplete="off"
+        <label>Number<input name="id" required maxlength="39" autocomplete="off"
           spellcheck=${false} /></label>
         <label>Kind<select name="kind"><option value="client">Client</option>
           <option value="external">Outside: may go below zero</option></select></label>

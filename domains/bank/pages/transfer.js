@@ -8,9 +8,9 @@ import { minorUnits, money } from './money.js';
 
 const Fields = ({ from, onSubmit }) => html`
   <form onSubmit=${onSubmit}>
-    <label>From account<input name="from" required maxlength="40" autocomplete="off"
+    <label>From account<input name="from" required maxlength="39" autocomplete="off"
       spellcheck=${false} defaultValue=${from} /></label>
-    <label>To account<input name="to" required maxlength="40" autocomplete="off"
+    <label>To account<input name="to" required maxlength="39" autocomplete="off"
       spellcheck=${false} /></label>
     <label>Amount<input name="amount" required inputmode="decimal" autocomplete="off"
       placeholder="12.50" /></label>
@@ -33,7 +33,7 @@ const transferOf = async (form) => {
 
 // The server speaks of minor units; here they are read as they were written.
 const inWords = (problem, { from, amount, currency }) => {
-  if (problem.rule === 'insufficient_funds')
+  if (problem.rule === 'exceeds_credits')
     problem.message = `Account ${from} has not ${money(amount, currency)} to give.`;
   return problem;
 };

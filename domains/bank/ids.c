@@ -1,0 +1,115 @@
+#include "domains/bank/ids.h"
+
+#include <string.h>
+
+#define NAMES ((sl_u128)1 << 127)
+
+static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+
+enum { BASE = sizeof letters }; /* the terminator's place counts as the empty digit */
+
+_Static_assert(BASE == 65, "21 digits to the base 65 are less than 2^127");
+
+/* From 1; 0: no letter of a name. */
+static unsigned digit_of(char c)
+{
+    const char *found = c ? strchr(letters, c) : NULL;
+
+    return found ? (unsigned)(found - letters) + 1 : 0;
+}
+
+static bool is_number(struct sl_text text)
+{
+    if (text.len == 0 || (text.ptr[0] == '0' && text.len > 1))
+        return false;
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+            return false;
+    return true;
+}
+
+static bool read_number(struct sl_text text, sl_u128 *out)
+{
+    const sl_u128 most = ~(sl_u128)0;
+    sl_u128 number = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        const unsigned digit = (unsigned)(text.ptr[i] - '0');
+        if (number > (most - digit) / 10)
+            return false;
+        number = number * 10 + digit;
+    }
+    *out = number;
+    return true;
+}
+
+static bool read_name(struct sl_text text, sl_u128 *out)
+{
+    sl_u128 number = 0;
+
+    if (text.len > BANK_NAME_MAX)
+        return false;
+    for (size_t i = 0; i < BANK_NAME_MAX; i++) {
+        const unsigned digit = i < text.len ? digit_of(text.ptr[i]) : 0;
+        if (i < text.len && digit == 0)
+            return false;
+        number = number * BASE + digit;
+    }
+    *out = NAMES + number;
+    return true;
+}
+
+/* Its length; 0: the number is no name's. */
+static size_t write_name(sl_u128 id, char out[BANK_ID_MAX])
+{
+    sl_u128 rest = id - NAMES;
+    char name[BANK_NAME_MAX];
+    size_t len = 0;
+
+    for (size_t i = BANK_NAME_MAX; i-- > 0; rest /= BASE) {
+        const unsigned digit = (unsigned)(rest % BASE);
+        if (digit == 0 && len > 0)
+            return 0; /* a gap */
+        if (digit == 0)
+            continue;
+        name[i] = letters[digit - 1];
+        len = len > 0 ? len : i + 1;
+    }
+    if (rest > 0 || len == 0 || is_number((struct sl_text){name, len}))
+        return 0;
+    memcpy(out, name, len);
+    return len;
+}
+
+size_t bank_id_write(sl_u128 id, char out[BANK_ID_MAX])
+{
+    char digits[BANK_ID_MAX];
+    size_t len = id >= NAMES ? write_name(id, out) : 0;
+
+    if (len > 0)
+        return len;
+    do
+        digits[len++] = (char)('0' + (int)(id % 10));
+    while ((id /= 10) > 0);
+    for (size_t i = 0; i < len; i++)
+        out[i] = digits[len - 1 - i];
+    return len;
+}
+
+bool bank_id_read(struct sl_text text, sl_u128 *out)
+{
+    char again[BANK_ID_MAX];
+    sl_u128 id = 0;
+
+    if (text.len == 0) {
+        *out = 0;
+        return true;
+    }
+    if (is_number(text) ? !read_number(text, &id) : !read_name(text, &id))
+        return false;
+    const size_t len = bank_id_write(id, again);
+    if (!sl_text_equals(text, (struct sl_text){again, len}))
+        return false;
+    *out = id;
+    return true;
+}
