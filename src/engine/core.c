@@ -24,10 +24,8 @@ static uint64_t view_position(void *self)
     return status.attached ? status.position : SL_SINK_NOT_STARTED;
 }
 
-static enum sl_sink_result view_take(void *self, const struct sl_event *event)
+enum sl_sink_result sl_core_view_take(struct sl_core_view *view, const struct sl_event *event)
 {
-    struct sl_core_view *view = self;
-
     /* The engine's own events are no business of a domain's views. */
     if (event->type->name[0] == '$') {
         sl_view_advance(view->table, event->position + 1);
@@ -45,12 +43,17 @@ static enum sl_sink_result view_take(void *self, const struct sl_event *event)
     return SL_SINK_STUCK;
 }
 
+static enum sl_sink_result view_take(void *self, const struct sl_event *event)
+{
+    return sl_core_view_take(self, event);
+}
+
 static void view_advance(void *self, uint64_t position)
 {
     sl_view_advance(((struct sl_core_view *)self)->table, position);
 }
 
-static void view_moved(void *context)
+void sl_core_view_moved(void *context)
 {
     struct sl_core_view *view = context;
 
@@ -86,7 +89,7 @@ static enum sl_err open_view(struct sl_core_view *view, struct sl_error *error)
                                                   .log = log->log,
                                                   .salt = log->salt,
                                                   .knows = knows,
-                                                  .moved = view_moved,
+                                                  .moved = sl_core_view_moved,
                                                   .context = view};
 
     view->consumer = (struct sl_consumer){
@@ -130,6 +133,7 @@ static void on_reign(void *context)
             sl_view_table_reign(domain->views[i].table, log->salt);
         for (size_t i = 0; i < domain->process_count; i++)
             sl_process_reign_again(domain->processes[i]);
+        sl_core_rebuild_reigns(domain);
     }
     for (size_t i = 0; i < domain->view_count; i++)
         sl_consumer_follow(&domain->views[i].consumer, log->durable);
@@ -145,6 +149,7 @@ static void on_durable(void *context, const struct sl_event *events,
 
     for (size_t i = 0; i < domain->view_count; i++)
         sl_consumer_offer(&domain->views[i].consumer, events, count);
+    sl_core_rebuild_offer(domain, events, count);
     for (size_t i = 0; i < domain->process_count; i++)
         sl_process_offer(domain->processes[i], events, count);
     sl_core_tell(domain, stored, count);
@@ -390,6 +395,7 @@ static int64_t turn_views(struct sl_core_domain *domain, int64_t now)
     for (size_t i = 0; i < domain->process_count; i++)
         next = earlier(next, sl_process_turn(domain->processes[i], now));
     next = earlier(next, sl_core_tell_turn(domain, now));
+    next = earlier(next, sl_core_rebuild_turn(domain, now));
     if (moved || domain->waits)
         sl_core_check_waits(domain);
     return next;
@@ -473,6 +479,7 @@ void sl_core_close(struct sl_core *core)
             sl_process_stop(domain->processes[p]);
         if (domain->core)
             sl_core_cancel_all(domain);
+        sl_core_rebuild_stop(domain);
         sl_writer_stop(domain->writer);
         sl_event_store_close(domain->store);
     }
@@ -486,6 +493,7 @@ void sl_core_close(struct sl_core *core)
             sl_consumer_close(&domain->views[v].consumer);
             sl_arena_close(&domain->views[v].recall.read.arena);
         }
+        sl_core_rebuild_close(domain);
         for (size_t p = 0; p < domain->process_count; p++)
             sl_process_close(domain->processes[p]);
         sl_core_drop_held(domain);

@@ -54,6 +54,8 @@ struct sl_core_domain {
     struct sl_wait *wait_checked_next; /* of the walk along them that is under way */
     struct sl_lookup *lookups; /* for rows being fetched */
     size_t reads_out;
+    struct sl_core_rebuild *rebuild;   /* under way, or NULL */
+    struct sl_rebuild_status *rebuilt; /* of each view, by place; NULL before the first */
 };
 
 struct sl_core {
@@ -78,6 +80,19 @@ void sl_core_expire_waits(struct sl_core *core, int64_t now);
 void sl_core_cancel_all(struct sl_core_domain *domain);
 
 void sl_core_read_done(struct sl_message *message);
+
+/* core.c: a view as a sink, and what it is told by its table. */
+enum sl_sink_result sl_core_view_take(struct sl_core_view *view, const struct sl_event *event);
+void sl_core_view_moved(void *context);
+
+/* rebuild.c: tables beside views, fed by a scan of their own. */
+void sl_core_rebuild_reigns(struct sl_core_domain *domain);
+void sl_core_rebuild_offer(struct sl_core_domain *domain, const struct sl_event *events,
+                           size_t count);
+int64_t sl_core_rebuild_turn(struct sl_core_domain *domain, int64_t now);
+/* It is handed nothing more; then, after the view service has closed, its tables go. */
+void sl_core_rebuild_stop(struct sl_core_domain *domain);
+void sl_core_rebuild_close(struct sl_core_domain *domain);
 
 /* tell.c: who watches a log is told of each event once, in order, also of those that were found to
  * be durable only by a later claim. */

@@ -211,6 +211,32 @@ struct sl_core_skip {
 bool sl_core_view_skip(struct sl_core_domain *domain, const struct sl_view_table *table,
                        const struct sl_principal *principal, struct sl_core_skip *skip);
 
+/* Builds views anew, those of the places where `wanted` is true, from the log's start, with one
+ * scan for all; each takes its view's place when it has caught up (view.h). Meanwhile, and if it
+ * fails, the views are what they were. SL_BUSY: views of this domain are being rebuilt, or one is
+ * starting. */
+enum sl_err sl_core_view_rebuild(struct sl_core_domain *domain, const bool *wanted,
+                                 struct sl_error *error) SL_USE_RESULT;
+
+enum sl_rebuild_state {
+    SL_REBUILD_NONE, /* since the start */
+    SL_REBUILD_SCANS,
+    SL_REBUILD_SWAPS,
+    SL_REBUILD_REMOVES, /* the new build serves, or was given up; the other one is being removed */
+    SL_REBUILD_DONE,
+    SL_REBUILD_FAILED,
+};
+struct sl_rebuild_status {
+    enum sl_rebuild_state state;
+    uint64_t position; /* all events below are in the new build */
+    double events_per_second;
+    int64_t left_ns; /* about; -1: nobody knows */
+    int64_t took_ns; /* so far, or in all */
+    char why[240];   /* it failed, or what holds it up; else empty */
+};
+struct sl_rebuild_status sl_core_view_rebuild_status(const struct sl_core_domain *domain,
+                                                     size_t place);
+
 /* What an operator should know of the log, as JSON members. */
 void sl_core_describe(struct sl_core_domain *domain, struct sl_buf *out);
 

@@ -193,12 +193,10 @@ enum sl_view_beside sl_view_beside_swap(struct sl_view_table *beside, const char
     }
     if (!state->served && beside->degraded)
         return give_up(beside, beside->degraded, out_why);
-    if (!state->served && (!beside->attached || beside->failing)) {
-        /* It tries again by itself. */
-        state->of->held = state->flushing = false;
-        state->step = BESIDE_CATCHES_UP;
+    if (!state->served && beside->failing)
+        return give_up(beside, beside->why, out_why);
+    if (!state->served && !beside->attached)
         return SL_VIEW_PENDING;
-    }
     if (state->step == BESIDE_HOLDS)
         return hold(beside);
     ask(beside, VIEW_SETTLE);

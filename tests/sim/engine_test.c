@@ -2,7 +2,7 @@
  * Lives of the whole engine in a world that a seed decides: clients, from one to thousands at a
  * time, that repeat themselves, wait for positions and end what they began; threads that are left
  * alone; clocks that jump; disks that are slow, fail once or for a while, are full and have room
- * again; power that fails. In the end the machine is sound again, the engine restarted or not, and
+ * again; power that fails; views that are rebuilt meanwhile. In the end the machine is sound again, the engine restarted or not, and
  * what world_check.c lists must be true; much of it is looked at on the way, too.
  *
  * Each run takes a fresh seed, after those that once found something (seeds.txt). A failure prints
@@ -36,6 +36,7 @@ struct lot {
     int reigns;
     int64_t jumped, jumped_most; /* of the UTC clock, all in all */
     bool loses_power, disk_fails, disk_fills, disk_is_slow, clock_jumps, is_unfair, ends_in_heal;
+    bool rebuilds; /* views, now and then */
 };
 
 static uint64_t draw(struct world *world, uint64_t limit)
@@ -45,7 +46,8 @@ static uint64_t draw(struct world *world, uint64_t limit)
 
 static struct lot draw_lot(struct world *world)
 {
-    struct lot lot = {.clients = 1 + draw(world, 40), .acts = 2 + draw(world, 20),
+    struct lot lot = {.rebuilds = world->seed % 2 == 0,
+                      .clients = 1 + draw(world, 40), .acts = 2 + draw(world, 20),
                       .steps = 500 + (unsigned)draw(world, 4000),
                       .reigns = 1 + (int)draw(world, 3)};
 
@@ -113,6 +115,8 @@ static void reign(struct world *world, struct lot *lot)
             world_step(world, (int64_t)draw(world, 300) * ms);
         if (draw(world, 256) == 0)
             have_fault(world, lot);
+        if (lot->rebuilds && i % 400 == 200)
+            world_rebuild(world);
     }
 }
 
@@ -124,6 +128,21 @@ static void on_death(int signal_number)
     (void)!write(STDOUT_FILENO, seed_text, strlen(seed_text));
     (void)signal(signal_number, SIG_DFL);
     (void)raise(signal_number);
+}
+
+/* Of all lives: views that were rebuilt while the world went on, and rebuilds that gave up. */
+static unsigned rebuilt, given_up;
+
+static void count_rebuilt(struct world *world)
+{
+    struct sl_core_domain *const domains[] = {world->bank, world->order};
+
+    for (size_t d = 0; world->core && d < 2; d++)
+        for (size_t i = 0; i < sl_core_view_count(domains[d]); i++) {
+            const struct sl_rebuild_status status = sl_core_view_rebuild_status(domains[d], i);
+            rebuilt += status.state == SL_REBUILD_DONE;
+            given_up += status.state == SL_REBUILD_FAILED;
+        }
 }
 
 /* One life; false: something was wrong. */
@@ -144,6 +163,7 @@ static bool run_life(uint64_t seed, uint64_t *out_digest)
         start = world_start(&world);
         if (start == WORLD_READY)
             reign(&world, &lot);
+        count_rebuilt(&world);
         const bool is_last = i + 1 == lot.reigns && lot.ends_in_heal;
         if (start == WORLD_READY && is_last && !sl_sim_power_is_out(world.env))
             break; /* it must heal while it runs */
@@ -239,7 +259,9 @@ static void lives(void)
         seed++;
         count++;
     }
-    tap_note("%llu lives", (unsigned long long)count);
+    tap_note("%llu lives; %u views rebuilt in them, %u rebuilds given up",
+             (unsigned long long)count, rebuilt, given_up);
+    CHECK(rebuilt > 0 || count < 20);
 }
 
 int main(int argc, char **argv)

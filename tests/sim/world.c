@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORLD_SUBMIT = 0x7000, WORLD_LOOKUP, WORLD_DRAIN, WORLD_CLOSE };
+enum { WORLD_SUBMIT = 0x7000, WORLD_LOOKUP, WORLD_DRAIN, WORLD_CLOSE, WORLD_REBUILD };
 
 static const int64_t second = INT64_C(1000000000);
 
@@ -41,6 +41,22 @@ static void drained(void *context)
     close_core(context);
 }
 
+/* Half of the views, or all of them. That some are being rebuilt is no reason not to ask again. */
+static void rebuild(struct world *world)
+{
+    bool wanted[16];
+    struct sl_error error;
+
+    world->rebuild_asked = false;
+    for (size_t d = 0; d < 2; d++) {
+        for (size_t i = 0; i < 16; i++)
+            wanted[i] = world->rebuilds % 2 == 0 || i % 2 == d;
+        const enum sl_err err =
+            sl_core_view_rebuild(sl_core_domain_at(world->core, d), wanted, &error);
+        world->rebuilds += err == SL_OK;
+    }
+}
+
 static void step(void *self, struct sl_message *message)
 {
     struct world *world = self;
@@ -51,6 +67,8 @@ static void step(void *self, struct sl_message *message)
                        &command->submission);
     } else if (message->kind == WORLD_LOOKUP) {
         sl_core_lookup(&((struct world_question *)(void *)message)->lookup);
+    } else if (message->kind == WORLD_REBUILD) {
+        rebuild(world);
     } else if (message->kind == WORLD_DRAIN) {
         sl_core_drain(world->core, drained, world);
     } else if (message->kind == WORLD_CLOSE) {
@@ -173,6 +191,7 @@ static void forget_answers(struct world *world)
         world->questions[i].answered = true;
     world->questions_open = 0;
     world->under_way = 0;
+    world->rebuild_asked = false;
 }
 
 static enum world_start refuse(struct world *world)
@@ -246,6 +265,15 @@ void world_crash(struct world *world)
     sl_sim_power_loss_at(world->env, 0);
     sl_sim_disk_fail_at(world->env, 0);
     forget_answers(world);
+}
+
+void world_rebuild(struct world *world)
+{
+    if (!world->core || world->rebuild_asked)
+        return;
+    world->rebuild_asked = true;
+    world->rebuild = (struct sl_message){.kind = WORLD_REBUILD};
+    sl_mailbox_post(world->mailbox, &world->rebuild);
 }
 
 /* ---- Time ------------------------------------------------------------------------------------ */
