@@ -29,7 +29,8 @@
  * needed are removed after. A full segment need not be read again to know that DIR has it: the
  * header that follows it in the log repeats the checksum of its last batch, which is chained to
  * everything before (format.c), and the manifest has that checksum, too. Where they differ, DIR
- * holds another history, and is left alone.
+ * holds another history, and is left alone. A sealed segment that was scavenged since has the same
+ * history but other bytes, and another header (stone.c): then it is copied again.
  *
  * Every batch that is copied is checked, and every file is read back.
  */
@@ -202,6 +203,35 @@ static enum sl_err finish_file(struct backup *backup, struct job *job, const cha
     return sl_disk_rename(backup->env, temporary, path, &backup->error);
 }
 
+/* The first block of a segment's file, which has a checksum of itself and counts the stones. */
+static bool has_head(struct backup *backup, const char *path, const uint8_t *head)
+{
+    struct sl_error ignored = {0};
+    uint8_t block[SL_LOG_BLOCK];
+    struct sl_file *file;
+    size_t got = 0;
+
+    if (sl_disk_open(backup->env, path, SL_OPEN_READ, &file, &ignored) != SL_OK)
+        return false;
+    const enum sl_err err = sl_file_read(file, 0, block, sizeof block, &got, &ignored);
+    sl_file_close(file);
+    return err == SL_OK && got == sizeof block && memcmp(block, head, sizeof block) == 0;
+}
+
+/* Is the copy one of the file that the walk goes through? It is copied by its name, which a
+ * scavenge may give to another file meanwhile. */
+static enum sl_err check_copied(struct backup *backup, struct sl_log_walk *walk, const char *copy)
+{
+    uint8_t head[SL_LOG_BLOCK];
+    size_t got = 0;
+
+    const enum sl_err err = sl_file_read(walk->file, 0, head, sizeof head, &got, &backup->error);
+    if (err == SL_OK && (got < sizeof head || !has_head(backup, copy, head)))
+        return sl_fail(&backup->error, SL_CONFLICT, "%s was scavenged while it was copied: make "
+                       "the backup again", walk->path);
+    return err;
+}
+
 static enum sl_err copy_sealed(struct backup *backup, struct job *job, struct sl_log_walk *walk,
                                const char *temporary, struct backup_file *file)
 {
@@ -217,6 +247,8 @@ static enum sl_err copy_sealed(struct backup *backup, struct job *job, struct sl
     if (err == SL_OK)
         err = sl_log_copy_file(backup->env, walk->path, temporary, file->bytes, 0, &copied,
                                &backup->error);
+    if (err == SL_OK)
+        err = check_copied(backup, walk, temporary);
     if (err == SL_OK)
         err = walk_segment(backup, job, walk, head.next_batch, NULL);
     if (err == SL_OK)
@@ -303,6 +335,25 @@ static bool is_there(struct backup *backup, const struct backup_file *file)
            checksum == expected;
 }
 
+/* Has the log the same sealed segment as the backup, or one that was scavenged since? */
+static bool is_same_sealed(struct backup *backup, const struct job *job,
+                           const struct backup_file *file)
+{
+    char source[SL_LOG_PATH_MAX], path[CLI_PATH_MAX];
+    struct sl_error ignored = {0};
+    uint8_t head[SL_LOG_BLOCK];
+    struct sl_file *opened;
+    size_t got = 0;
+
+    sl_log_sealed_path(&job->walk.folder, file->segment, source);
+    if (!backup_path(path, backup->dir, file->file.ptr, NULL) ||
+        sl_disk_open(backup->env, source, SL_OPEN_READ, &opened, &ignored) != SL_OK)
+        return false;
+    const enum sl_err err = sl_file_read(opened, 0, head, sizeof head, &got, &ignored);
+    sl_file_close(opened);
+    return err == SL_OK && got == sizeof head && has_head(backup, path, head);
+}
+
 /* The old backup's file for a full segment, when it holds the same and is there. */
 static enum sl_err keep(struct backup *backup, struct job *job, uint64_t number, bool is_sealed,
                         const struct sl_log_segment_head *next, bool *out_kept)
@@ -318,7 +369,8 @@ static enum sl_err keep(struct backup *backup, struct job *job, uint64_t number,
     if (file->next_batch != next->first_batch || file->next_position != next->first_position ||
         last_of(file) != next->previous)
         return other_history(backup, job, "went on differently");
-    if (file->sealed != is_sealed || !is_there(backup, file))
+    if (file->sealed != is_sealed || !is_there(backup, file) ||
+        (is_sealed && !is_same_sealed(backup, job, file)))
         return SL_OK;
     struct backup_file *added = add_file(backup, job);
     if (!added)

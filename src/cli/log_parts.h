@@ -97,5 +97,6 @@ cli_verb cli_log_verify;
 cli_verb cli_log_scan;
 cli_verb cli_log_dump;
 cli_verb cli_log_salvage;
+cli_verb cli_log_scavenge;
 
 #endif

@@ -202,8 +202,8 @@ static void write_verify(const struct look *look)
                   (unsigned long long)walk->position, (unsigned long long)look->audit.streams,
                   look->revisions.passes, look->revisions.passes == 1 ? "" : "es");
     if (look->audit.stones > 0)
-        sl_buf_printf(look->out, "  %llu of the events are stones: scavenged, without their bodies\n",
-                      (unsigned long long)look->audit.stones);
+        sl_buf_printf(look->out, "  %llu of the events are stones: scavenged, without their "
+                      "bodies\n", (unsigned long long)look->audit.stones);
 }
 
 static void write_text(const struct look *look)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/keep.h"
 #include "record/pack.h"
 
 const struct sl_record sl_timer_fired_record = SL_RECORD(struct sl_timer_fired,
@@ -61,6 +62,10 @@ static enum sl_err compile_event(struct sl_event_model *model, const struct sl_e
             if (model->tags[i].place.fields[f]->personal_of)
                 return sl_fail(error, SL_INVALID, "event %s, tags: %s is personal data", type->name,
                                model->tags[i].place.fields[f]->name);
+    model->keep_ns = -1;
+    if (type->keep && !sl_keep_read(type->keep, &model->keep_ns))
+        return sl_fail(error, SL_INVALID, "event %s, keep: %s is no span of time such as 90d",
+                       type->name, type->keep);
     model->digest = sl_record_digest(type->record);
     if (model->digest == 0)
         return sl_fail(error, SL_NO_MEMORY, "no memory for event %s", type->name);

@@ -249,7 +249,7 @@ def check_damage(server):
 def check_usage(server):
     with case('what is asked wrongly is answered with what there is'):
         for arguments, code, says in (
-                (['log'], 2, 'stat, verify, scan, dump or salvage'),
+                (['log'], 2, 'stat, verify, scan, dump, salvage or scavenge'),
                 (['log', 'nonsense'], 2, 'there are stat'),
                 (['log', 'stat', '--nonsense'], 2, 'no option --nonsense'),
                 (['log', 'scan', '--limit', 'many'], 2, 'a whole number is wanted'),
