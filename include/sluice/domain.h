@@ -30,8 +30,9 @@
 
 /* What happened, in the past tense. `tags` says which aggregates, besides its stream's, an event
  * belongs to: "desk" means a tag named desk with the field desk; "account=debit, account=credit"
- * names tag and field apart; "desk-day=(desk day)" joins several fields. At most 16, each 128
- * bytes; a tag whose fields are all empty is left out. */
+ * names tag and field apart; "desk-day=(desk day)" joins several fields; "book=()" is
+ * on every event of the type, for an aggregate of which there is but one, with the empty key. At
+ * most 16, each 128 bytes; a tag whose fields are all empty is left out. */
 struct sl_event_type {
     const char *name;
     uint32_t version; /* from 1; raise it when the record's meaning changes */
@@ -121,6 +122,10 @@ void *sl_room(struct sl_decision *out, size_t count, size_t size);
 /* Names one more aggregate that the decision needs, by its fields' values in the key's order: it
  * becomes the next c->state[]. Returns its place there. */
 size_t sl_need_key(struct sl_needs *out, const struct sl_aggregate *aggregate, struct sl_text key);
+
+/* Zeroed memory that lives until the command is answered, to make keys of. NULL: there is none; the
+ * command is then answered with 503. */
+void *sl_needs_room(struct sl_needs *out, size_t count, size_t size);
 
 /* The key for sl_need_key made of one value. `kind` as in records: sl_key_of(out, SL_UUID, &id). */
 struct sl_text sl_key_of(struct sl_needs *out, enum sl_kind kind, const void *value);
