@@ -82,7 +82,7 @@ const struct sl_principal *sl_visit_principal(struct sl_visit *visit);
 /* The time, for what is no decision: commands have one of their own. */
 struct sl_time sl_visit_now(struct sl_visit *visit);
 
-/* ---- What a handler keeps ---------------------------------------------------------------------- */
+/* ---- What a handler keeps -------------------------------------------------------------------- */
 
 /* Zeroed memory that lives as long as the visit; 64 MiB a visit, together with all else that it
  * makes. At most 16 MiB a call. */
@@ -92,7 +92,7 @@ void *sl_visit_room(struct sl_visit *visit, size_t count, size_t size);
 void sl_visit_set_user(struct sl_visit *visit, void *user);
 void *sl_visit_user(struct sl_visit *visit);
 
-/* ---- Commands ---------------------------------------------------------------------------------- */
+/* ---- Commands -------------------------------------------------------------------------------- */
 
 struct sl_visit_event {
     struct sl_text type;
@@ -133,7 +133,83 @@ void sl_visit_submit(struct sl_visit *visit,
                      void (*then)(struct sl_visit *visit, const struct sl_visit_outcome *outcomes,
                                   size_t count));
 
-/* ---- The answer -------------------------------------------------------------------------------- */
+/* ---- Rows ------------------------------------------------------------------------------------ */
+
+/* One row more for sl_visit_read: the row of the view (of the route's domain) with this key. Keys
+ * are pointers to values of the key's fields, in order: sl_visit_row(visit, "days", &desk, &day).
+ */
+#define sl_visit_row(visit, view, ...)                                                             \
+    sl_visit_row_key((visit), (view), (const void *const[]){__VA_ARGS__},                          \
+                     sizeof((const void *const[]){__VA_ARGS__}) / sizeof(void *))
+void sl_visit_row_key(struct sl_visit *visit, const char *view, const void *const *values,
+                      size_t count);
+
+/* Reads the rows. `then` is called with structs of the views' records, one for each in their order,
+ * NULL where there is no such row. They are as lookups over HTTP find them: a position that the
+ * request names (Sluice-Position, min_position) is waited for, and so are the effects of commands
+ * that this visit has sent. What keeps a row from being read (the view is not as far in time, it
+ * failed, the visitor may not read it) is answered as it is for GET, and `then` is not called. */
+void sl_visit_read(struct sl_visit *visit,
+                   void (*then)(struct sl_visit *visit, const void *const *rows, size_t count));
+
+/* A stretch of a view in an order of its own. */
+struct sl_visit_list {
+    const char *view;
+    const char *index;   /* NULL: the order of the key */
+    const void *equal;   /* a struct of the view's record: rows must have what it has */
+    size_t equal_count;  /* in the order's first so many fields; 0: all rows */
+    bool descending;
+    size_t limit;         /* 1 to 1,000 */
+    struct sl_text after; /* `next` of an earlier page, also of an earlier request; or empty */
+};
+
+struct sl_visit_page {
+    const void *const *rows; /* structs of the view's record */
+    size_t count;
+    struct sl_text next; /* where to go on; empty: nothing follows */
+};
+
+/* Reads the stretch as lists over HTTP do: from what is stored, which may be a little older than
+ * what sl_visit_read finds, unless a position is waited for; errors likewise. `list` is copied. */
+void sl_visit_list(struct sl_visit *visit, const struct sl_visit_list *list,
+                   void (*then)(struct sl_visit *visit, const struct sl_visit_page *page));
+
+/* ---- Events ---------------------------------------------------------------------------------- */
+
+enum sl_events_of {
+    SL_EVENTS_OF_LOG = 0,   /* all of the domain */
+    SL_EVENTS_OF_STREAM,    /* of the stream `name` "/" `key` */
+    SL_EVENTS_OF_TAG,       /* tagged `name` ":" `key` */
+    SL_EVENTS_OF_AGGREGATE, /* either: an aggregate's history */
+};
+
+struct sl_visit_log {
+    enum sl_events_of of;
+    const char *name;
+    struct sl_text key; /* as places are written: see sl_visit_key */
+    uint64_t from;      /* positions in [from, until); */
+    uint64_t until;     /* 0: to the end */
+    bool backwards;     /* the newest first */
+    size_t limit;       /* 1 to 8,190 */
+};
+
+struct sl_visit_events {
+    const struct sl_event *events; /* in order, as `evolve` sees them */
+    size_t count;   /* may be less than the limit before the end: an answer takes at most 16 MiB */
+    uint64_t next;  /* `from` of what follows; backwards: its `until` */
+    bool end;       /* nothing follows */
+};
+
+/* The key that is made of one value: sl_visit_key(visit, SL_U64, &account). At most 512 bytes. */
+struct sl_text sl_visit_key(struct sl_visit *visit, enum sl_kind kind, const void *value);
+
+/* Reads events that are durable, those of this visit's commands included; a position that the
+ * request names is waited for. Who may visit the route may read what it reads; where the route says
+ * no roles, it takes those of the log (/DOMAIN/events). `log` is copied. */
+void sl_visit_events(struct sl_visit *visit, const struct sl_visit_log *log,
+                     void (*then)(struct sl_visit *visit, const struct sl_visit_events *events));
+
+/* ---- The answer ------------------------------------------------------------------------------ */
 
 /* A header of the answer. Both are copied; line breaks are none of it. Not the headers that the
  * server makes: Content-Type, Content-Length, Connection, Date, Sluice-Position. */

@@ -30,8 +30,7 @@ void visit_fault(struct sl_visit *visit, bool broken)
 {
     visit->own->faults++;
     if (broken)
-        visit_refuse(visit, "route_failed", VISIT_NO_POSITION,
-                     "the domain's route made a mistake");
+        visit_refuse(visit, "route_failed", VISIT_NO_POSITION, "the domain's route made a mistake");
 }
 
 void visit_refuse(struct sl_visit *visit, const char *rule, uint64_t position, const char *format,
@@ -49,11 +48,40 @@ void visit_refuse(struct sl_visit *visit, const char *rule, uint64_t position, c
     va_end(arguments);
 }
 
+bool visit_may(struct sl_visit *visit, const struct sl_deed *deed)
+{
+    const enum sl_permission permission = sl_auth_may(visit->call->who, deed);
+
+    if (permission == SL_PERMITTED)
+        return true;
+    if (permission == SL_UNKNOWN_ASKER)
+        visit_refuse(visit, "unauthorized", VISIT_NO_POSITION, "this takes a token");
+    else
+        visit_refuse(visit, "forbidden", VISIT_NO_POSITION, "this takes a role among: %s",
+                     deed->roles ? deed->roles : "admin");
+    return false;
+}
+
+static void waits_cancelled(struct api_call *call)
+{
+    struct sl_visit *visit = call->work;
+
+    visit_reads_cancel(visit);
+    visit_logs_cancel(visit);
+    visit_logs_close(visit);
+}
+
+void visit_waits(struct sl_visit *visit)
+{
+    api_wait(visit->call, waits_cancelled, visit);
+}
+
 /* The answer takes back the request's memory, and with it the visit. */
 static void send_refusal(struct sl_visit *visit)
 {
     const struct visit_refusal refusal = visit->refusal;
 
+    visit_logs_close(visit);
     if (refusal.position == VISIT_NO_POSITION)
         api_refuse(visit->call, refusal.rule, NULL, "%s", refusal.detail);
     else
@@ -65,6 +93,7 @@ static void send_answer(struct sl_visit *visit)
     struct api_call *call = visit->call;
     struct sl_buf *headers = api_headers(call);
 
+    visit_logs_close(visit);
     if (visit->has_position)
         api_header_position(call, visit->position);
     sl_buf_text(headers, visit->headers);
@@ -85,6 +114,7 @@ static bool take_turn(struct sl_visit *visit)
         return false;
     }
     if (visit->failed) {
+        visit_logs_close(visit);
         api_no_memory(visit->call);
         return false;
     }
@@ -141,8 +171,8 @@ static bool takes_body(struct api_call *call, const struct sl_route *route)
 {
     const size_t body_max = route->body_max ? route->body_max : BODY_BYTES_DEFAULT;
 
-    if (route->content_type && !sl_url_accepts(sl_request_header(call->request, "content-type"),
-                                               route->content_type)) {
+    if (route->content_type &&
+        !sl_url_accepts(sl_request_header(call->request, "content-type"), route->content_type)) {
         api_refuse(call, "unsupported_media_type", NULL, "bodies here are %s", route->content_type);
         return false;
     }
@@ -158,9 +188,12 @@ void api_visit(struct api_call *call)
     struct sl_own_route *own = call->own;
     struct sl_visit *visit;
     struct sl_uuid id;
+    uint64_t wanted;
+    int64_t until_ns;
 
     if (!knows_parameters(call, own->route) || !takes_body(call, own->route) ||
-        !api_wanted_id(call, &id))
+        !api_wanted_id(call, &id) || !api_wanted_position(call, &wanted) ||
+        !api_wanted_deadline(call, &until_ns))
         return;
     visit = sl_arena_zeroed(call->request->arena, 1, sizeof *visit);
     if (!visit) {
@@ -170,6 +203,8 @@ void api_visit(struct api_call *call)
     own->visits++;
     visit->call = call;
     visit->own = own;
+    visit->wanted = wanted;
+    visit->until_ns = until_ns;
     visit->turn = own->route->serve;
     visit_commands_begin(visit, id);
     visit_go_on(visit);
@@ -233,7 +268,8 @@ void *sl_visit_room(struct sl_visit *visit, size_t count, size_t size)
 {
     size_t bytes;
 
-    SL_ASSERT(!__builtin_mul_overflow(count, size, &bytes) && bytes <= SL_VISIT_ROOM_BYTES_MAX, "M1");
+    SL_ASSERT(!__builtin_mul_overflow(count, size, &bytes) && bytes <= SL_VISIT_ROOM_BYTES_MAX,
+              "M1");
     void *room = sl_arena_zeroed(visit->call->request->arena, count, size);
     return room ? room : visit_spoil(visit, bytes);
 }
@@ -303,10 +339,9 @@ void sl_visit_problem(struct sl_visit *visit, int status, const char *rule, stru
     visit->status = status;
     visit->type = "application/problem+json";
     sl_buf_reset(out);
-    sl_problem_write(out, &(struct sl_problem){.status = status,
-                                               .rule = api_text(rule),
-                                               .field = field,
-                                               .detail = detail});
+    sl_problem_write(
+        out, &(struct sl_problem){
+                 .status = status, .rule = api_text(rule), .field = field, .detail = detail});
     visit->failed = visit->failed || out->failed;
     api_saw_rule(call->api, visit->own->domain, api_text(rule));
 }

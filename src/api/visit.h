@@ -37,6 +37,23 @@ struct visit_commands {
     bool has_digest;
 };
 
+struct visit_row;
+
+/* Rows that are looked up (visit_read.c). */
+struct visit_rows {
+    struct visit_row *first, *last;
+    size_t count;
+    size_t waiting; /* rows to come, and one while they are asked for */
+    const void **found;
+    void (*then)(struct sl_visit *visit, const void *const *rows, size_t count);
+    /* The view that was asked last: */
+    const char *name;
+    struct sl_view_table *view;
+};
+
+struct visit_listing;
+struct visit_log;
+
 struct sl_visit {
     struct api_call *call;
     struct sl_own_route *own;
@@ -49,7 +66,7 @@ struct sl_visit {
     bool failed; /* memory is out */
     /* Instead of another turn the client is told this: */
     struct visit_refusal {
-        const char *rule; /* NULL: nothing */
+        const char *rule;  /* NULL: nothing */
         uint64_t position; /* or VISIT_NO_POSITION */
         char detail[300];
     } refusal;
@@ -60,7 +77,13 @@ struct sl_visit {
     uint64_t position;      /* the greatest that was seen */
     bool has_position;
 
+    uint64_t wanted;  /* that reads wait for: what the request names, and what its commands did */
+    int64_t until_ns; /* how long reads wait for it */
+
     struct visit_commands commands;
+    struct visit_rows rows;
+    struct visit_listing *listing; /* the last list that was asked for */
+    struct visit_log *logs;        /* events that were read, to be closed */
 };
 
 /* The handler's turn wants this next; false: it had a wish already. */
@@ -75,6 +98,15 @@ void visit_refuse(struct sl_visit *visit, const char *rule, uint64_t position, c
 void visit_fault(struct sl_visit *visit, bool broken);
 /* Memory to write to where there is none. */
 void *visit_spoil(struct sl_visit *visit, size_t size);
+/* May the visitor? Otherwise the visit is refused. */
+bool visit_may(struct sl_visit *visit, const struct sl_deed *deed);
+/* From now on, and until api_waited, the visit ends when the client goes. */
+void visit_waits(struct sl_visit *visit);
+/* Forgets what still waits (visit_read.c, visit_log.c). */
+void visit_reads_cancel(struct sl_visit *visit);
+void visit_logs_cancel(struct sl_visit *visit);
+/* Gives back what is not the request's memory (visit_log.c). */
+void visit_logs_close(struct sl_visit *visit);
 /* What the request says of the commands that the handler will send (visit_send.c). */
 void visit_commands_begin(struct sl_visit *visit, struct sl_uuid id);
 /* An outcome or a row reflects all below this. */

@@ -51,8 +51,7 @@ static struct visit_item *next_item(struct sl_visit *visit)
     const size_t at = commands->count % BLOCK_ITEMS;
 
     if (at == 0) {
-        struct visit_block *block =
-            sl_arena_zeroed(visit->call->request->arena, 1, sizeof *block);
+        struct visit_block *block = sl_arena_zeroed(visit->call->request->arena, 1, sizeof *block);
         if (!block)
             return NULL;
         if (commands->last)
@@ -163,8 +162,8 @@ static struct sl_text kept(struct sl_visit *visit, struct sl_text text)
 static void keep_events(struct sl_visit *visit, const struct sl_outcome *outcome,
                         struct sl_visit_outcome *out)
 {
-    struct sl_visit_event *events = sl_arena_zeroed(visit->call->request->arena,
-                                                    outcome->event_count, sizeof *events);
+    struct sl_visit_event *events =
+        sl_arena_zeroed(visit->call->request->arena, outcome->event_count, sizeof *events);
 
     if (!events) {
         visit->failed = true;
@@ -198,6 +197,8 @@ static void command_done(struct sl_submission *submission, const struct sl_outco
     if (outcome->status == 422)
         api_saw_rule(visit->call->api, visit->own->domain, outcome->rule);
     visit_saw(visit, outcome->position);
+    if (outcome->position > visit->wanted)
+        visit->wanted = outcome->position;
     outcome_told(visit);
 }
 
@@ -214,8 +215,8 @@ static bool is_good(struct sl_visit *visit, struct visit_item *item)
     *out = (struct sl_visit_outcome){.id = submission->id};
     if (item->permission != SL_PERMITTED) {
         out->status = (int)item->permission;
-        out->rule = item->permission == SL_FORBIDDEN ? SL_TEXT("forbidden")
-                                                     : SL_TEXT("unauthorized");
+        out->rule =
+            item->permission == SL_FORBIDDEN ? SL_TEXT("forbidden") : SL_TEXT("unauthorized");
         out->message = SL_TEXT("the visitor may not send this command");
         return false;
     }
@@ -256,8 +257,8 @@ static void begin_submission(struct sl_visit *visit)
 
     visit->turn = outcomes_turn;
     commands->waiting = 1;
-    commands->outcomes = sl_arena_zeroed(visit->call->request->arena, left + 1,
-                                         sizeof *commands->outcomes);
+    commands->outcomes =
+        sl_arena_zeroed(visit->call->request->arena, left + 1, sizeof *commands->outcomes);
     if (!commands->outcomes) {
         visit->failed = true;
     } else if (sl_core_room(visit->call->domain) < left) {

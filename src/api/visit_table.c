@@ -84,8 +84,8 @@ struct sl_text sl_own_part(struct sl_text pattern, struct sl_text path, const ch
     struct sl_text wanted, given;
 
     while (sl_own_segment(&pattern, &wanted) && sl_own_segment(&path, &given))
-        if (is_part(wanted) && sl_text_equals((struct sl_text){wanted.ptr + 1, wanted.len - 2},
-                                              text_of(name)))
+        if (is_part(wanted) &&
+            sl_text_equals((struct sl_text){wanted.ptr + 1, wanted.len - 2}, text_of(name)))
             return given;
     return (struct sl_text){NULL, 0};
 }
@@ -118,8 +118,9 @@ static enum sl_err check_pattern(const struct sl_own_route *own, struct sl_error
 
     while (sl_own_segment(&rest, &segment)) {
         if (!is_segment(segment))
-            return refuse(own, error, "has a segment that is empty, or has characters that stand "
-                                      "in no address");
+            return refuse(own, error,
+                          "has a segment that is empty, or has characters that stand "
+                          "in no address");
         parts += is_part(segment);
     }
     if (parts > PARTS_MAX)

@@ -157,6 +157,11 @@ struct sl_core_read {
     void (*done)(struct sl_core_read *read); /* close with sl_core_read_close when done with it */
     void *user;
     struct sl_buf json; /* answer: the events, separated by commas */
+    /* Or, where `as_events` is set, as `evolve` sees them, without the engine's own; they live
+     * until the read is closed. */
+    bool as_events;
+    struct sl_event *events;
+    size_t event_count;
 };
 void sl_core_read(struct sl_core_read *read);
 void sl_core_read_close(struct sl_core_read *read);

@@ -167,11 +167,40 @@ void sl_core_read(struct sl_core_read *read)
     sl_event_store_read(read->domain->store, &read->read);
 }
 
+/* Decodes what was read into the read's own arena. */
+static enum sl_err decode(struct sl_core_read *read)
+{
+    struct sl_read *raw = &read->read;
+    enum sl_err err = SL_OK;
+
+    read->events = sl_arena_zeroed(&raw->arena, raw->event_count + 1, sizeof *read->events);
+    if (!read->events)
+        return SL_NO_MEMORY;
+    for (size_t i = 0; i < raw->event_count && !err; i++) {
+        struct sl_event *event = &read->events[read->event_count];
+        if (raw->events[i].is_stone)
+            continue;
+        err = sl_model_decode(&read->domain->model, &raw->events[i], &raw->arena, event,
+                              &raw->error);
+        if (err == SL_NOT_FOUND)
+            err = SL_OK; /* a type that the domain gave up */
+        else if (!err && event->type->name[0] != '$')
+            read->event_count++;
+    }
+    return err;
+}
+
 void sl_core_read_done(struct sl_message *message)
 {
     struct sl_core_read *read = (struct sl_core_read *)(void *)message;
 
     read->domain->reads_out--;
+    if (read->as_events) {
+        if (!read->read.err)
+            read->read.err = decode(read);
+        read->done(read);
+        return;
+    }
     for (size_t i = 0; i < read->read.event_count && !read->read.err; i++) {
         if (read->read.events[i].is_stone)
             continue;

@@ -114,8 +114,9 @@ static void fetch_row(struct view_reader *reader, struct view_fetch *fetch)
                                            &fetch->arena, &checkpoint, &fetch->error);
 }
 
-static void write_page(struct sl_view_listing *list, const struct sl_list_page *page)
+static void write_page(struct sl_view_listing *list)
 {
+    const struct sl_list_page *page = &list->page;
     const struct sl_record *record = list->table->shape.view->record;
 
     SL_BUF_LITERAL(&list->json, "{\"rows\":[");
@@ -130,7 +131,6 @@ static void write_page(struct sl_view_listing *list, const struct sl_list_page *
         sl_json_write_text(&list->json, page->next);
     }
     sl_buf_byte(&list->json, '}');
-    list->position = page->checkpoint.position;
     if (list->json.failed)
         list->err = sl_fail(&list->error, SL_LIMIT,
                             "the rows take more than 16 MiB: ask for fewer at once");
@@ -138,12 +138,14 @@ static void write_page(struct sl_view_listing *list, const struct sl_list_page *
 
 static void list_rows(struct view_reader *reader, struct sl_view_listing *list)
 {
-    struct sl_list_page page;
+    struct sl_arena *arena = list->as_rows ? &list->arena : &reader->arena;
 
-    list->err = sl_view_reader_list(reader->reader, &list->build->shape, &list->query,
-                                    &reader->arena, &page, &list->error);
+    list->err = sl_view_reader_list(reader->reader, &list->build->shape, &list->query, arena,
+                                    &list->page, &list->error);
     if (list->err == SL_OK)
-        write_page(list, &page);
+        list->position = list->page.checkpoint.position;
+    if (list->err == SL_OK && !list->as_rows)
+        write_page(list);
     sl_arena_reset(&reader->arena);
 }
 
@@ -408,6 +410,8 @@ void sl_view_list(struct sl_view_table *table, struct sl_view_listing *list)
     list->err = SL_OK;
     list->error = (struct sl_error){0};
     list->json = (struct sl_buf){0};
+    list->page = (struct sl_list_page){0};
+    list->arena = (struct sl_arena){0};
     list->position = 0;
     if (table->attached) {
         sl_mailbox_post(next_reader(table->service), &list->message);

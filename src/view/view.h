@@ -160,7 +160,11 @@ struct sl_view_listing {
     struct view_build *build; /* internal: the build that it is answered from */
     struct sl_list_query query;                 /* texts and struct must live until `done` */
     void (*done)(struct sl_view_listing *list); /* engine's thread */
-    /* Answer: {"rows": […], "next": "cursor"} */
+    bool as_rows; /* structs are wanted, in `page`, not JSON */
+    /* Answer: {"rows": […], "next": "cursor"}; or the page, which lives in `arena`, which the
+     * caller closes. */
+    struct sl_list_page page;
+    struct sl_arena arena;
     enum sl_err err;
     struct sl_error error;
     struct sl_buf json; /* the caller closes it */

@@ -69,6 +69,71 @@ def commands(http):
         rule(batch(http, [(1, 1)] * 8190), 413, 'body_too_large')
 
 
+def look(http, *shelves, **headers):
+    reply = http.request('POST', '/shelves/lookup', struct.pack(f'<{len(shelves)}I', *shelves),
+                         {**BINARY, **{k.replace('_', '-'): v for k, v in headers.items()}})
+    assert reply.status == 200, reply
+    return list(struct.iter_unpack('<IIQ', reply.body)), reply
+
+
+def reads(server, http):
+    gone = (NONE & 0xffffffff, 0, 0)
+    with case('rows by their keys, in order, and those that are not there'):
+        position = batch(http, [(50, 3), (51, 4), (50, 5)]).position
+        rows, reply = look(http, 51, 999999, 50, Sluice_Position=position)
+        assert rows == [(51, 1, 4), gone, (50, 2, 8)], rows
+        assert int(reply.position.split(':')[2]) >= int(position.split(':')[2])
+    with case('8,189 rows'):
+        rows, _ = look(http, *[50 + n % 3 for n in range(8189)])
+        assert len(rows) == 8189 and set(rows) == {(50, 2, 8), (51, 1, 4), gone}
+    with case('a visit sees what its own commands did'):
+        for n in range(1, 200):
+            reply = http.request('PUT', '/shelves/touch/52')
+            assert struct.unpack('<IIQ', reply.body) == (52, n, n), reply
+    with case('a position that is not reached is said so'):
+        far = position.rsplit(':', 1)[0] + ':999999999'
+        reply = http.request('POST', '/shelves/lookup', struct.pack('<I', 1),
+                             {**BINARY, 'Sluice-Position': far, 'Sluice-Timeout': '10'})
+        rule(reply, 409, 'other_history')
+    with case('a stretch of an index, page by page'):
+        batch(http, [(n, 1000) for n in range(60, 66)])
+        batch(http, [(n, 999) for n in range(66, 70)])
+        position = batch(http, [(70, 998)]).position
+        seen, after = [], ''
+        while True:
+            reply = http.get(f'/shelves/top?limit=4&full=1&after={after}',
+                             {'Sluice-Position': position})
+            assert reply.status == 200, reply
+            seen += [int(line.split()[0]) for line in reply.text.splitlines()]
+            after = reply.headers['x-next']
+            if not after:
+                break
+        assert [n for n in seen if n >= 60] == [65, 64, 63, 62, 61, 60], seen
+        top = http.get('/shelves/top?limit=1000').text.splitlines()
+        held = [int(line.split()[1]) for line in top]
+        assert held == sorted(held, reverse=True) and held[-1] == 0 and len(held) > 20, held
+        rule(http.get('/shelves/top?limit=4&after=nonsense'), 400, 'bad_cursor')
+    with case('events by their tag'):
+        batch(http, [(80, n) for n in range(1, 6)])
+        batch(http, [(80, 0)], 'clear')
+        lines = http.get('/shelves/history/80?limit=100').text.splitlines()
+        assert lines[:6] == [f'ThingPut 80 {n}' for n in range(1, 6)] + ['ShelfCleared 80 0'], lines
+        assert lines[6].endswith(' end')
+    with case('page by page, and backwards'):
+        first = http.get('/shelves/history/80?limit=2').text.splitlines()
+        assert first[:2] == ['ThingPut 80 1', 'ThingPut 80 2'] and 'end' not in first[2], first
+        second = http.get(f'/shelves/history/80?limit=2&from={first[2]}').text.splitlines()
+        assert second[:2] == ['ThingPut 80 3', 'ThingPut 80 4'], second
+        back = http.get('/shelves/history/80?limit=2&backwards=1').text.splitlines()
+        assert back[:2] == ['ShelfCleared 80 0', 'ThingPut 80 5'], back
+        assert http.get('/shelves/history/81?limit=5').text.endswith(' end\n')
+    with case('the roles of a view and of the log hold within a route'):
+        bob = lib.Http(server.port, bearer(BOB))
+        rule(bob.get('/shelves/hidden'), 403, 'forbidden')
+        rule(bob.get('/shelves/history/80?limit=5'), 403, 'forbidden')
+        assert bob.get('/shelves/open-history/80?limit=1').text.startswith('ThingPut 80 1\n')
+
+
 def texts(server, http):
     with case('a route at the root, with text and parameters'):
         reply = http.request('POST', '/put-line?db=x&precision=s', b'20 1\n21 2\n',
@@ -145,7 +210,7 @@ def main():
 module = {module}
 [token ada]
 secret = {ADA}
-roles = user keeper
+roles = user keeper auditor
 [token bob]
 secret = {BOB}
 roles = user
@@ -153,6 +218,7 @@ roles = user
     with lib.Server(config=config) as server:
         http = lib.Http(server.port, bearer(ADA))
         commands(http)
+        reads(server, http)
         texts(server, http)
         rights(server)
         mistakes(http)

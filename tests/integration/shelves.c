@@ -6,6 +6,8 @@
  * or 0} and answer records of 16 bytes {u32 status, u32 rule, u64 position of the event}. All are
  * little-endian, as the machines are on which this runs.
  */
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <sluice/route.h>
@@ -98,7 +100,8 @@ static uint32_t number_of(struct sl_text rule)
     static const char *const rules[] = {"", "shelf_full", "forbidden", "range"};
 
     for (uint32_t i = 0; i < sizeof rules / sizeof *rules; i++)
-        if (rule.len == strlen(rules[i]) && memcmp(rule.ptr ? rule.ptr : "", rules[i], rule.len) == 0)
+        if (rule.len == strlen(rules[i]) &&
+            memcmp(rule.ptr ? rule.ptr : "", rules[i], rule.len) == 0)
             return i;
     return 9;
 }
@@ -147,7 +150,7 @@ static void serve_batch(struct sl_visit *visit)
     sl_visit_submit(visit, answer_batch);
 }
 
-/* ---- /put-line: text, at the root --------------------------------------------------------------- */
+/* ---- /put-line: text, at the root ------------------------------------------------------------ */
 
 static void answer_lines(struct sl_visit *visit, const struct sl_visit_outcome *outcomes,
                          size_t count)
@@ -185,7 +188,157 @@ static void serve_lines(struct sl_visit *visit)
     sl_visit_submit(visit, answer_lines);
 }
 
-/* ---- mistakes/{kind} ---------------------------------------------------------------------------- */
+/* ---- Reading --------------------------------------------------------------------------------- */
+
+struct wire_row {
+    uint32_t shelf, times;
+    uint64_t held;
+};
+
+static void answer_lookup(struct sl_visit *visit, const void *const *rows, size_t count)
+{
+    struct wire_row *out = sl_visit_room(visit, count, sizeof *out);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct shelf_row *row = rows[i];
+        out[i] = row ? (struct wire_row){row->shelf, row->times, row->held}
+                     : (struct wire_row){UINT32_MAX, 0, 0};
+    }
+    sl_visit_answer(visit, 200, "application/octet-stream",
+                    (struct sl_text){(const char *)out, count * sizeof *out});
+}
+
+static void serve_lookup(struct sl_visit *visit)
+{
+    const struct sl_text body = sl_visit_body(visit);
+
+    for (size_t at = 0; at + sizeof(uint32_t) <= body.len; at += sizeof(uint32_t)) {
+        uint32_t shelf;
+        memcpy(&shelf, body.ptr + at, sizeof shelf);
+        sl_visit_row(visit, "rows", &shelf);
+    }
+    sl_visit_read(visit, answer_lookup);
+}
+
+/* Puts 1 on the shelf and answers what is on it then. */
+static void look_again(struct sl_visit *visit, const struct sl_visit_outcome *outcomes,
+                       size_t count)
+{
+    const uint32_t *shelf = sl_visit_user(visit);
+
+    (void)outcomes;
+    (void)count;
+    sl_visit_row(visit, "rows", shelf);
+    sl_visit_read(visit, answer_lookup);
+}
+
+static uint32_t number_in(struct sl_text text)
+{
+    uint32_t number = 0;
+
+    for (size_t i = 0; i < text.len; i++)
+        number = number * 10 + (uint32_t)(text.ptr[i] - '0');
+    return number;
+}
+
+static void serve_touch(struct sl_visit *visit)
+{
+    uint32_t *shelf = sl_visit_room(visit, 1, sizeof *shelf);
+
+    *shelf = number_in(sl_visit_part(visit, "shelf"));
+    sl_visit_set_user(visit, shelf);
+    *(struct putting *)sl_visit_send(visit, "Put", NULL) = (struct putting){*shelf, 1};
+    sl_visit_submit(visit, look_again);
+}
+
+struct lines {
+    char *text;
+    size_t len, room;
+};
+
+static void add_line(struct lines *lines, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void add_line(struct lines *lines, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    lines->len += (size_t)vsnprintf(lines->text + lines->len, lines->room - lines->len, format,
+                                    arguments);
+    va_end(arguments);
+}
+
+static void answer_lines_of(struct sl_visit *visit, const struct lines *lines)
+{
+    sl_visit_answer(visit, 200, "text/plain", (struct sl_text){lines->text, lines->len});
+}
+
+static void answer_top(struct sl_visit *visit, const struct sl_visit_page *page)
+{
+    struct lines lines = {.text = sl_visit_room(visit, 1, 64 << 10), .room = 64 << 10};
+
+    for (size_t i = 0; i < page->count; i++) {
+        const struct shelf_row *row = page->rows[i];
+        add_line(&lines, "%u %llu\n", row->shelf, (unsigned long long)row->held);
+    }
+    sl_visit_set_header(visit, "X-Next", page->next);
+    answer_lines_of(visit, &lines);
+}
+
+static void serve_top(struct sl_visit *visit)
+{
+    const struct shelf_row full = {.held = CAPACITY};
+    const struct sl_visit_list list = {
+        .view = "rows",
+        .index = "by-held",
+        .equal = &full,
+        .equal_count = sl_visit_parameter(visit, "full").ptr ? 1 : 0,
+        .descending = true,
+        .limit = number_in(sl_visit_parameter(visit, "limit")),
+        .after = sl_visit_parameter(visit, "after"),
+    };
+
+    sl_visit_list(visit, &list, answer_top);
+}
+
+static void answer_history(struct sl_visit *visit, const struct sl_visit_events *events)
+{
+    struct lines lines = {.text = sl_visit_room(visit, 1, 64 << 10), .room = 64 << 10};
+
+    for (size_t i = 0; i < events->count; i++) {
+        const struct sl_event *event = &events->events[i];
+        const struct putting *putting = event->body;
+        add_line(&lines, "%s %u %u\n", event->type->name, putting->shelf, putting->amount);
+    }
+    add_line(&lines, "%llu%s\n", (unsigned long long)events->next, events->end ? " end" : "");
+    answer_lines_of(visit, &lines);
+}
+
+static void serve_history(struct sl_visit *visit)
+{
+    const uint32_t shelf = number_in(sl_visit_part(visit, "shelf"));
+    const struct sl_visit_log log = {
+        .of = SL_EVENTS_OF_TAG,
+        .name = "shelf",
+        .key = sl_visit_key(visit, SL_U32, &shelf),
+        .from = number_in(sl_visit_parameter(visit, "from")),
+        .backwards = sl_visit_parameter(visit, "backwards").ptr != NULL,
+        .limit = number_in(sl_visit_parameter(visit, "limit")),
+    };
+
+    sl_visit_events(visit, &log, answer_history);
+}
+
+static void serve_secret(struct sl_visit *visit)
+{
+    const uint32_t shelf = 1;
+
+    sl_visit_row(visit, "secret", &shelf);
+    sl_visit_read(visit, answer_lookup);
+}
+
+/* ---- mistakes/{kind} ------------------------------------------------------------------------- */
 
 static void then_nothing(struct sl_visit *visit, const struct sl_visit_outcome *outcomes,
                          size_t count)
@@ -233,8 +386,10 @@ static const struct sl_domain shelves_domain = {
                         {"Clear", &putting_record, decide_clear,
                          SL_LIST(const struct sl_need, {&shelves, "shelf"}), .roles = "keeper"}),
     .events = SL_LIST(const struct sl_event_type *const, &thing_put, &shelf_cleared),
-    .views = SL_LIST(const struct sl_view, {"rows", &shelf_row_record, "shelf", project_shelf,
-                                            SL_LIST(const struct sl_index, {"by-held", "held"})}),
+    .views = SL_LIST(const struct sl_view,
+                     {"rows", &shelf_row_record, "shelf", project_shelf,
+                      SL_LIST(const struct sl_index, {"by-held", "held, shelf"})},
+                     {"secret", &shelf_row_record, "shelf", project_shelf, .roles = "auditor"}),
     .routes = SL_LIST(
         const struct sl_route,
         {.method = "POST", .path = "batch/{operation}", .serve = serve_batch,
@@ -242,6 +397,17 @@ static const struct sl_domain shelves_domain = {
          .body_max = 8189 * sizeof(struct wire_put), .help = "Puts or clears, in order."},
         {.method = "POST", .path = "/put-line", .serve = serve_lines, .parameters = "db precision",
          .content_type = "text/plain", .roles = "keeper", .help = "Lines of shelf and amount."},
+        {.method = "POST", .path = "lookup", .serve = serve_lookup,
+         .content_type = "application/octet-stream", .answer_type = "application/octet-stream",
+         .help = "Rows by their shelves."},
+        {.method = "PUT", .path = "touch/{shelf}", .serve = serve_touch},
+        {.method = "GET", .path = "top", .serve = serve_top, .answer_type = "text/plain",
+         .parameters = "limit after full"},
+        {.method = "GET", .path = "history/{shelf}", .serve = serve_history,
+         .answer_type = "text/plain", .parameters = "from limit backwards"},
+        {.method = "GET", .path = "open-history/{shelf}", .serve = serve_history,
+         .answer_type = "text/plain", .parameters = "from limit backwards", .roles = "user"},
+        {.method = "GET", .path = "hidden", .serve = serve_secret},
         {.method = "GET", .path = "mistakes/{kind}", .serve = serve_mistake}),
 };
 
