@@ -204,7 +204,7 @@ const struct sl_spec bank_specs[] = {
       .when = "TransferAll {transfers: [{id: 9, from: cash, to: ada, amount: 10, currency: EUR}, "
               "{id: 10, from: ada, to: ben, amount: 511, currency: EUR}]}",
       .then = "TransferFailed {id: 10, verdict: exceeds_credits}",
-      .refused = "exceeds_credits" },
+      .refused = "exceeds_credits at transfers[1]" },
     { .name = "one currency is paid, another got",
       .now = NOW,
       .given = ADA "\n" DEE "\n" DEALER,

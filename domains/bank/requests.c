@@ -13,7 +13,8 @@ const struct sl_record bank_create_accounts_record =
 
 static struct bank_request accounts_request(const struct bank_create_accounts *command)
 {
-    return (struct bank_request){.accounts = command->accounts.items,
+    return (struct bank_request){.field = "accounts",
+                                 .accounts = command->accounts.items,
                                  .count = command->accounts.count,
                                  .imported = command->imported};
 }
@@ -46,7 +47,8 @@ const struct sl_record bank_create_transfers_record =
 
 static struct bank_request transfers_request(const struct bank_create_transfers *command)
 {
-    return (struct bank_request){.transfers = command->transfers.items,
+    return (struct bank_request){.field = "transfers",
+                                 .transfers = command->transfers.items,
                                  .count = command->transfers.count,
                                  .imported = command->imported};
 }

@@ -136,7 +136,9 @@ enum sl_verdict bank_decide_transfer_all(const struct sl_case *c, struct sl_deci
         notes[i].reference = items[i].reference;
     }
     return bank_carry_out(
-        &(struct bank_request){.transfers = chain, .count = count, .notes = notes}, c, out);
+        &(struct bank_request){
+            .field = "transfers", .transfers = chain, .count = count, .notes = notes},
+        c, out);
 }
 
 /* ---- From one currency into another ---------------------------------------------------------- */
@@ -258,7 +260,8 @@ void bank_reverse_needs(const struct sl_case *c, struct sl_needs *out)
         return;
     const struct ledger_held_transfer *held = c->state[0];
     if (held->stored && as_reversal(c, &held->transfer, &transfer) && transfer.id != corrected)
-        bank_name_needs(&(struct bank_request){1, .transfers = &transfer, .count = 1}, c, out);
+        bank_name_needs(
+            &(struct bank_request){.needs_before = 1, .transfers = &transfer, .count = 1}, c, out);
 }
 
 enum sl_verdict bank_decide_reverse(const struct sl_case *c, struct sl_decision *out)
@@ -280,5 +283,7 @@ enum sl_verdict bank_decide_reverse(const struct sl_case *c, struct sl_decision 
     (void)as_reversal(c, &held->transfer, &transfer);
     const struct bank_note note = {.reference = command->reference, .reverses = command->transfer};
     return bank_carry_out(
-        &(struct bank_request){1, .transfers = &transfer, .count = 1, .notes = &note}, c, out);
+        &(struct bank_request){
+            .needs_before = 1, .transfers = &transfer, .count = 1, .notes = &note},
+        c, out);
 }

@@ -398,7 +398,9 @@ enum sl_verdict bank_carry_out(const struct bank_request *request, const struct 
             return SL_ACCEPTED;
         emit_failed(&work, failed);
         const struct ledger_verdict *verdict = ledger_verdict_of(work.codes[failed]);
-        return sl_refuse(out, verdict->name, verdict->sentence);
+        return request->field
+                   ? sl_refuse_item(out, verdict->name, verdict->sentence, request->field, failed)
+                   : sl_refuse(out, verdict->name, verdict->sentence);
     }
     for (size_t i = 0; i < request->count; i++) {
         if (request->accounts)

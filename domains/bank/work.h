@@ -28,6 +28,7 @@ struct bank_note {
 
 struct bank_request {
     size_t needs_before; /* needs that were named before the request's */
+    const char *field;   /* the command's list, to tell which item failed; NULL: it has none */
     const struct ledger_account *accounts;
     const struct ledger_transfer *transfers;
     size_t count;

@@ -115,6 +115,11 @@ void *sl_emit(struct sl_decision *out, const struct sl_event_type *type, size_t 
  * which {field} stands for the command's field. Both are literals. Returns SL_REFUSED. */
 enum sl_verdict sl_refuse(struct sl_decision *out, const char *rule, const char *message);
 
+/* Likewise, and says which item of a list field of the command is to blame, from 0; clients are told
+ * "lines[3]". `field` is a literal, too. */
+enum sl_verdict sl_refuse_item(struct sl_decision *out, const char *rule, const char *message,
+                               const char *field, size_t item);
+
 /* Zeroed memory that lives until the events were taken: for lists that an event carries. At most 16
  * MiB a call. */
 void *sl_room(struct sl_decision *out, size_t count, size_t size);
@@ -308,7 +313,7 @@ struct sl_spec {
     const char *given;
     const char *when;
     const char *then;
-    const char *refused;
+    const char *refused; /* the rule; "rule at lines[3]" where an item is to blame */
 };
 
 struct sl_spec_list {

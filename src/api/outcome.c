@@ -50,6 +50,7 @@ static void write_refusal(struct sl_core_domain *domain, const struct sl_outcome
     sl_problem_write(
         out, &(struct sl_problem){.status = outcome->status,
                                   .rule = outcome->rule,
+                                  .field = outcome->field,
                                   .detail = outcome->message,
                                   .id = {(const char *)room, id_len},
                                   .position = {(const char *)room + id_len, texts.len - id_len}});

@@ -51,8 +51,10 @@ static void done(struct sl_submission *submission, const struct sl_outcome *outc
     } else {
         if (outcome->status == 422)
             api_saw_rule(api, sl_core_domain_of(doing->domain), outcome->rule);
-        resp_error(command->out, code_of(outcome->status), "%.*s %.*s", (int)outcome->rule.len,
-                   outcome->rule.ptr, (int)outcome->message.len, outcome->message.ptr);
+        resp_error(command->out, code_of(outcome->status), "%.*s %.*s%s%.*s",
+                   (int)outcome->rule.len, outcome->rule.ptr, (int)outcome->field.len,
+                   outcome->field.ptr, outcome->field.len > 0 ? ": " : "",
+                   (int)outcome->message.len, outcome->message.ptr);
     }
     resp_saw_position(doing->session, doing->domain, outcome->position);
     sl_resp_finish(command);

@@ -190,6 +190,7 @@ static void command_done(struct sl_submission *submission, const struct sl_outco
                                      .repeated = outcome->repeated,
                                      .rule = kept(visit, outcome->rule),
                                      .message = kept(visit, outcome->message),
+                                     .field = kept(visit, outcome->field),
                                      .id = outcome->id,
                                      .position = outcome->position};
     if (outcome->event_count > 0)

@@ -55,6 +55,7 @@ struct sl_work {
     bool recall; /* a repeat whose events must be read from the log */
     const char *rule;
     const char *message;
+    const char *field; /* the item to blame, "lines[3]"; NULL or "": none */
     uint64_t position;
     size_t first_event; /* in the batch */
     size_t event_count;

@@ -15,7 +15,7 @@ void sl_decision_reset(struct sl_decision *decision, struct sl_arena *arena, siz
     decision->arena = arena;
     decision->need_count = need_count;
     decision->count = 0;
-    decision->rule = decision->message = NULL;
+    decision->rule = decision->message = decision->field = NULL;
     decision->failed = SL_OK;
 }
 
@@ -93,6 +93,16 @@ enum sl_verdict sl_refuse(struct sl_decision *out, const char *rule, const char 
 {
     out->rule = rule;
     out->message = message;
+    out->field = NULL;
+    return SL_REFUSED;
+}
+
+enum sl_verdict sl_refuse_item(struct sl_decision *out, const char *rule, const char *message,
+                               const char *field, size_t item)
+{
+    (void)sl_refuse(out, rule, message);
+    out->field = field;
+    out->item = item;
     return SL_REFUSED;
 }
 

@@ -30,6 +30,8 @@ struct sl_decision {
     size_t capacity;
     const char *rule; /* refused by this */
     const char *message;
+    const char *field; /* a list's, whose item is to blame; NULL: none */
+    size_t item;
     /* SL_LIMIT: too many events; SL_NO_MEMORY; SL_INVALID: a need that is not there */
     enum sl_err failed;
 };

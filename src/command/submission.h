@@ -23,6 +23,7 @@ struct sl_outcome {
                                "too_large", "invalid_event", "overloaded", "load_failed",
                                "closing", "log_failed", "outcome_unknown"; empty when accepted */
     struct sl_text message; /* for people, {field}s filled in */
+    struct sl_text field;   /* of a refusal: the item that is to blame, "lines[3]"; or empty */
     struct sl_uuid id;
     bool repeated;          /* answered from memory: this id had been carried out before */
     uint64_t position;      /* the outcome reflects all below it */

@@ -43,6 +43,7 @@ static void leave(struct sl_writer *writer, struct sl_work *work,
     const struct sl_outcome outcome = {.status = work->status,
                                        .rule = text_of(work->rule),
                                        .message = text_of(work->message),
+                                       .field = text_of(work->field),
                                        .id = submission->id,
                                        .repeated = work->repeated,
                                        .position = work->position,
@@ -69,6 +70,7 @@ void sl_writer_answer_failed(struct sl_writer *writer, struct sl_work *work, con
     work->status = 503;
     work->rule = rule;
     work->message = message;
+    work->field = NULL;
     work->repeated = false;
     work->position = writer->log.durable;
     leave(writer, work, NULL, 0);

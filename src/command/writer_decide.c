@@ -36,7 +36,8 @@ void sl_writer_repeat(struct sl_writer *writer, struct sl_work *work,
         work->event_count = known->event_count;
         if (known->reply) {
             const size_t rule = strlen(known->reply) + 1;
-            const size_t all = rule + strlen(known->reply + rule) + 1;
+            const size_t both = rule + strlen(known->reply + rule) + 1;
+            const size_t all = both + strlen(known->reply + both) + 1;
             /* Its own memory: its events may be asked for when the batch is long gone. */
             char *copy = sl_arena_take(&work->arena, all);
             if (!copy) {
@@ -46,6 +47,7 @@ void sl_writer_repeat(struct sl_writer *writer, struct sl_work *work,
             memcpy(copy, known->reply, all);
             work->rule = copy;
             work->message = copy + rule;
+            work->field = copy + both;
         }
     }
     sl_batch_add_work(writer->open, work);
@@ -81,8 +83,7 @@ static const struct sl_schema *schema_for(struct sl_writer *writer,
         schema->id = writer->next_schema_id++;
         schema->version = event->type->version;
         schema->name = (struct sl_text){event->type->name, strlen(event->type->name)};
-        schema->description =
-            sl_arena_text(&writer->schema_arena, sl_buf_as_text(&description));
+        schema->description = sl_arena_text(&writer->schema_arena, sl_buf_as_text(&description));
         const bool bad = description.failed || !schema->description.ptr;
         sl_buf_close(&description);
         if (bad)
@@ -146,8 +147,7 @@ static enum sl_err add_events(struct sl_writer *writer, struct sl_work *work, st
     for (size_t i = 0; i < decision->count; i++) {
         const struct sl_emitted *emitted = &decision->events[i];
         struct sl_held *held = work->slots[emitted->need].held;
-        const struct sl_event_model *model =
-            sl_model_event(writer->options.model, emitted->type);
+        const struct sl_event_model *model = sl_model_event(writer->options.model, emitted->type);
         struct sl_broken_rule broken;
 
         SL_ASSERT(model, "a domain lists the events it emits");
@@ -178,23 +178,28 @@ static void refuse(struct sl_work *work, int status, const char *rule, const cha
     work->status = status;
     work->rule = rule;
     work->message = message;
+    work->field = NULL;
 }
 
-/* Fills in a refusal's message, in the batch's memory. */
+/* Fills in a refusal's message and the item to blame, in the batch's memory. */
 static enum sl_err refuse_by_rule(struct sl_writer *writer, struct sl_work *work)
 {
     const struct sl_decision *decision = &writer->decision;
     struct sl_buf *buf = &writer->scratch;
 
     sl_buf_reset(buf);
-    sl_message_fill(buf, decision->message, work->command->command->record,
-                    work->submission->body);
+    sl_message_fill(buf, decision->message, work->command->command->record, work->submission->body);
+    sl_buf_byte(buf, 0);
+    const size_t field = buf->len;
+    if (decision->field)
+        sl_buf_printf(buf, "%s[%zu]", decision->field, decision->item);
     sl_buf_byte(buf, 0);
     const char *text =
         buf->failed ? NULL : sl_arena_text(&writer->open->arena, sl_buf_as_text(buf)).ptr;
     if (!text)
         return SL_NO_MEMORY;
     refuse(work, 422, decision->rule, text);
+    work->field = text + field;
     return SL_OK;
 }
 
@@ -212,16 +217,20 @@ static enum sl_err remember(struct sl_writer *writer, struct sl_work *work, stru
     if (work->rule) {
         const size_t rule = strlen(work->rule) + 1;
         const size_t message = strlen(work->message) + 1;
-        uint8_t *bytes = sl_arena_take(&writer->open->arena, rule + message);
-        known.reply = malloc(rule + message);
+        const char *blamed = work->field ? work->field : "";
+        const size_t field = strlen(blamed) + 1;
+        const size_t all = rule + message + field;
+        uint8_t *bytes = sl_arena_take(&writer->open->arena, all);
+        known.reply = malloc(all);
         if (!bytes || !known.reply) {
             free(known.reply);
             return SL_NO_MEMORY;
         }
         memcpy(bytes, work->rule, rule);
         memcpy(bytes + rule, work->message, message);
-        memcpy(known.reply, bytes, rule + message);
-        reply = (struct sl_slice){bytes, rule + message};
+        memcpy(bytes + rule + message, blamed, field);
+        memcpy(known.reply, bytes, all);
+        reply = (struct sl_slice){bytes, all};
     }
     enum sl_err err = sl_batch_add_outcome(
         writer->open, (struct sl_stored_outcome){.id = known.id,
@@ -279,8 +288,7 @@ static enum sl_err check_guards(struct sl_writer *writer, struct sl_work *work)
 
 /* What `decide` says, with all that surrounds it: events go into the batch. SL_NO_MEMORY, SL_BUSY:
  * nothing was decided. */
-static enum sl_err run_decision(struct sl_writer *writer, struct sl_work *work,
-                                struct sl_time now)
+static enum sl_err run_decision(struct sl_writer *writer, struct sl_work *work, struct sl_time now)
 {
     const struct sl_submission *submission = work->submission;
     struct sl_decision *decision = &writer->decision;
@@ -365,7 +373,7 @@ bool sl_writer_decide(struct sl_writer *writer, struct sl_work *work)
         err = remember(writer, work, now);
     if (err) {
         sl_batch_cut(batch, mark);
-        work->rule = work->message = NULL;
+        work->rule = work->message = work->field = NULL;
         work->event_count = 0;
         if (!fresh)
             return false; /* there may be more room in the next one */

@@ -42,15 +42,17 @@ static struct sl_time now_of(const struct sl_writer *writer)
     return sl_env_now(writer->options.env);
 }
 
-/* A reply is two terminated texts: check before they are believed. */
+/* A reply is two or three terminated texts, and three in memory: check before they are believed. */
 static char *copy_reply(struct sl_slice reply)
 {
     if (reply.len < 2 || reply.ptr[reply.len - 1] != 0 ||
         !memchr(reply.ptr, 0, reply.len - 1))
         return NULL;
-    char *copy = malloc(reply.len);
-    if (copy)
+    char *copy = malloc(reply.len + 1);
+    if (copy) {
         memcpy(copy, reply.ptr, reply.len);
+        copy[reply.len] = 0;
+    }
     return copy;
 }
 

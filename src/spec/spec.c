@@ -78,8 +78,8 @@ static bool read_wanted(struct run *run, const struct sl_spec *spec)
     struct sl_said said;
 
     run->wanted.rule = text_of(spec->refused ? spec->refused : "");
-    run->wanted.events = sl_arena_zeroed(&run->world.arena, SL_WORLD_EVENTS_MAX,
-                                         sizeof *run->wanted.events);
+    run->wanted.events =
+        sl_arena_zeroed(&run->world.arena, SL_WORLD_EVENTS_MAX, sizeof *run->wanted.events);
     if (!run->wanted.events)
         return cannot(run, "then", "memory is out");
     while (!sl_notation_is_over(source)) {
@@ -116,8 +116,7 @@ static bool read_command(struct run *run, const char *when)
                            &error) == SL_OK) {
         run->body = body;
     } else if (broken.rule[0]) {
-        run->came.rule =
-            sl_arena_printf(&run->world.arena, "%s: %s", broken.field, broken.rule);
+        run->came.rule = sl_arena_printf(&run->world.arena, "%s: %s", broken.field, broken.rule);
         run->came.message = sl_arena_text(&run->world.arena, text_of(broken.message));
     } else {
         return cannot(run, "when", error.message);
@@ -142,8 +141,8 @@ static bool take_events(struct run *run, const struct sl_world_needs *needs, str
             return cannot(run, emitted->type->name, "the domain does not list this event");
         if (sl_record_validate(emitted->type->record, emitted->body, &broken) != SL_OK)
             return cannot(run, emitted->type->name, broken.message);
-        out->events[i] = (struct outcome_event){emitted->type, emitted->body,
-                                                needs->streams[emitted->need]};
+        out->events[i] =
+            (struct outcome_event){emitted->type, emitted->body, needs->streams[emitted->need]};
     }
     return true;
 }
@@ -166,14 +165,17 @@ static bool decide(struct run *run, struct outcome *out)
     sl_decision_reset(&run->decision, &run->world.arena, needs->count);
     if (sl_decide(run->command->command, &c, &run->decision) == SL_REFUSED) {
         sl_message_fill(&message, run->decision.message, run->command->command->record, run->body);
-        out->rule = text_of(run->decision.rule);
+        out->rule = run->decision.field
+                        ? sl_arena_printf(&run->world.arena, "%s at %s[%zu]", run->decision.rule,
+                                          run->decision.field, run->decision.item)
+                        : text_of(run->decision.rule);
         out->message = sl_arena_text(&run->world.arena, sl_buf_as_text(&message));
         sl_buf_close(&message);
     }
     if (run->decision.failed)
-        return cannot(run, "decide", run->decision.failed == SL_INVALID
-                                         ? "it emits to a need that is not there"
-                                         : "it emits more than there may be");
+        return cannot(run, "decide",
+                      run->decision.failed == SL_INVALID ? "it emits to a need that is not there"
+                                                         : "it emits more than there may be");
     return take_events(run, needs, out);
 }
 
