@@ -1,0 +1,169 @@
+"""`sluice log scavenge` on a real server's log, and the server on what is left of it."""
+import glob
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+
+import lib
+from lib import case
+
+
+def note(number):
+    """A text that is no other's, and that no compression makes small."""
+    return ''.join(hashlib.sha256(f'{number} {i}'.encode()).hexdigest() for i in range(5))
+
+
+def run(server, *arguments, code=0, data=None):
+    """A verb: what it prints on stdout; stderr goes to `run.stderr`."""
+    result = subprocess.run([server.program, *arguments, '--data', data or server.data],
+                            cwd=server.folder, stdin=subprocess.DEVNULL, capture_output=True,
+                            timeout=60, check=False)
+    run.stderr = result.stderr.decode()
+    assert result.returncode == code, (arguments, result.returncode, result.stdout[-2000:],
+                                       run.stderr)
+    return result.stdout.decode()
+
+
+def told(server, *arguments, **more):
+    logs = json.loads(run(server, *arguments, '--json', **more))['logs']
+    return [log for log in logs if log['name'] == 'meter'][0]
+
+
+def scavenge(server, *arguments, **more):
+    return told(server, 'log', 'scavenge', 'meter', '--config', f'{server.folder}/sluice.conf',
+                *arguments, **more)
+
+
+def refused(server, *arguments, code=1):
+    run(server, 'log', 'scavenge', *arguments, '--config', f'{server.folder}/sluice.conf',
+        code=code)
+    return run.stderr
+
+
+def sealed(server):
+    return sorted(glob.glob(f'{server.data}/logs/meter/*.sealed'))
+
+
+def fill(server):
+    """Readings until some segments are sealed; returns how many."""
+    post = server.http.post
+    assert post('/meter/Name', {'meter': 'M1', 'value': 0, 'note': note(0)}).status == 201
+    first = post('/meter/Read', {'meter': 'M1', 'value': 0, 'note': note(0)},
+                 {'Idempotency-Key': 'the first reading'})
+    assert first.status == 201, first
+    assert post('/meter/Raise', {'meter': 'M1', 'alarm': 'A1'}).status == 201
+    count = 2
+    while count < 600 or len(sealed(server)) < 2:
+        assert count < 20000, 'nothing is sealed'
+        reply = post('/meter/Read', [{'meter': 'M1', 'value': count + i, 'note': note(count + i)}
+                                     for i in range(20)])
+        assert reply.status == 200, reply
+        count += 20
+    return count, first
+
+
+def events_of(server):
+    """All that the server shows, page by page."""
+    events, after = [], ''
+    while True:
+        page = server.http.get(f'/meter/events?limit=100{after}').json
+        events += page['events']
+        if page['end']:
+            return events
+        after = '&after=' + page['next']
+
+
+def check_refusals(server):
+    with case('what may not go is refused, by name'):
+        assert 'MeterNamed is kept for ever' in refused(server, 'meter', '--type', 'MeterNamed')
+        assert 'Nonsense is no event type' in refused(server, 'meter', '--type', 'Nonsense')
+        assert 'there is no domain of that name' in refused(server, 'nowhere')
+        assert 'a span such as 90d' in refused(server, 'meter', '--older-than', '3w', code=2)
+    with case('a server at work is not disturbed'):
+        assert 'stop the server first' in refused(server, 'meter', code=12)
+
+
+def check_scavenged(server, count):
+    backup = os.path.join(server.folder, 'backup')
+    before = [json.loads(line) for line in run(server, 'log', 'scan', 'meter').splitlines()]
+    readings = [e['position'] for e in before if e['type'] == 'MeterRead']
+    assert len(readings) == count
+    with case('a dry run tells what would go, and why the rest stays'):
+        run(server, 'backup', backup)
+        assert scavenge(server, '--older-than', '1h')['stones'] == 0
+        size = os.path.getsize(sealed(server)[0])
+        dry = scavenge(server, '--dry-run')
+        assert dry['stones'] > 100 and dry['dry_run'], dry
+        assert [t for t in dry['types'] if t['name'] == 'AlarmRaised'][0]['process'] == 'watchman'
+        assert os.path.getsize(sealed(server)[0]) == size
+        assert 'would go' in run(server, 'log', 'scavenge', '--dry-run', '--config',
+                                 f'{server.folder}/sluice.conf')
+    with case('bodies go, stones stay'):
+        some = scavenge(server, '--before', '50')
+        assert some['stones'] == sum(p < 50 for p in readings), some
+        done = scavenge(server)
+        assert done['stones'] == dry['stones'] - some['stones'], (done, dry)
+        assert done['bytes_after'] < done['bytes_before'], done
+        assert scavenge(server)['segments_rewritten'] == 0
+        gone = {p for p in readings if p < done['sealed_below']}
+        verified = told(server, 'log', 'verify', 'meter')
+        assert verified['whole'] and verified['stones'] == len(gone) == dry['stones'], verified
+        assert verified['events'] == len(before)
+        assert f'{len(gone)} of the events are stones' in run(server, 'log', 'verify', 'meter')
+        assert [json.loads(line) for line in run(server, 'log', 'scan', 'meter').splitlines()] == [
+            e for e in before if e['position'] not in gone]
+        dumped = run(server, 'log', 'dump', 'meter', '--json')
+        assert dumped.count('"frame":"stone"') == len(gone) == dumped.count('body_hash')
+    with case('a backup copies again what was rewritten, and brings it back'):
+        report = told(server, 'backup', backup)
+        assert report['files_copied'] >= done['segments_rewritten'], report
+        assert told(server, 'backup', backup)['files_copied'] == 0
+        data = os.path.join(server.folder, 'restored')
+        run(server, 'restore', backup, data=data)
+        assert told(server, 'log', 'verify', data=data)['stones'] == len(gone)
+    return [e for e in before if e['position'] not in gone], len(before)
+
+
+def check_server(server, left, total, first):
+    with case('the server shows what is left, and goes on where it was'):
+        assert events_of(server) == left
+        stream = server.http.get('/meter/streams/meter/M1?limit=1000').json
+        assert stream['events'] == left, stream
+        again = server.http.post('/meter/Read', {'meter': 'M1', 'value': 0, 'note': note(0)},
+                                 {'Idempotency-Key': 'the first reading'})
+        assert (again.status, again.json['events']) == (201, first.json['events']), again
+        late = server.http.post('/meter/Read', {'meter': 'M1', 'value': 7},
+                                {'Sluice-Expected-Revision': str(total - 1)})
+        assert late.status == 201 and late.json['events'][0]['revision'] == total, late
+    with case('a view keeps what it had; built again it has what the log has'):
+        def readings():
+            reply = server.http.get(f'/meter/meters/M1?min_position={late.position}')
+            assert reply.status == 200 and reply.json['names'] == 1, reply
+            return reply.json['readings']
+        had = readings()
+        assert had > len(left), (had, len(left))
+        assert server.stop() == 0
+        shutil.rmtree(os.path.join(server.data, 'views'))
+        server.start()
+        assert readings() == sum(e['type'] == 'MeterRead' for e in left) + 1
+
+
+def main():
+    module = os.environ.get('METER', '')
+    if not os.access(module, os.R_OK):
+        lib.skip_all('the environment names no module with the test domain (METER)')
+    config = f'[domain meter]\nmodule = {module}\nsegment_bytes = 65536\n'
+    with lib.Server(config=config) as server:
+        count, first = fill(server)
+        check_refusals(server)
+        assert server.stop() == 0
+        left, total = check_scavenged(server, count)
+        server.start()
+        check_server(server, left, total, first)
+        assert server.stop() == 0
+
+
+main()
+lib.done()
