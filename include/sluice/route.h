@@ -110,7 +110,7 @@ struct sl_visit_outcome {
     bool repeated;          /* carried out before, under the same id */
     struct sl_text rule;    /* empty where it was accepted */
     struct sl_text message; /* for people */
-    struct sl_text field;   /* of 400: "lines[2].quantity" */
+    struct sl_text field;   /* what is to blame: "lines[2].quantity"; or empty */
     struct sl_uuid id;
     uint64_t position; /* the outcome reflects all below it */
     const struct sl_visit_event *events; /* that it made, also of a repeat */

@@ -75,6 +75,20 @@ static void write_view(struct sl_buf *out, const struct sl_domain *domain,
     sl_buf_byte(out, '}');
 }
 
+static void write_route(struct sl_buf *out, const struct sl_domain *domain,
+                        const struct sl_route *route)
+{
+    const bool is_below = route->path[0] != '/';
+
+    sl_buf_printf(out, "{\"method\":\"%s\",\"href\":\"%s%s%s%s\"", route->method,
+                  is_below ? "/" : "", is_below ? domain->name : "", is_below ? "/" : "",
+                  route->path);
+    member(out, "content_type", route->content_type);
+    member(out, "help", route->help);
+    member(out, "roles", route->roles);
+    sl_buf_byte(out, '}');
+}
+
 void api_get_domain(struct api_call *call)
 {
     static const char *const parameters[] = {NULL};
@@ -111,6 +125,12 @@ void api_get_domain(struct api_call *call)
         api_json_string(out, domain->events.items[i]->name);
         member(out, "tags", domain->events.items[i]->tags);
         sl_buf_printf(out, ",\"version\":%u}", domain->events.items[i]->version);
+    }
+    SL_BUF_LITERAL(out, "],\"routes\":[");
+    for (size_t i = 0; i < domain->routes.count; i++) {
+        if (i > 0)
+            sl_buf_byte(out, ',');
+        write_route(out, domain, &domain->routes.items[i]);
     }
     sl_buf_printf(out, "],\"log\":\"/%s/events\"}", domain->name);
     api_answer(call, 200, API_JSON, sl_buf_as_text(out));

@@ -63,14 +63,21 @@ static void operation(struct openapi *api, const char *method, const char *id, c
  * large; a server that starts. */
 static const int everywhere[] = {400, 403, 408, 413, 414, 417, 431, 501, 503, 505};
 
-/* Adds the errors, `more` of them ended by 0, and ends operation and path. */
-static void errors(struct openapi *api, const int *more)
+/* Adds the errors, `more` of them ended by 0, and ends the operation. */
+static void end_operation(struct openapi *api, const int *more)
 {
     for (size_t i = 0; i < sizeof everywhere / sizeof *everywhere; i++)
         openapi_put(api, ",'%d':{'$ref':'#/components/responses/problem'}", everywhere[i]);
     for (; *more; more++)
         openapi_put(api, ",'%d':{'$ref':'#/components/responses/problem'}", *more);
-    openapi_put(api, "}}}");
+    openapi_put(api, "}}");
+}
+
+/* The same, and ends the path. */
+static void errors(struct openapi *api, const int *more)
+{
+    end_operation(api, more);
+    openapi_put(api, "}");
 }
 
 #define ERRORS(api, ...) errors(api, (const int[]){__VA_ARGS__, 0})
@@ -240,6 +247,88 @@ static void log_paths(struct openapi *api, const struct sl_domain *domain)
     log_answers(api, domain);
 }
 
+/* ---- Routes of a domain's own --------------------------------------------------------------- */
+
+/* Begins an array of parameters, or goes on with it. */
+static void route_parameter(struct openapi *api, size_t *count, struct sl_text name, bool in_path)
+{
+    openapi_put(api, "%s{'name':'%.*s','in':'%s',%s'schema':{'type':'string'%s}}",
+                *count ? "," : "", (int)name.len, name.ptr, in_path ? "path" : "query",
+                in_path ? "'required':true," : "", in_path ? ",'minLength':1" : "");
+    ++*count;
+}
+
+static void route_parameters(struct openapi *api, const struct sl_route *route)
+{
+    const char *words = route->parameters ? route->parameters : "";
+    size_t count = 0;
+
+    openapi_put(api, ",'parameters':[");
+    for (const char *at = strchr(route->path, '{'); at; at = strchr(at + 1, '{'))
+        route_parameter(api, &count, (struct sl_text){at + 1, strcspn(at + 1, "}")}, true);
+    for (words += strspn(words, " "); *words; words += strspn(words, " ")) {
+        const struct sl_text word = {words, strcspn(words, " ")};
+        if (!sl_text_equals(word, SL_TEXT("*")))
+            route_parameter(api, &count, word, false);
+        words += word.len;
+    }
+    openapi_put(api, "%s{'$ref':'#/components/parameters/timeout'}]", count ? "," : "");
+}
+
+/* Bytes, of which nothing more is known here. */
+static void raw_content(struct openapi *api, const char *type)
+{
+    openapi_put(api, "'content':{'%s':{'schema':{'type':'string','format':'binary'}}}",
+                type ? type : "*/*");
+}
+
+static void route_operation(struct openapi *api, const struct sl_domain *domain,
+                            const struct sl_route *route)
+{
+    const struct sl_deed deed = {SL_DO_COMMAND, domain->name, route->path, route->roles, false};
+    char method[8] = "", id[400];
+
+    for (size_t i = 0; i + 1 < sizeof method && route->method[i]; i++)
+        method[i] = (char)(route->method[i] | 0x20);
+    snprintf(id, sizeof id, "%s.%s.%s", domain->name, method,
+             route->path + (route->path[0] == '/'));
+    for (char *c = id; *c; c++)
+        if (strchr("/{}", *c))
+            *c = '_';
+    operation(api, method, id, domain->name, route->help ? route->help : route->path, &deed);
+    route_parameters(api, route);
+    if (strcmp(method, "get") != 0 && strcmp(method, "delete") != 0) {
+        openapi_put(api, ",'requestBody':{");
+        raw_content(api, route->content_type);
+        openapi_put(api, "}");
+    }
+    openapi_put(api, ",'responses':{'200':{'description':'The answer','headers':"
+                     "{'Sluice-Position':{'$ref':'#/components/headers/position'}},");
+    raw_content(api, route->answer_type);
+    openapi_put(api, "},'default':{'description':'What the protocol says'}");
+    end_operation(api, (const int[]){401, 415, 500, 0});
+}
+
+static void route_path(struct openapi *api, const struct sl_domain *domain, size_t at)
+{
+    const struct sl_route_list *routes = &domain->routes;
+    const char *name = routes->items[at].path;
+
+    for (size_t i = 0; i < at; i++)
+        if (strcmp(routes->items[i].path, name) == 0)
+            return; /* another method of the same path stands there */
+    path(api, "%s%s%s%s", name[0] == '/' ? "" : "/", name[0] == '/' ? "" : domain->name,
+         name[0] == '/' ? "" : "/", name);
+    for (size_t i = at; i < routes->count; i++) {
+        if (strcmp(routes->items[i].path, name) != 0)
+            continue;
+        if (i > at)
+            openapi_put(api, ",");
+        route_operation(api, domain, &routes->items[i]);
+    }
+    openapi_put(api, "}");
+}
+
 /* ---- The rest ------------------------------------------------------------------------------ */
 
 static const struct sl_deed watch = {SL_DO_WATCH}, administer = {SL_DO_ADMIN};
@@ -321,6 +410,8 @@ static void domain_paths(struct openapi *api, const struct sl_domain *domain)
         row_path(api, domain, &domain->views.items[i]);
     }
     log_paths(api, domain);
+    for (size_t i = 0; i < domain->routes.count; i++)
+        route_path(api, domain, i);
 }
 
 static void write_openapi(struct openapi *api, const struct sl_domain *const *domains, size_t count)

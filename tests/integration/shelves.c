@@ -338,6 +338,16 @@ static void serve_secret(struct sl_visit *visit)
     sl_visit_read(visit, answer_lookup);
 }
 
+static void serve_get(struct sl_visit *visit)
+{
+    sl_visit_answer(visit, 200, "text/plain", (struct sl_text){"GET", 3});
+}
+
+static void serve_delete(struct sl_visit *visit)
+{
+    sl_visit_answer(visit, 200, "text/plain", (struct sl_text){"DELETE", 6});
+}
+
 /* ---- mistakes/{kind} ------------------------------------------------------------------------- */
 
 static void then_nothing(struct sl_visit *visit, const struct sl_visit_outcome *outcomes,
@@ -408,6 +418,8 @@ static const struct sl_domain shelves_domain = {
         {.method = "GET", .path = "open-history/{shelf}", .serve = serve_history,
          .answer_type = "text/plain", .parameters = "from limit backwards", .roles = "user"},
         {.method = "GET", .path = "hidden", .serve = serve_secret},
+        {.method = "GET", .path = "thing", .serve = serve_get},
+        {.method = "DELETE", .path = "thing", .serve = serve_delete},
         {.method = "GET", .path = "mistakes/{kind}", .serve = serve_mistake}),
 };
 
