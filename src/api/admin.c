@@ -23,8 +23,9 @@ static void write_number(struct sl_buf *out, const char *name, uint64_t value)
     sl_buf_printf(out, ",\"%s\":%llu", name, (unsigned long long)value);
 }
 
-static void write_view(struct sl_view_table *view, struct sl_buf *out)
+static void write_view(struct sl_core_domain *domain, size_t place, struct sl_buf *out)
 {
+    struct sl_view_table *view = sl_core_view_at(domain, place);
     const struct sl_view_status status = sl_view_table_status(view);
 
     SL_BUF_LITERAL(out, "{\"name\":");
@@ -40,6 +41,7 @@ static void write_view(struct sl_view_table *view, struct sl_buf *out)
         SL_BUF_LITERAL(out, ",\"why\":");
         api_json_string(out, status.why);
     }
+    api_write_rebuild(domain, place, out);
     sl_buf_byte(out, '}');
 }
 
@@ -83,7 +85,7 @@ static void write_domain(struct sl_core_domain *domain, struct sl_buf *out)
     for (size_t i = 0; i < sl_core_view_count(domain); i++) {
         if (i > 0)
             sl_buf_byte(out, ',');
-        write_view(sl_core_view_at(domain, i), out);
+        write_view(domain, i, out);
     }
     SL_BUF_LITERAL(out, "]}");
 }

@@ -393,6 +393,22 @@ static void admin_paths(struct openapi *api)
                      "'responses':{'200':{'description':'The log says that it was skipped',"
                      "'content':{" OBJECT "}}");
     ERRORS(api, 401, 404, 409);
+    path(api, "/admin/views/rebuild");
+    operation(api, "post", "rebuild", "server", "Builds views anew while they are read",
+              &administer);
+    openapi_put(api, ",'parameters':[{'name':'view','in':'query','required':true,"
+                     "'description':'DOMAIN/VIEW, once for each view','schema':{'type':'array',"
+                     "'items':{'type':'string'}}}],'responses':{'202':{'description':'It has "
+                     "begun; /admin/status says how far it is','content':{" OBJECT "}}");
+    ERRORS(api, 400, 401, 404, 409);
+    path(api, "/admin/views/digest");
+    operation(api, "get", "digest", "server", "A digest of a view's rows, as they are stored",
+              &administer);
+    openapi_put(api, ",'parameters':[{'name':'view','in':'query','required':true,"
+                     "'description':'DOMAIN/VIEW','schema':{'type':'string'}}],"
+                     "'responses':{'200':{'description':'The position, how many rows, and their "
+                     "digest','content':{" OBJECT "}}");
+    ERRORS(api, 401, 404);
 }
 
 static void domain_paths(struct openapi *api, const struct sl_domain *domain)

@@ -122,6 +122,11 @@ void api_get_status(struct api_call *call);  /* admin.c */
 void api_post_shutdown(struct api_call *call);
 void api_post_view_retry(struct api_call *call);
 void api_post_view_skip(struct api_call *call);
+void api_post_view_rebuild(struct api_call *call); /* admin_views.c */
+void api_get_view_digest(struct api_call *call);
+/* ",\"rebuild\":{…}" where the view was rebuilt since the start, or is now. */
+void api_write_rebuild(struct sl_core_domain *domain, size_t place, struct sl_buf *out);
+void api_write_rebuild_metrics(struct sl_core *core, struct sl_buf *out);
 
 /* A visit to a domain's own route (visit.c). */
 void api_visit(struct api_call *call);

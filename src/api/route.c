@@ -18,6 +18,8 @@ static const struct {
     {"/admin/shutdown", SL_ROUTE_ADMIN_SHUTDOWN},
     {"/admin/views/retry", SL_ROUTE_ADMIN_VIEW_RETRY},
     {"/admin/views/skip", SL_ROUTE_ADMIN_VIEW_SKIP},
+    {"/admin/views/rebuild", SL_ROUTE_ADMIN_VIEW_REBUILD},
+    {"/admin/views/digest", SL_ROUTE_ADMIN_VIEW_DIGEST},
     {"/ui", SL_ROUTE_PAGES_MOVED},
 };
 
@@ -115,7 +117,8 @@ struct sl_door sl_route_of(struct sl_text path)
 bool sl_route_is_post(enum sl_route_kind kind)
 {
     return kind == SL_ROUTE_COMMAND || kind == SL_ROUTE_ADMIN_SHUTDOWN ||
-           kind == SL_ROUTE_ADMIN_VIEW_RETRY || kind == SL_ROUTE_ADMIN_VIEW_SKIP;
+           kind == SL_ROUTE_ADMIN_VIEW_RETRY || kind == SL_ROUTE_ADMIN_VIEW_SKIP ||
+           kind == SL_ROUTE_ADMIN_VIEW_REBUILD;
 }
 
 const char *sl_route_allows(enum sl_route_kind kind)

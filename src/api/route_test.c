@@ -24,6 +24,8 @@ static const struct {
     {"/admin/shutdown", SL_ROUTE_ADMIN_SHUTDOWN, "", "", ""},
     {"/admin/views/retry", SL_ROUTE_ADMIN_VIEW_RETRY, "", "", ""},
     {"/admin/views/skip", SL_ROUTE_ADMIN_VIEW_SKIP, "", "", ""},
+    {"/admin/views/rebuild", SL_ROUTE_ADMIN_VIEW_REBUILD, "", "", ""},
+    {"/admin/views/digest", SL_ROUTE_ADMIN_VIEW_DIGEST, "", "", ""},
     {"/admin/Other", SL_ROUTE_NONE, "", "", ""},
     {"/admin", SL_ROUTE_NONE, "", "", ""},
     {"/healthz/x", SL_ROUTE_NONE, "", "", ""},

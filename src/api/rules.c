@@ -160,6 +160,8 @@ static const struct sl_rule rules[] = {
      "`sluice view status` says why; after mending, `sluice view retry`."},
     {"not_degraded", 409, "The view is not degraded", "There is nothing to be tried again.",
      "`sluice view status` says how the view is."},
+    {"rebuilding", 409, "Views of this domain are being rebuilt",
+     "One scan of a domain's log goes on at a time.", "`sluice view status` says how far it is."},
     {"view_failed", 503, "The view cannot answer",
      "Its store failed, or its projection gave up on an event.",
      "See /admin/status for the reason."},

@@ -222,6 +222,9 @@ bool sl_core_view_skip(struct sl_core_domain *domain, const struct sl_view_table
  * starting. */
 enum sl_err sl_core_view_rebuild(struct sl_core_domain *domain, const bool *wanted,
                                  struct sl_error *error) SL_USE_RESULT;
+/* Would it, now? */
+enum sl_err sl_core_view_may_rebuild(const struct sl_core_domain *domain, const bool *wanted,
+                                     struct sl_error *error) SL_USE_RESULT;
 
 enum sl_rebuild_state {
     SL_REBUILD_NONE, /* since the start */

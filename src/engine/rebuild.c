@@ -149,8 +149,8 @@ static void scan_advance(void *self, uint64_t position)
 
 /* ---- Beginning ------------------------------------------------------------------------------- */
 
-static enum sl_err check(const struct sl_core_domain *domain, const bool *wanted,
-                         struct sl_error *error)
+enum sl_err sl_core_view_may_rebuild(const struct sl_core_domain *domain, const bool *wanted,
+                                     struct sl_error *error)
 {
     if (domain->rebuild)
         return sl_fail(error, SL_BUSY, "views of %s are being rebuilt already",
@@ -189,7 +189,7 @@ static void begin(struct sl_core_rebuild *rebuild, size_t place)
 enum sl_err sl_core_view_rebuild(struct sl_core_domain *domain, const bool *wanted,
                                  struct sl_error *error)
 {
-    const enum sl_err err = check(domain, wanted, error);
+    const enum sl_err err = sl_core_view_may_rebuild(domain, wanted, error);
 
     if (err != SL_OK)
         return err;

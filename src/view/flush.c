@@ -46,6 +46,8 @@ void view_dirty_add(struct sl_view_table *table, struct view_row *row)
         view_flush_by(table, due > table->rest_until ? due : table->rest_until);
     }
     table->dirty[table->dirty_count - 1] = row;
+    if (table->dirty_count >= table->dirty_max / 2)
+        view_flush_by(table, 0); /* while it is written, there is room for as many again */
 }
 
 void view_flush_by(struct sl_view_table *table, int64_t due)

@@ -21,7 +21,7 @@
 #include <string.h>
 
 enum {
-    BESIDE_DIRTY_MAX = 16384, /* handing so many over takes the engine's thread about 1 ms */
+    BESIDE_DIRTY_MAX = 32768, /* handing half of them over takes the engine's thread about 1 ms */
     DROPPED_AT_ONCE = 1000,
 };
 
