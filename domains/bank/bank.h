@@ -15,6 +15,7 @@
 
 #include <sluice/client.h>
 #include <sluice/domain.h>
+#include <sluice/route.h>
 
 extern const struct sl_domain bank_domain;
 extern const struct sl_spec bank_specs[];
@@ -183,6 +184,28 @@ void bank_react_hold(const struct sl_event *event, void *state, struct sl_reacti
 
 /* ---- Views (views.c) ------------------------------------------------------------------------- */
 
+struct bank_balance {
+    struct sl_text id;
+    enum bank_kind kind;
+    char currency[4];
+    int64_t balance;
+    int64_t limit;
+    bool closed;
+    uint64_t entries;
+    struct sl_time last_time; /* of the last thing that happened to it */
+    sl_u128 debits_pending;
+    sl_u128 debits_posted;
+    sl_u128 credits_pending;
+    sl_u128 credits_posted;
+    sl_u128 user_data_128;
+    uint64_t user_data_64;
+    uint32_t user_data_32;
+    uint32_t ledger;
+    uint16_t code;
+    uint16_t flags;
+    uint64_t timestamp;
+};
+
 extern const struct sl_record bank_balance_record;
 extern const struct sl_record bank_entry_record;
 extern const struct sl_record bank_held_record;
@@ -191,6 +214,11 @@ void bank_project_balance(const struct sl_event *event, struct sl_rows *rows);
 void bank_project_statement(const struct sl_event *event, struct sl_rows *rows);
 void bank_project_holds(const struct sl_event *event, struct sl_rows *rows);
 void bank_project_trial(const struct sl_event *event, struct sl_rows *rows);
+
+/* ---- POST /bank/batch/{operation} (batch.c) -------------------------------------------------- */
+
+/* TigerBeetle's requests and replies, as they stand: see ledger_query.h. */
+void bank_serve_batch(struct sl_visit *visit);
 
 /* ---- sluice bank import (import.c) ----------------------------------------------------------- */
 

@@ -58,14 +58,17 @@ static const struct sl_record expired_record = SL_RECORD(
     SL_FIELD(struct bank_transfer_expired, from_after, .record = &after_record),
     SL_FIELD(struct bank_transfer_expired, to_after, .record = &after_record));
 
-const struct sl_event_type bank_account_opened_event = {"AccountOpened", 1, &opened_record,
-                                                        .tags = "book=(), moment=timestamp"};
+const struct sl_event_type bank_account_opened_event = {
+    "AccountOpened", 1, &opened_record,
+    .tags = "book=(), moment=timestamp, user-data-128=user_data_128, user-data-64=user_data_64, "
+            "user-data-32=user_data_32"};
 const struct sl_event_type bank_account_closed_event = {"AccountClosed", 1, &closed_record};
 const struct sl_event_type bank_limit_set_event = {"LimitSet", 1, &limit_set_record};
 const struct sl_event_type bank_transferred_event = {
     "Transferred", 1, &transferred_record,
     .tags = "account=from, account=to, transfer=pending, transfer=reverses, book=(), "
-            "moment=timestamp"};
+            "moment=timestamp, user-data-128=user_data_128, user-data-64=user_data_64, "
+            "user-data-32=user_data_32"};
 const struct sl_event_type bank_transfer_failed_event = {"TransferFailed", 1, &failed_record};
 const struct sl_event_type bank_transfer_expired_event = {"TransferExpired", 1, &expired_record,
                                                           .tags = "account=from, account=to"};

@@ -5,46 +5,24 @@
 
 /* ---- Balances -------------------------------------------------------------------------------- */
 
-struct balance_row {
-    struct sl_text id;
-    enum bank_kind kind;
-    char currency[4];
-    int64_t balance;
-    int64_t limit;
-    bool closed;
-    uint64_t entries;
-    struct sl_time last_time; /* of the last thing that happened to it */
-    sl_u128 debits_pending;
-    sl_u128 debits_posted;
-    sl_u128 credits_pending;
-    sl_u128 credits_posted;
-    sl_u128 user_data_128;
-    uint64_t user_data_64;
-    uint32_t user_data_32;
-    uint32_t ledger;
-    uint16_t code;
-    uint16_t flags;
-    uint64_t timestamp;
-};
-
 const struct sl_record bank_balance_record = SL_RECORD(
-    struct balance_row, SL_FIELD(struct balance_row, id),
-    SL_FIELD(struct balance_row, kind, SL_NAMES("client", "external")),
-    SL_FIELD(struct balance_row, currency),
-    SL_FIELD(struct balance_row, balance, .help = "credits less debits, posted, in minor units"),
-    SL_FIELD(struct balance_row, limit), SL_FIELD(struct balance_row, closed),
-    SL_FIELD(struct balance_row, entries), SL_FIELD(struct balance_row, last_time),
-    SL_FIELD(struct balance_row, debits_pending), SL_FIELD(struct balance_row, debits_posted),
-    SL_FIELD(struct balance_row, credits_pending), SL_FIELD(struct balance_row, credits_posted),
-    SL_FIELD(struct balance_row, user_data_128), SL_FIELD(struct balance_row, user_data_64),
-    SL_FIELD(struct balance_row, user_data_32), SL_FIELD(struct balance_row, ledger),
-    SL_FIELD(struct balance_row, code), SL_FIELD(struct balance_row, flags),
-    SL_FIELD(struct balance_row, timestamp));
+    struct bank_balance, SL_FIELD(struct bank_balance, id),
+    SL_FIELD(struct bank_balance, kind, SL_NAMES("client", "external")),
+    SL_FIELD(struct bank_balance, currency),
+    SL_FIELD(struct bank_balance, balance, .help = "credits less debits, posted, in minor units"),
+    SL_FIELD(struct bank_balance, limit), SL_FIELD(struct bank_balance, closed),
+    SL_FIELD(struct bank_balance, entries), SL_FIELD(struct bank_balance, last_time),
+    SL_FIELD(struct bank_balance, debits_pending), SL_FIELD(struct bank_balance, debits_posted),
+    SL_FIELD(struct bank_balance, credits_pending), SL_FIELD(struct bank_balance, credits_posted),
+    SL_FIELD(struct bank_balance, user_data_128), SL_FIELD(struct bank_balance, user_data_64),
+    SL_FIELD(struct bank_balance, user_data_32), SL_FIELD(struct bank_balance, ledger),
+    SL_FIELD(struct bank_balance, code), SL_FIELD(struct bank_balance, flags),
+    SL_FIELD(struct bank_balance, timestamp));
 
 static void open_row(struct sl_rows *rows, const struct sl_event *event,
                      const struct bank_account_opened *opened)
 {
-    struct balance_row *row = sl_row_put(rows);
+    struct bank_balance *row = sl_row_put(rows);
 
     row->id = opened->id;
     row->kind = opened->flags & LEDGER_DEBITS_MUST_NOT_EXCEED_CREDITS ? BANK_CLIENT : BANK_EXTERNAL;
@@ -64,7 +42,7 @@ static void open_row(struct sl_rows *rows, const struct sl_event *event,
 static void set_sums(struct sl_rows *rows, const struct sl_event *event, const struct sl_text *id,
                      const struct bank_after *after)
 {
-    struct balance_row *row = sl_row_edit(rows, id);
+    struct bank_balance *row = sl_row_edit(rows, id);
 
     if (!row)
         return;
@@ -93,12 +71,12 @@ void bank_project_balance(const struct sl_event *event, struct sl_rows *rows)
         set_sums(rows, event, &expired->to, &expired->to_after);
     } else if (event->type == &bank_limit_set_event) {
         const struct bank_limit_set *set = event->body;
-        struct balance_row *row = sl_row_edit(rows, &set->id);
+        struct bank_balance *row = sl_row_edit(rows, &set->id);
         if (row)
             row->limit = set->limit;
     } else if (event->type == &bank_account_closed_event) {
         const struct bank_account_closed *closed = event->body;
-        struct balance_row *row = sl_row_edit(rows, &closed->id);
+        struct bank_balance *row = sl_row_edit(rows, &closed->id);
         if (row) {
             row->closed = true;
             row->flags |= LEDGER_CLOSED;
