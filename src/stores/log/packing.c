@@ -247,9 +247,9 @@ static enum sl_err name(struct sl_log_packing *packing, struct sl_error *error)
     enum sl_err err = sl_file_write(packing->file, 0, packing->piece, SL_LOG_BLOCK, error);
     if (err == SL_OK)
         err = sl_file_sync(packing->file, error);
-    if (err == SL_OK)
+    if (err == SL_OK && !packing->stays_unnamed)
         err = sl_disk_rename(folder->env, packing->tmp_path, path, error);
-    if (err == SL_OK)
+    if (err == SL_OK && !packing->stays_unnamed)
         err = sl_disk_sync_folder(folder->env, folder->path, error);
     if (err == SL_OK)
         packing->phase = SL_LOG_PACKING_DONE;

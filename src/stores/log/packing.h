@@ -41,6 +41,9 @@ struct sl_log_packing {
     uint64_t written; /* offset behind the last piece */
     bool wrote;       /* since the owner set it to false */
     struct sl_log_footer footer;
+    /* May be set after the beginning: the file, whole and durable, is left under its temporary
+     * name. */
+    bool stays_unnamed;
 };
 
 /* Begins the file of a segment, under its temporary name. `folder` and `source` outlive it. To be

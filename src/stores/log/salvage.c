@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "stores/log/audit.h"
+#include "stores/log/packing.h"
 #include "stores/log/raw.h"
 
 #include <stdio.h>
@@ -164,32 +165,98 @@ static enum sl_err look_behind(struct sl_log_salvage *salvage, struct sl_log_wal
 
 /* ---- Copying --------------------------------------------------------------------------------- */
 
-/* Where the copy is made: sealed segments are copied as they are until one must be unpacked; from
- * there on all are, because no sealed one may follow a raw one. */
+/* Where the copy is made: what was sealed stays so, what was raw too; sealed ones come first. A
+ * sealed segment is never a log's last, so where the cut is in one, an empty raw one follows. */
 struct target {
     struct sl_log_folder folder;
     uint64_t first_raw; /* segments from this number on are raw */
+    uint64_t last;
 };
 
 static void temporary_path(const struct target *target, uint64_t number, char *out)
 {
     char name[48];
 
-    snprintf(name, sizeof name, "%020llu.%s.tmp", (unsigned long long)number,
-             number < target->first_raw ? "sealed" : "seg");
+    if (number < target->first_raw) {
+        sl_log_sealed_tmp_path(&target->folder, number, out);
+        return;
+    }
+    snprintf(name, sizeof name, "%020llu.seg.tmp", (unsigned long long)number);
     sl_log_path(&target->folder, name, out);
 }
 
-/* Can the segment that the walk stands in be copied as it is? The last one of a log is raw. */
+/* Can the sealed segment that the walk stands in be copied as it is? */
 static bool is_whole_sealed(struct sl_log_salvage *salvage, struct sl_log_walk *walk)
 {
     struct sl_error ignored = {0};
 
-    if (!walk->is_sealed)
-        return false;
     const bool is_whole = sl_log_unseal_check_pages(&walk->unseal, &ignored) == SL_OK;
     salvage->indexes_lost += !is_whole;
-    return is_whole && walk->segment.number < salvage->segment;
+    return is_whole && walk->unseal.head.next_batch <= salvage->batches;
+}
+
+static enum sl_err pack_batch(struct sl_log_packing *packing, const struct sl_log_seen *seen,
+                              struct sl_error *error)
+{
+    struct sl_cursor cursor = sl_cursor_of(sl_log_batch_frames(seen->bytes));
+    struct sl_log_frame frame;
+
+    enum sl_err err = sl_log_packing_batch(packing, &seen->head, error);
+    while (err == SL_OK && sl_log_frame_next_any(&cursor, &frame) == SL_OK)
+        err = sl_log_packing_frame(packing, &frame, error);
+    if (err == SL_INVALID || (err == SL_OK && !sl_log_packing_end_batch(packing)))
+        return sl_fail(error, SL_CORRUPT, "%s: a batch is not what its head says", packing->source);
+    return err;
+}
+
+/* Makes a sealed segment anew, up to the cut: its index was damaged, or what is behind the cut. */
+static enum sl_err pack_again(const struct sl_log_salvage *salvage, const struct target *target,
+                              struct sl_log_walk *walk, struct sl_error *error)
+{
+    const uint64_t next_batch = walk->unseal.head.next_batch;
+    const uint64_t until = next_batch < salvage->batches ? next_batch : salvage->batches;
+    struct sl_log_packing packing;
+    struct sl_log_seen seen;
+
+    enum sl_err err =
+        sl_log_packing_begin(&packing, &target->folder, &walk->segment,
+                             walk->unseal.head.first_outcome, walk->path, error);
+    packing.stays_unnamed = true;
+    while (err == SL_OK && walk->batch < until) {
+        err = sl_log_walk_next(walk, &seen, error);
+        if (err == SL_OK)
+            err = pack_batch(&packing, &seen, error);
+    }
+    if (err == SL_OK)
+        err = sl_log_packing_end(&packing, error);
+    while (err == SL_OK && packing.phase != SL_LOG_PACKING_DONE)
+        err = sl_log_packing_step(&packing, error);
+    sl_log_packing_close(&packing);
+    return err;
+}
+
+/* The raw segment behind a sealed one that ends at the cut. `walk` stands at the cut. */
+static enum sl_err add_empty(const struct sl_log_salvage *salvage, struct target *target,
+                             const struct sl_log_walk *walk, struct sl_error *error)
+{
+    struct sl_log_walk next = {.segment = walk->segment,
+                               .raw_bytes_full = SL_LOG_SEGMENT_BYTES_MIN};
+    struct sl_log_raw raw = {0};
+    char to[SL_LOG_PATH_MAX];
+
+    target->last = target->first_raw = walk->segment.number + 1;
+    next.segment.number = target->last;
+    next.segment.first_batch = walk->batch;
+    next.segment.first_position = walk->position;
+    next.segment.previous = walk->previous;
+    next.segment.time = salvage->last_time;
+    sl_env_random(salvage->env, &next.segment.salt, sizeof next.segment.salt);
+    temporary_path(target, target->last, to);
+    enum sl_err err = sl_log_raw_begin(&raw, salvage->env, to, &next, error);
+    if (err == SL_OK)
+        err = sl_log_raw_end(&raw, next.raw_bytes_full, error);
+    sl_log_raw_close(&raw);
+    return err;
 }
 
 static enum sl_err copy_raw(const struct sl_log_salvage *salvage, struct sl_log_walk *walk,
@@ -212,20 +279,42 @@ static enum sl_err copy_raw(const struct sl_log_salvage *salvage, struct sl_log_
     return err;
 }
 
+/* Reads on to the cut. */
+static enum sl_err walk_to_cut(const struct sl_log_salvage *salvage, struct sl_log_walk *walk,
+                               struct sl_error *error)
+{
+    struct sl_log_seen seen;
+    enum sl_err err = SL_OK;
+
+    while (err == SL_OK && walk->batch < salvage->batches)
+        err = sl_log_walk_next(walk, &seen, error);
+    return err;
+}
+
 static enum sl_err copy_segment(struct sl_log_salvage *salvage, struct target *target,
                                 struct sl_log_walk *walk, uint64_t number, struct sl_error *error)
 {
     char to[SL_LOG_PATH_MAX];
 
-    const enum sl_err err = sl_log_walk_start(walk, number, error);
+    enum sl_err err = sl_log_walk_start(walk, number, error);
     if (err != SL_OK)
         return err;
-    if (!is_whole_sealed(salvage, walk) && number < target->first_raw)
+    /* The very first segment, of which nothing is whole, becomes a raw one without batches. */
+    const bool is_sealed = walk->is_sealed && salvage->batches > 0;
+    if (!is_sealed && number < target->first_raw)
         target->first_raw = number;
     temporary_path(target, number, to);
-    if (number < target->first_raw)
-        return sl_log_copy_file(salvage->env, walk->path, to, walk->segment.bytes, 0, NULL, error);
-    return copy_raw(salvage, walk, to, error);
+    if (!is_sealed)
+        return copy_raw(salvage, walk, to, error);
+    if (is_whole_sealed(salvage, walk)) {
+        err = sl_log_copy_file(salvage->env, walk->path, to, walk->segment.bytes, 0, NULL, error);
+        if (err == SL_OK && number == salvage->segment)
+            err = walk_to_cut(salvage, walk, error);
+    } else {
+        err = pack_again(salvage, target, walk, error);
+    }
+    return err == SL_OK && number == salvage->segment ? add_empty(salvage, target, walk, error)
+                                                      : err;
 }
 
 /* Names come last, segment 0's at the very end: a folder that was left unfinished lacks its first
@@ -237,7 +326,7 @@ static enum sl_err give_names(const struct sl_log_salvage *salvage,
     char from[SL_LOG_PATH_MAX], to[SL_LOG_PATH_MAX];
     enum sl_err err = SL_OK;
 
-    for (uint64_t number = salvage->segment + 1; number-- > 0 && err == SL_OK;) {
+    for (uint64_t number = target->last + 1; number-- > 0 && err == SL_OK;) {
         temporary_path(target, number, from);
         if (number < target->first_raw)
             sl_log_sealed_path(folder, number, to);
@@ -254,7 +343,8 @@ static enum sl_err give_names(const struct sl_log_salvage *salvage,
 static enum sl_err copy(struct sl_log_salvage *salvage, struct sl_log_walk *walk,
                         struct sl_error *error)
 {
-    struct target target = {.folder.env = salvage->env, .first_raw = UINT64_MAX};
+    struct target target = {.folder.env = salvage->env, .first_raw = UINT64_MAX,
+                            .last = salvage->segment};
     struct sl_log_folder *folder = &target.folder;
     struct sl_log_listing listing;
 

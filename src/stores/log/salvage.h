@@ -34,7 +34,7 @@ struct sl_log_salvage {
      * batches that are whole but follow a gap. */
     uint64_t lost_until;
     uint64_t whole_behind;
-    uint64_t indexes_lost; /* of sealed segments, which were unpacked and lost nothing by that */
+    uint64_t indexes_lost; /* of sealed segments, which got new ones and lost nothing by that */
 };
 
 /* SL_NOT_FOUND: there is no log, or nothing of it is whole. SL_CONFLICT: `to` holds a log already.

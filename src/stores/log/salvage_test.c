@@ -4,6 +4,7 @@
 #include "conformance/event_store_bench.h"
 #include "stores/log/log_store.h"
 #include "stores/log/salvage.h"
+#include "stores/log/scavenge.h"
 #include "tap/tap.h"
 
 #include <stdio.h>
@@ -17,6 +18,8 @@ static const char *fresh(void)
 }
 
 static bool seals; /* full segments; else all stay raw */
+static uint64_t scavenged_below;
+static bool scavenges; /* sealed ones */
 
 static const char *setting(void *context, const char *key)
 {
@@ -68,6 +71,32 @@ static void strike_scene(struct scene *scene)
     sl_env_free(scene->subject.env);
 }
 
+static bool is_stone(uint64_t position)
+{
+    return position < scavenged_below && position % 2 == 1;
+}
+
+static bool may_go(void *context, const struct sl_schema *schema, uint64_t position,
+                   const struct sl_log_event *event)
+{
+    (void)context;
+    (void)schema;
+    (void)event;
+    return position % 2 == 1;
+}
+
+static void scavenge(struct scene *scene)
+{
+    struct sl_log_scavenge work = {.env = scene->subject.env, .path = "data/log",
+                                   .may_go = may_go};
+    struct sl_error error = {0};
+
+    CHECK_U64(sl_log_scavenge(&work, &error), SL_OK);
+    CHECK(work.stones > 0);
+    scavenged_below = work.next_raw;
+    scene->bench.is_stone = is_stone;
+}
+
 static void flip_somewhere(struct scene *scene)
 {
     struct sl_env *env = scene->subject.env;
@@ -112,6 +141,8 @@ static void check_copy(struct scene *scene, uint64_t position)
     if (!bench_open(bench) || !bench_claim(bench))
         return;
     CHECK_U64(bench->next, position);
+    if (scavenged_below > position)
+        scavenged_below = position; /* what comes now is new */
     bench_check(bench, SL_READ_POSITION, SL_TEXT(""), 100, false, NULL);
     if (position > 0)
         CHECK_U64(bench_append(bench, 9), SL_APPEND_DURABLE);
@@ -129,6 +160,8 @@ static void live(uint64_t seed, unsigned *damaged, unsigned *repaired)
     if (!set_scene(&scene, seed))
         return;
     salvage.env = scene.subject.env;
+    if (scavenges)
+        scavenge(&scene);
     for (uint64_t i = sl_sim_random(salvage.env, 3); i > 0; i--)
         flip_somewhere(&scene);
     const enum sl_err err = sl_log_salvage(&salvage, &error);
@@ -178,6 +211,13 @@ static void so_it_is_of_sealed_segments(void)
     seals = true;
     all_lives();
     seals = false;
+}
+
+static void so_it_is_of_scavenged_ones(void)
+{
+    seals = scavenges = true;
+    all_lives();
+    seals = scavenges = false;
 }
 
 /* Two batches rot in the middle: what is whole behind them is counted, not saved. */
@@ -251,6 +291,7 @@ int main(void)
     return TAP_RUN({"what is saved is the log up to the damage",
                     what_is_saved_is_the_log_up_to_the_damage},
                    {"so it is of sealed segments", so_it_is_of_sealed_segments},
+                   {"so it is of scavenged ones", so_it_is_of_scavenged_ones},
                    {"what is lost is told", what_is_lost_is_told},
                    {"a salvage that fails leaves no log", a_salvage_that_fails_leaves_no_log});
 }

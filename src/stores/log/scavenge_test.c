@@ -7,6 +7,7 @@
 #include "conformance/event_store_bench.h"
 #include "stores/log/audit.h"
 #include "stores/log/log_store.h"
+#include "stores/log/packing.h"
 #include "stores/log/stone.h"
 #include "tap/tap.h"
 
@@ -391,6 +392,112 @@ static void damage_is_told(void)
     CHECK_U64(told, 150);
 }
 
+/* ---- A forger, who puts all checksums of blocks and pages right again ------------------------ */
+
+enum forgery {
+    NOTHING,
+    A_HASH,    /* in a stone */
+    AN_EVENT,  /* that was left beside a stone */
+    THE_PROOF, /* of what is left */
+    THE_CHAIN, /* the checksum that the batch had */
+    THE_FLAG,  /* stones, and no word of them */
+};
+
+/* The last byte of the last stone, or event. */
+static void forge_frames(uint8_t *bytes, uint32_t len, enum sl_log_frame_kind kind)
+{
+    struct sl_cursor cursor = sl_cursor_of((struct sl_slice){bytes, len});
+    struct sl_log_frame frame;
+    size_t at = 0;
+
+    while (sl_log_frame_next_any(&cursor, &frame) == SL_OK)
+        if (frame.kind == kind && frame.payload.len > 0)
+            at = (size_t)(frame.payload.ptr - bytes) + frame.payload.len - 1;
+    CHECK(at > 0);
+    bytes[at] ^= 1;
+}
+
+static enum sl_err pack(struct sl_log_packing *packing, const struct sl_log_batch_head *head,
+                        struct sl_slice frames, struct sl_error *error)
+{
+    struct sl_cursor cursor = sl_cursor_of(frames);
+    struct sl_log_frame frame;
+
+    enum sl_err err = sl_log_packing_batch(packing, head, error);
+    while (err == SL_OK && sl_log_frame_next_any(&cursor, &frame) == SL_OK)
+        err = sl_log_packing_frame(packing, &frame, error);
+    return err == SL_OK && !sl_log_packing_end_batch(packing) ? SL_CORRUPT : err;
+}
+
+/* Makes the first segment anew, with one batch that is forged: one that has stones, and events. */
+static enum sl_err forge(struct scene *scene, enum forgery forgery)
+{
+    struct sl_log_walk walk = {0};
+    struct sl_log_packing packing;
+    struct sl_error error = {0};
+    struct sl_log_seen seen;
+    bool done = false;
+
+    enum sl_err err = sl_log_walk_open(&walk, scene->subject.env, "data/log", &error);
+    const struct sl_log_sealed_head old = walk.unseal.head;
+    CHECK(sl_log_packing_begin(&packing, &walk.folder, &old.segment, 0, "forged", &error) == SL_OK);
+    while (err == SL_OK && walk.batch < old.next_batch) {
+        uint8_t frames[16384];
+        err = sl_log_walk_next(&walk, &seen, &error);
+        CHECK(seen.head.payload_bytes <= sizeof frames);
+        memcpy(frames, sl_log_batch_frames(seen.bytes).ptr, seen.head.payload_bytes);
+        if (!done && seen.head.flags && seen.head.event_count == 3) {
+            done = true;
+            if (forgery == A_HASH || forgery == AN_EVENT)
+                forge_frames(frames, seen.head.payload_bytes,
+                             forgery == A_HASH ? SL_LOG_STONE : SL_LOG_EVENT);
+            seen.head.kept ^= forgery == THE_PROOF;
+            seen.head.checksum ^= forgery == THE_CHAIN;
+            seen.head.flags = forgery == THE_FLAG ? 0 : SL_LOG_SCAVENGED;
+        }
+        if (err == SL_OK)
+            err = pack(&packing, &seen.head, (struct sl_slice){frames, seen.head.payload_bytes},
+                       &error);
+    }
+    CHECK(done);
+    if (err == SL_OK)
+        err = sl_log_packing_end(&packing, &error);
+    while (err == SL_OK && packing.phase != SL_LOG_PACKING_DONE)
+        err = sl_log_packing_step(&packing, &error);
+    sl_log_packing_close(&packing);
+    sl_log_walk_close(&walk);
+    return err;
+}
+
+static void what_is_left_is_proven(void)
+{
+    static const struct {
+        const char *name;
+        enum forgery forgery;
+        enum sl_err forged, verified;
+    } table[] = {
+        {"nothing", NOTHING, SL_OK, SL_OK},
+        {"a hash", A_HASH, SL_OK, SL_CORRUPT},
+        {"an event", AN_EVENT, SL_OK, SL_CORRUPT},
+        {"the proof", THE_PROOF, SL_OK, SL_CORRUPT},
+        {"the chain", THE_CHAIN, SL_OK, SL_CORRUPT},
+        {"the flag", THE_FLAG, SL_INVALID, SL_OK}, /* nobody packs such a batch */
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct sl_error error = {0};
+        struct counts counts;
+        struct scene scene;
+        if (!set_scene(&scene, 14))
+            return;
+        (void)run(&scene, 40);
+        tap_note("%s", table[i].name);
+        CHECK_U64(forge(&scene, table[i].forgery), table[i].forged);
+        CHECK_U64(verify(&scene, &counts, &error), table[i].verified);
+        strike_scene(&scene);
+    }
+}
+
 int main(void)
 {
     return TAP_RUN(
@@ -399,5 +506,6 @@ int main(void)
         {"a body is gone and its hash is left", a_body_is_gone_and_its_hash_is_left},
         {"the power fails at each call", the_power_fails_at_each_call},
         {"the disk fails at each call", the_disk_fails_at_each_call},
-        {"damage is told", damage_is_told});
+        {"damage is told", damage_is_told},
+        {"what is left is proven", what_is_left_is_proven});
 }
