@@ -11,6 +11,10 @@
  * that does not reach back far enough, the subscription is refused, and the client reads the view
  * again. A message's position is the event's own, not the one behind it: an event may change
  * several rows, and whoever goes on from a message may have seen only some.
+ *
+ * When the view was rebuilt, and other rows may have taken the place of all, a row is sent as it
+ * then stands; subscribers to patterns are dropped, and read the view again when they come back:
+ * which rows differ nobody knows.
  */
 #include "api/resp_parts.h"
 
@@ -83,6 +87,16 @@ static void remember(struct sl_view_watch *watch, struct sl_text key, const stru
         sl_history_add(&history->history, position - 1, key);
 }
 
+/* What changed before the view was rebuilt is no answer any more. */
+static void start_history_over(struct sl_view_watch *watch, uint64_t position)
+{
+    struct row_history *history =
+        (struct row_history *)(void *)((char *)watch - offsetof(struct row_history, changes));
+
+    sl_history_close(&history->history);
+    history->history = (struct sl_history){.from = position};
+}
+
 static struct row_history *find_history(const struct sl_api *api, const struct sl_view_table *view)
 {
     struct row_history *history = api->histories;
@@ -107,6 +121,7 @@ static struct row_history *history_of(struct sl_api *api, struct sl_view_table *
     history->left_ns = sl_env_monotonic(api->options.env);
     history->history.from = sl_view_table_status(view).position;
     history->changes.changed = remember;
+    history->changes.resync = start_history_over;
     history->next = api->histories;
     api->histories = history;
     sl_view_watch(view, &history->changes);
@@ -191,6 +206,18 @@ static void go_on_next_turn(struct row_watch *rows)
     rows->waiting = true;
     rows->next_waiting = api->paused_rows;
     api->paused_rows = rows;
+}
+
+static void replaced(struct sl_view_watch *watch, uint64_t position)
+{
+    struct row_watch *rows =
+        (struct row_watch *)(void *)((char *)watch - offsetof(struct row_watch, changes));
+
+    (void)position;
+    if (rows->watch.is_pattern)
+        sl_resp_drop(rows->watch.session->net);
+    else if (!rows->waiting && !rows->asking)
+        go_on_next_turn(rows);
 }
 
 static void looked_up(struct sl_lookup *lookup, enum sl_lookup_end end,
@@ -340,6 +367,7 @@ struct resp_watch *resp_rows_start(struct resp_session *session, const struct re
     rows->view = channel->view;
     rows->position = channel->position;
     rows->changes.changed = changed;
+    rows->changes.resync = replaced;
     if (!channel->is_pattern)
         rows->changes.key = resp_watch_rest(watch);
     rows->live = !history;

@@ -16,7 +16,13 @@
  *
  * and sends what changes from then on. To show a list that is never stale: open the stream, wait
  * for `ready`, GET the list with min_position of that token, and then put the rows that come over
- * it.
+ * it. When the view was rebuilt meanwhile, and other rows may have taken the place of all, a row is
+ * sent as it then stands, and of a list comes
+ *
+ *     event: resync
+ *     data: {"position":"bank:0123456789abcdef:1300"}
+ *
+ * which asks for the same as `ready`: to GET the list again.
  */
 #include "api/parts.h"
 
@@ -87,7 +93,8 @@ static void row_changed(struct sl_view_watch *watch, struct sl_text key,
         end_follow(&follow->stream);
 }
 
-static bool send_ready(struct follow *follow, uint64_t position)
+/* "ready" or "resync". */
+static bool send_place(struct follow *follow, struct sl_text name, uint64_t position)
 {
     uint8_t room[128];
     struct sl_buf token = {.ptr = room, .capacity = sizeof room, .bytes_max = sizeof room};
@@ -96,8 +103,27 @@ static bool send_ready(struct follow *follow, uint64_t position)
     sl_core_token(follow->domain, position, &token);
     sl_buf_reset(out);
     sl_buf_printf(out, "{\"position\":\"%.*s\"}", (int)token.len, (const char *)token.ptr);
-    return sl_stream_send(follow->stream.stream, sl_buf_as_text(&token), SL_TEXT("ready"),
+    return sl_stream_send(follow->stream.stream, sl_buf_as_text(&token), name,
                           sl_buf_as_text(out));
+}
+
+static void rows_replaced(struct sl_view_watch *watch, uint64_t position)
+{
+    struct follow *follow =
+        (struct follow *)(void *)((char *)watch - offsetof(struct follow, watch));
+    struct sl_view_row row = {0};
+    bool taken = false;
+
+    if (watch->key.len == 0) {
+        taken = send_place(follow, SL_TEXT("resync"), position);
+    } else {
+        const enum sl_lookup_result found = sl_view_lookup(follow->view, watch->key, &row);
+        /* A row that is not in memory is fetched for who comes back. */
+        taken = found != SL_LOOKUP_PENDING &&
+                send_row(follow, watch->key, found == SL_LOOKUP_FOUND ? &row : NULL, position);
+    }
+    if (!taken)
+        end_follow(&follow->stream);
 }
 
 /* The leading fields that the query names, and their values. */
@@ -130,6 +156,7 @@ void api_follow_rows(struct api_call *call, struct sl_text key, const struct sl_
     follow->domain = call->domain;
     follow->view = call->view;
     follow->watch.changed = row_changed;
+    follow->watch.resync = rows_replaced;
     if (query && !keep_filter(follow, query)) {
         free(follow);
         api_refuse(call, "bad_query", NULL, "the fields' values are too long");
@@ -142,7 +169,7 @@ void api_follow_rows(struct api_call *call, struct sl_text key, const struct sl_
     api_stream_open(&follow->stream, call, end_follow);
     sl_view_watch(follow->view, &follow->watch);
     const bool taken = key.len > 0 ? send_row(follow, follow->watch.key, first, position)
-                                   : send_ready(follow, position);
+                                   : send_place(follow, SL_TEXT("ready"), position);
     if (!taken)
         end_follow(&follow->stream);
 }

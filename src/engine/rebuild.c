@@ -1,8 +1,8 @@
 /*
  * Building views anew while they are read.
  *
- * All views of a domain that are rebuilt at once share one scan of the log: a consumer of their own,
- * whose sink hands each event to the tables beside them. Nothing but these tables hears of it: no
+ * All views of a domain that are rebuilt at once share one scan of the log: a consumer of their
+ * own, whose sink hands each event to the tables beside them. Nothing but these tables hears of it: no
  * process, no watch of the log, no strong reply (V3). Once the scan has come to what is live it is
  * offered events as they become durable, like the views themselves, and each table changes places
  * with its view (view/generation.c).
@@ -244,28 +244,29 @@ void sl_core_rebuild_offer(struct sl_core_domain *domain, const struct sl_event 
 
 /* ---- Going on -------------------------------------------------------------------------------- */
 
-/* Its projection or its store failed, and the log does not say that the event is to be skipped. */
-static const char *failure_of(const struct rebuilt *view)
+/* Its projection failed, and the log has not said yet whether the event is to be skipped. */
+static bool asks_the_log(const struct rebuilt *view, const struct sl_view_status *status)
 {
-    const struct sl_view_status status = sl_view_table_status(view->beside.table);
-    const struct sl_core_recall *recall = &view->beside.recall;
+    /* It was asked in the same call in which the table gave up. */
+    return status->state == SL_VIEW_DEGRADED && view->beside.recall.under_way;
+}
 
-    if (status.state == SL_VIEW_FAILED)
-        return status.why;
-    const bool asked = recall->asked && !recall->under_way && recall->position == status.position;
-    return status.state == SL_VIEW_DEGRADED && asked ? status.why : NULL;
+static void give_up_at(struct rebuilt *view, uint64_t position, const char *why)
+{
+    char text[sizeof view->status->why];
+
+    snprintf(text, sizeof text, "at position %llu: %s", (unsigned long long)position, why);
+    give_up(view, text);
 }
 
 static void go_on_scanning(const struct sl_core_rebuild *rebuild, struct rebuilt *view)
 {
     const struct sl_view_status status = sl_view_table_status(view->beside.table);
-    const char *why = failure_of(view);
-    char text[sizeof view->status->why];
 
-    if (why) {
-        snprintf(text, sizeof text, "at position %llu: %s", (unsigned long long)status.position,
-                 why);
-        give_up(view, text);
+    if (asks_the_log(view, &status))
+        return;
+    if (status.state == SL_VIEW_FAILED || status.state == SL_VIEW_DEGRADED) {
+        give_up_at(view, status.position, status.why);
         return;
     }
     view->status->position = status.position;
@@ -276,17 +277,20 @@ static void go_on_scanning(const struct sl_core_rebuild *rebuild, struct rebuilt
 /* True: at once again, for the view has moved, or the scan has one table less to feed. */
 static bool go_on_swapping(struct rebuilt *view)
 {
+    const struct sl_view_status status = sl_view_table_status(view->beside.table);
     const char *why = NULL;
 
+    if (asks_the_log(view, &status))
+        return false;
     switch (sl_view_beside_swap(view->beside.table, &why)) {
     case SL_VIEW_DONE:
         view->status->state = SL_REBUILD_REMOVES;
         return view->beside.moved = true;
     case SL_VIEW_GAVE_UP:
-        give_up(view, why);
+        give_up_at(view, status.position, why);
         return true;
     default:
-        view->status->position = sl_view_table_status(view->beside.table).position;
+        view->status->position = status.position;
         return false;
     }
 }
