@@ -79,6 +79,11 @@ struct sl_text sl_visit_body(struct sl_visit *visit);
 
 const struct sl_principal *sl_visit_principal(struct sl_visit *visit);
 
+/* Reads a text, of the address or the body, as a value of this kind (any but lists, nested records
+ * and money): numbers, UUIDs, dates and times are written as in JSON, without quotes. `out` is what
+ * a record's field of the kind would be. False: it is none, and `out` is as it was. */
+bool sl_visit_value(struct sl_visit *visit, enum sl_kind kind, struct sl_text text, void *out);
+
 /* The time, for what is no decision: commands have one of their own. */
 struct sl_time sl_visit_now(struct sl_visit *visit);
 
@@ -212,7 +217,8 @@ void sl_visit_events(struct sl_visit *visit, const struct sl_visit_log *log,
 /* ---- The answer ------------------------------------------------------------------------------ */
 
 /* A header of the answer. Both are copied; line breaks are none of it. Not the headers that the
- * server makes: Content-Type, Content-Length, Connection, Date, Sluice-Position. */
+ * server makes: Content-Type, Content-Length, Connection, Date, Sluice-Position. 503 has
+ * "Retry-After: 1" unless this says another. */
 void sl_visit_set_header(struct sl_visit *visit, const char *name, struct sl_text value);
 
 /* Answers; the body is copied. `status` 200 to 599; `content_type` NULL: there is none. */
@@ -223,5 +229,9 @@ void sl_visit_answer(struct sl_visit *visit, int status, const char *content_typ
  * Sluice's own; `field` and `detail` may be empty. */
 void sl_visit_problem(struct sl_visit *visit, int status, const char *rule, struct sl_text field,
                       struct sl_text detail);
+
+/* Answers as the command's own address would: where it was accepted with 201 or 202 and what it
+ * made, as JSON, else with the refusal as a problem. */
+void sl_visit_answer_outcome(struct sl_visit *visit, const struct sl_visit_outcome *outcome);
 
 #endif

@@ -4,6 +4,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
+
+#include "record/kinds.h"
+#include "record/value.h"
 
 enum { BODY_BYTES_DEFAULT = 1 << 20 };
 
@@ -96,6 +100,8 @@ static void send_answer(struct sl_visit *visit)
     visit_logs_close(visit);
     if (visit->has_position)
         api_header_position(call, visit->position);
+    if (visit->status == 503 && !visit->retry_is_said)
+        SL_BUF_LITERAL(headers, "Retry-After: 1\r\n");
     sl_buf_text(headers, visit->headers);
     api_send(call, visit->status, visit->type, sl_buf_as_text(&call->api->out));
 }
@@ -247,6 +253,15 @@ const struct sl_principal *sl_visit_principal(struct sl_visit *visit)
     return visit->call->who;
 }
 
+bool sl_visit_value(struct sl_visit *visit, enum sl_kind kind, struct sl_text text, void *out)
+{
+    const struct sl_field field = {
+        .name = "value", .kind = kind, .size = (uint32_t)sl_kind_size(kind)};
+
+    return text.ptr && sl_kind_size(kind) > 0 && kind != SL_MONEY && kind != SL_LIST_KIND &&
+           sl_value_read(&field, text, visit->call->request->arena, out);
+}
+
 struct sl_time sl_visit_now(struct sl_visit *visit)
 {
     return sl_env_now(visit->call->api->options.env);
@@ -300,6 +315,7 @@ void sl_visit_set_header(struct sl_visit *visit, const char *name, struct sl_tex
         line = sl_arena_printf(arena, "%.*s%s: %.*s\r\n", (int)visit->headers.len,
                                visit->headers.ptr ? visit->headers.ptr : "", name, (int)line.len,
                                line.ptr);
+    visit->retry_is_said = visit->retry_is_said || strcasecmp(name, "Retry-After") == 0;
     if (line.ptr)
         visit->headers = line;
     else

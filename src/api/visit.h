@@ -74,6 +74,7 @@ struct sl_visit {
     int status;
     const char *type;
     struct sl_text headers; /* lines of the handler's */
+    bool retry_is_said;     /* Retry-After is among them */
     uint64_t position;      /* the greatest that was seen */
     bool has_position;
 

@@ -288,3 +288,32 @@ void sl_visit_submit(struct sl_visit *visit,
     visit->commands.then = then;
     visit->begin = begin_submission;
 }
+
+void sl_visit_answer_outcome(struct sl_visit *visit, const struct sl_visit_outcome *outcome)
+{
+    struct api_call *call = visit->call;
+    const bool good = outcome->status == 201 || outcome->status == 202;
+    struct sl_event_made *events = sl_visit_room(visit, outcome->event_count, sizeof *events);
+
+    if (!visit_wishes(visit, VISIT_ANSWER))
+        return;
+    for (size_t i = 0; i < outcome->event_count; i++)
+        events[i] = (struct sl_event_made){.type = outcome->events[i].type,
+                                           .stream = outcome->events[i].stream,
+                                           .revision = outcome->events[i].revision,
+                                           .position = outcome->events[i].position};
+    visit->status = outcome->status;
+    visit->type = good ? API_JSON : "application/problem+json";
+    sl_buf_reset(&call->api->out);
+    api_write_outcome(call->domain,
+                      &(struct sl_outcome){.status = outcome->status,
+                                           .rule = outcome->rule,
+                                           .message = outcome->message,
+                                           .field = outcome->field,
+                                           .id = outcome->id,
+                                           .position = outcome->position,
+                                           .events = events,
+                                           .event_count = outcome->event_count},
+                      false, &call->api->out);
+    visit->failed = visit->failed || call->api->out.failed;
+}

@@ -147,8 +147,17 @@ def texts(http_):
     with case('a domain\'s own refusal'):
         body = rule(http_.request('POST', '/put-line', b'20 1001\n',
                                   {'Content-Type': 'text/plain'}),
-                    422, 'line_refused')
-        assert body['field'] == 'shelf_full' and 'too many' in body['detail']
+                    422, 'shelf_full')
+        assert body['detail'] == '1001 more are too many for shelf 20' and body['id'], body
+        assert body['position'].startswith('shelves:'), body
+    with case('a command of its own address, and an outcome as POST tells it'):
+        mine = http_.request('PUT', '/shelves/one/22/7')
+        theirs = http_.post('/shelves/Put', {'shelf': 22, 'amount': 7})
+        assert mine.status == theirs.status == 201 and set(mine.json) == set(theirs.json), mine
+        assert mine.json['events'] == [{'type': 'ThingPut', 'stream': 'shelf/22', 'revision': 0}]
+        rule(http_.request('PUT', '/shelves/one/-1/7'), 400, 'no_number')
+        rule(http_.request('PUT', '/shelves/one/1%20/7'), 400, 'no_number')
+        rule(http_.request('PUT', '/shelves/one/22/5001'), 400, 'range')
     with case('another parameter is refused'):
         rule(http_.request('POST', '/put-line?u=x', b'', {'Content-Type': 'text/plain'}), 400,
              'unknown_parameter')

@@ -128,12 +128,12 @@ static void serve_batch(struct sl_visit *visit)
 
     if (!is_put && !is_clear) {
         sl_visit_problem(visit, 404, "no_operation", operation,
-                         (struct sl_text){"there are put and clear", 23});
+                         SL_TEXT("there are put and clear"));
         return;
     }
     if (body.len % sizeof(struct wire_put) != 0) {
         sl_visit_problem(visit, 400, "torn_record", (struct sl_text){NULL, 0},
-                         (struct sl_text){"records have 16 bytes", 21});
+                         SL_TEXT("records have 16 bytes"));
         return;
     }
     for (size_t at = 0; at < body.len; at += sizeof(struct wire_put)) {
@@ -157,12 +157,11 @@ static void answer_lines(struct sl_visit *visit, const struct sl_visit_outcome *
 {
     for (size_t i = 0; i < count; i++) {
         if (outcomes[i].status != 201) {
-            sl_visit_problem(visit, outcomes[i].status, "line_refused", outcomes[i].rule,
-                             outcomes[i].message);
+            sl_visit_answer_outcome(visit, &outcomes[i]);
             return;
         }
     }
-    sl_visit_set_header(visit, "X-Lines", (struct sl_text){"all\r\nX-Evil: 1", 14});
+    sl_visit_set_header(visit, "X-Lines", SL_TEXT("all\r\nX-Evil: 1"));
     sl_visit_answer(visit, 204, NULL, (struct sl_text){NULL, 0});
 }
 
@@ -232,12 +231,11 @@ static void look_again(struct sl_visit *visit, const struct sl_visit_outcome *ou
     sl_visit_read(visit, answer_lookup);
 }
 
-static uint32_t number_in(struct sl_text text)
+static uint32_t number_in(struct sl_visit *visit, struct sl_text text)
 {
     uint32_t number = 0;
 
-    for (size_t i = 0; i < text.len; i++)
-        number = number * 10 + (uint32_t)(text.ptr[i] - '0');
+    sl_visit_value(visit, SL_U32, text, &number);
     return number;
 }
 
@@ -245,7 +243,7 @@ static void serve_touch(struct sl_visit *visit)
 {
     uint32_t *shelf = sl_visit_room(visit, 1, sizeof *shelf);
 
-    *shelf = number_in(sl_visit_part(visit, "shelf"));
+    *shelf = number_in(visit, sl_visit_part(visit, "shelf"));
     sl_visit_set_user(visit, shelf);
     *(struct putting *)sl_visit_send(visit, "Put", NULL) = (struct putting){*shelf, 1};
     sl_visit_submit(visit, look_again);
@@ -295,7 +293,7 @@ static void serve_top(struct sl_visit *visit)
         .equal = &full,
         .equal_count = sl_visit_parameter(visit, "full").ptr ? 1 : 0,
         .descending = true,
-        .limit = number_in(sl_visit_parameter(visit, "limit")),
+        .limit = number_in(visit, sl_visit_parameter(visit, "limit")),
         .after = sl_visit_parameter(visit, "after"),
     };
 
@@ -317,14 +315,14 @@ static void answer_history(struct sl_visit *visit, const struct sl_visit_events 
 
 static void serve_history(struct sl_visit *visit)
 {
-    const uint32_t shelf = number_in(sl_visit_part(visit, "shelf"));
+    const uint32_t shelf = number_in(visit, sl_visit_part(visit, "shelf"));
     const struct sl_visit_log log = {
         .of = SL_EVENTS_OF_TAG,
         .name = "shelf",
         .key = sl_visit_key(visit, SL_U32, &shelf),
-        .from = number_in(sl_visit_parameter(visit, "from")),
+        .from = number_in(visit, sl_visit_parameter(visit, "from")),
         .backwards = sl_visit_parameter(visit, "backwards").ptr != NULL,
-        .limit = number_in(sl_visit_parameter(visit, "limit")),
+        .limit = number_in(visit, sl_visit_parameter(visit, "limit")),
     };
 
     sl_visit_events(visit, &log, answer_history);
@@ -338,14 +336,32 @@ static void serve_secret(struct sl_visit *visit)
     sl_visit_read(visit, answer_lookup);
 }
 
+static void answer_one(struct sl_visit *visit, const struct sl_visit_outcome *outcomes,
+                       size_t count)
+{
+    (void)count;
+    sl_visit_answer_outcome(visit, outcomes);
+}
+
+static void serve_one(struct sl_visit *visit)
+{
+    struct putting *putting = sl_visit_send(visit, "Put", NULL);
+
+    if (!sl_visit_value(visit, SL_U32, sl_visit_part(visit, "shelf"), &putting->shelf) ||
+        !sl_visit_value(visit, SL_U32, sl_visit_part(visit, "amount"), &putting->amount))
+        sl_visit_problem(visit, 400, "no_number", (struct sl_text){NULL, 0}, SL_TEXT("no number"));
+    else
+        sl_visit_submit(visit, answer_one);
+}
+
 static void serve_get(struct sl_visit *visit)
 {
-    sl_visit_answer(visit, 200, "text/plain", (struct sl_text){"GET", 3});
+    sl_visit_answer(visit, 200, "text/plain", SL_TEXT("GET"));
 }
 
 static void serve_delete(struct sl_visit *visit)
 {
-    sl_visit_answer(visit, 200, "text/plain", (struct sl_text){"DELETE", 6});
+    sl_visit_answer(visit, 200, "text/plain", SL_TEXT("DELETE"));
 }
 
 /* ---- mistakes/{kind} ------------------------------------------------------------------------- */
@@ -361,7 +377,7 @@ static void then_nothing(struct sl_visit *visit, const struct sl_visit_outcome *
 static void serve_mistake(struct sl_visit *visit)
 {
     const struct sl_text kind = sl_visit_part(visit, "kind");
-    const struct sl_text one = {"one", 3}, two = {"two", 3};
+    const struct sl_text one = SL_TEXT("one"), two = SL_TEXT("two");
 
     switch (kind.ptr[0]) {
     case 't': /* twice */
@@ -418,6 +434,7 @@ static const struct sl_domain shelves_domain = {
         {.method = "GET", .path = "open-history/{shelf}", .serve = serve_history,
          .answer_type = "text/plain", .parameters = "from limit backwards", .roles = "user"},
         {.method = "GET", .path = "hidden", .serve = serve_secret},
+        {.method = "PUT", .path = "one/{shelf}/{amount}", .serve = serve_one},
         {.method = "GET", .path = "thing", .serve = serve_get},
         {.method = "DELETE", .path = "thing", .serve = serve_delete},
         {.method = "GET", .path = "mistakes/{kind}", .serve = serve_mistake}),
