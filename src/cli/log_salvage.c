@@ -1,6 +1,7 @@
 /* `sluice log salvage`: saves what is whole of damaged logs into another data folder. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/log_parts.h"
 #include "record/value.h"
@@ -124,6 +125,7 @@ int cli_log_salvage(struct sl_cli *cli, int argc, char **argv)
         return cli_wrong("log salvage needs --to DIR, a data folder to save into");
     if (strlen(to) > 900)
         return cli_wrong("--to has too long a name");
+    umask(077); /* a log is its owner's alone, and so is what is saved of it */
     code = cli_logs_open(cli, which, &logs);
     if (code == SL_EXIT_OK)
         code = check_free(&logs, to);

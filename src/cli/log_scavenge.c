@@ -12,6 +12,8 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/log_parts.h"
 #include "model/keep.h"
@@ -294,6 +296,18 @@ static void write_text(const struct job *job, const struct sl_log_scavenge *done
 
 /* ---- The verb -------------------------------------------------------------------------------- */
 
+/* Files that are made anew belong to who makes them: the server must still be able to read them. */
+static int check_owner(const struct job *job)
+{
+    struct stat folder;
+
+    if (job->dry_run || stat(job->log->path, &folder) != 0 || folder.st_uid == geteuid())
+        return SL_EXIT_OK;
+    fprintf(stderr, "sluice: %s belongs to the user with number %u: do this as that user\n",
+            job->log->path, (unsigned)folder.st_uid);
+    return SL_EXIT_FAILED;
+}
+
 static int scavenge_log(struct job *job)
 {
     struct sl_log_scavenge done = {.env = job->env, .path = job->log->path, .may_go = may_go,
@@ -301,7 +315,9 @@ static int scavenge_log(struct job *job)
                                    .dry_run = job->dry_run};
     struct sl_error error = {0};
 
-    int code = make_rules(job);
+    int code = check_owner(job);
+    if (code == SL_EXIT_OK)
+        code = make_rules(job);
     if (code != SL_EXIT_OK)
         return code;
     if (job->rule_count == 0 && !job->names_all)
@@ -360,6 +376,7 @@ int cli_log_scavenge(struct sl_cli *cli, int argc, char **argv)
     if (options.older_than && !sl_keep_read(options.older_than, &options.older_ns))
         return cli_wrong("--older-than %s: a span such as 90d, 12h, 30m or 0s is wanted",
                          options.older_than);
+    umask(077); /* a log is its owner's alone */
     code = cli_logs_open(cli, which, &logs);
     if (options.json && code == SL_EXIT_OK)
         SL_BUF_LITERAL(&out, "{\"logs\":[");

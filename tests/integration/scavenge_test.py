@@ -107,6 +107,7 @@ def check_scavenged(server, count):
         assert done['stones'] == dry['stones'] - some['stones'], (done, dry)
         assert done['bytes_after'] < done['bytes_before'], done
         assert scavenge(server)['segments_rewritten'] == 0
+        assert all(os.stat(path).st_mode & 0o077 == 0 for path in sealed(server))
         gone = {p for p in readings if p < done['sealed_below']}
         verified = told(server, 'log', 'verify', 'meter')
         assert verified['whole'] and verified['stones'] == len(gone) == dry['stones'], verified
@@ -150,6 +151,16 @@ def check_server(server, left, total, first):
         assert readings() == sum(e['type'] == 'MeterRead' for e in left) + 1
 
 
+def check_owner(server):
+    with case('files do not come to belong to somebody else'):
+        if os.geteuid() != 0:
+            return
+        folder = f'{server.data}/logs/meter'
+        os.chown(folder, 12345, -1)
+        assert 'belongs to the user with number 12345' in refused(server, 'meter')
+        os.chown(folder, 0, -1)
+
+
 def main():
     module = os.environ.get('METER', '')
     if not os.access(module, os.R_OK):
@@ -159,6 +170,7 @@ def main():
         count, first = fill(server)
         check_refusals(server)
         assert server.stop() == 0
+        check_owner(server)
         left, total = check_scavenged(server, count)
         server.start()
         check_server(server, left, total, first)

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { EVENTS = 60, SEGMENT_BYTES = 64 << 10, LIVES = 300 };
+enum { EVENTS = 60, SEGMENT_BYTES = 64 << 10, LIVES = 160 };
 
 static const char *fresh(void)
 {
