@@ -1,4 +1,4 @@
-"""The ledger's rules in C beside the model: the same requests to both, byte by byte the same replies.
+"""The ledger's rules in C beside the model: the same requests, byte by byte the same replies.
 
     compare.py LEDGER_STDIO [--count RECORDS] [--seed SEED]
 

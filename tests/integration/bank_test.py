@@ -1,0 +1,184 @@
+"""The bank through its doors: random requests of the binary protocol, over HTTP and through the log,
+answered as the model of the ledger says; then all accounts and transfers looked up, also after the
+server was killed. Pending transfers run out while it is down. SLUICE_SEED repeats a run."""
+import os
+import random
+import struct
+import sys
+import time
+
+import lib
+from lib import case
+
+sys.path.insert(0, os.path.join(lib.TOP, 'domains', 'bank', 'model'))
+import ledger_model as model  # noqa: E402
+from workload import ACCOUNTS, Workload  # noqa: E402
+
+RECORDS = 100_000 if lib.IS_LONG else 3_000
+SEED = int(os.environ.get('SLUICE_SEED', random.SystemRandom().getrandbits(32)))
+BYTES = {'Content-Type': 'application/octet-stream'}
+OPERATIONS = {140: 'lookup_accounts', 141: 'lookup_transfers', 142: 'get_account_transfers',
+              143: 'get_account_balances', 144: 'query_accounts', 145: 'query_transfers',
+              146: 'create_accounts', 147: 'create_transfers'}
+NAMES = {146: {code: name for name, code in model.ACCOUNT_CODES.items()},
+         147: {code: name for name, code in model.TRANSFER_CODES.items()}}
+
+
+class Present(Workload):
+    """What the server's own clock lets be compared: nothing is imported, and nothing runs out."""
+
+    def creation(self):
+        operation, at, records = super().creation()
+        bit = model.ACCOUNT_IMPORTED if operation == ACCOUNTS else model.IMPORTED
+        records = [record._replace(flags=record.flags & ~bit) for record in records]
+        if operation != ACCOUNTS:
+            records = [record._replace(timeout=min(record.timeout, 1) * (1 << 31))
+                       for record in records]
+        return operation, at, records
+
+    def import_batch(self, operation, records):
+        return records
+
+
+def batch(server, operation, payload):
+    reply = server.http.request('POST', f'/bank/batch/{OPERATIONS[operation]}', payload, BYTES)
+    assert reply.status == 200, (reply.status, reply.body[:300])
+    return reply.body
+
+
+def without_times(payload, size):
+    """Records less their timestamps, which are the server's."""
+    at = {16: 0, 128: 120}[size]
+    return [payload[i:i + at] + payload[i + at + 8:i + size]
+            for i in range(0, len(payload), size)]
+
+
+def run(server, ledger):
+    """Sends the requests; how many records were sent, and which verdicts they got."""
+    reached, sent = set(), 0
+    for operation, at, payload, count in Present(SEED, ledger).requests():
+        if operation not in (146, 147):
+            continue
+        wanted, verdicts = ledger.request(operation, at, payload)
+        came = batch(server, operation, payload)
+        if without_times(wanted, 16) != without_times(came, 16):
+            for i, verdict in enumerate(verdicts):
+                told = NAMES[operation][struct.unpack_from('<I', came, 16 * i + 8)[0]]
+                print('#' if told == verdict else '# !', i, verdict, told)
+            raise AssertionError(f'{OPERATIONS[operation]} after {sent} records')
+        reached.update((operation, verdict) for verdict in verdicts)
+        sent += count
+        if sent >= RECORDS:
+            return sent, reached
+
+
+def ids_of(ids):
+    return b''.join(id.to_bytes(16, 'little') for id in ids)
+
+
+def compare(server, ledger):
+    """All that is stored, looked up; and the transfers and balances of some accounts."""
+    for operation, table in ((140, ledger.accounts), (141, ledger.transfers)):
+        ids = list(table)
+        for i in range(0, len(ids), 1000):
+            payload = ids_of(ids[i:i + 1000])
+            wanted, _ = ledger.request(operation, 0, payload)
+            came = batch(server, operation, payload)
+            assert without_times(wanted, 128) == without_times(came, 128), operation
+    for account in random.Random(SEED).sample(sorted(ledger.accounts), 20):
+        payload = account.to_bytes(16, 'little') + bytes(104) + struct.pack('<II', 8189, 7)
+        wanted, _ = ledger.request(142, 0, payload)
+        came = batch(server, 142, payload)
+        assert without_times(wanted, 128) == without_times(came, 128), account
+        wanted, _ = ledger.request(143, 0, payload)
+        came = batch(server, 143, payload)
+        assert [wanted[i:i + 64] for i in range(0, len(wanted), 128)] == \
+            [came[i:i + 64] for i in range(0, len(came), 128)], account
+    for operation in (144, 145):
+        payload = bytes(16) + struct.pack('<QIIH', 4, 0, 0, 0) + bytes(22) + \
+            struct.pack('<II', 8189, 0)
+        wanted, _ = ledger.request(operation, 0, payload)
+        came = batch(server, operation, payload)
+        assert without_times(wanted, 128) == without_times(came, 128), operation
+
+
+def trial_is_even(server):
+    rows = server.http.get('/bank/trial-balance').json['rows']
+    return rows and all(row['debits_posted'] == row['credits_posted'] and
+                        row['debits_pending'] == row['credits_pending'] for row in rows)
+
+
+def refuses_what_is_no_request(server):
+    def status(operation, payload, headers=BYTES):
+        reply = server.http.request('POST', f'/bank/batch/{operation}', payload, headers)
+        return reply.status, reply.json['rule']
+
+    assert status('create_accounts', b'123') == (400, 'records_incomplete')
+    assert status('query_accounts', bytes(128)) == (400, 'records_incomplete')
+    assert status('create_money', b'') == (404, 'operation_unknown')
+    assert status('create_accounts', bytes(128 * 8190))[0] == 413
+    assert status('lookup_accounts', bytes(16 * 8190)) == (413, 'too_much_data')
+    assert status('create_accounts', bytes(128), {'Content-Type': 'application/json'})[0] == 415
+    assert batch(server, 146, b'') == b''
+    assert batch(server, 142, bytes(128)) == b''
+
+
+def runs_out(server):
+    """Held money comes back, once, also when its time comes while the server is down."""
+    def post(command, body):
+        reply = server.http.post(f'/bank/{command}', body)
+        assert reply.status == 201, reply
+        return reply.position
+
+    for id in ('out-a', 'out-b'):
+        post('OpenAccount', {'id': id, 'kind': 'external', 'currency': 'EUR'})
+    hold = {'from': 'out-a', 'to': 'out-b', 'currency': 'EUR', 'pending': True}
+    for i in range(20):
+        post('Transfer', {**hold, 'id': f'down-{i}', 'amount': 1, 'timeout': 1})
+    post('Transfer', {**hold, 'id': 'stays', 'amount': 7})
+    position = post('Transfer', {**hold, 'id': 'later', 'amount': 5, 'timeout': 3600})
+    row = server.http.get('/bank/balance/out-a', {'Sluice-Position': position}).json
+    assert int(row['debits_pending']) >= 12, row
+    server.kill()
+    time.sleep(1.1)  # their time comes
+    server.start()
+
+    def is_given_back():
+        return server.http.get('/bank/balance/out-a').json['debits_pending'] == '12'
+    lib.wait_until(is_given_back, what='the end of what was held')
+    events = server.http.get('/bank/events?tag=account:out-a&limit=1000').json['events']
+    expired = [event['body']['id'] for event in events if event['type'] == 'TransferExpired']
+    assert sorted(expired) == sorted({f'down-{i}' for i in range(20)}), expired
+    reply = server.http.post('/bank/PostTransfer', {'pending': 'down-3'})
+    assert (reply.status, reply.json['rule']) == (422, 'pending_transfer_expired'), reply
+    post('PostTransfer', {'pending': 'stays', 'amount': 4})
+    position = post('VoidTransfer', {'pending': 'later'})
+    row = server.http.get('/bank/balance/out-b', {'Sluice-Position': position}).json
+    assert (row['balance'], row['credits_pending']) == (4, '0'), row
+
+
+def main():
+    with lib.Server() as server:
+        ledger = model.Ledger()
+        print('# seed', SEED)
+        with case('requests are answered as the model says'):
+            sent, reached = run(server, ledger)
+            print(f'# {sent} records, {len(reached)} verdicts')
+            assert len(reached) > 60, sorted(reached)
+        with case('what is stored is found, by id, account and user data'):
+            compare(server, ledger)
+            assert trial_is_even(server)
+        with case('also after the server was killed'):
+            server.kill()
+            server.start()
+            compare(server, ledger)
+            assert trial_is_even(server)
+        with case('what is no request is refused'):
+            refuses_what_is_no_request(server)
+        with case('what is held runs out, once, also while the server is down'):
+            runs_out(server)
+    lib.done()
+
+
+if __name__ == '__main__':
+    main()
