@@ -1,6 +1,7 @@
 /*
  * A domain with events of passing use, for tests of retention: readings of meters may go at once,
- * the names of meters never, alarms only when the watchman has seen to them, which it never says.
+ * the names of meters never, alarms after an hour and only when the watchman has seen to them,
+ * which it never says.
  */
 #include <sluice/domain.h>
 
@@ -27,7 +28,7 @@ static const struct sl_record alarm_record = SL_RECORD(struct alarm,
 static const struct sl_event_type meter_named = {"MeterNamed", 1, &reading_record};
 static const struct sl_event_type meter_read = {
     "MeterRead", 1, &reading_record, .tags = "day=value", .keep = "0s"};
-static const struct sl_event_type alarm_raised = {"AlarmRaised", 1, &alarm_record, .keep = "0s"};
+static const struct sl_event_type alarm_raised = {"AlarmRaised", 1, &alarm_record, .keep = "1h"};
 
 /* The state that decides needs no reading. */
 struct meter {

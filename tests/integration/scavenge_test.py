@@ -42,6 +42,11 @@ def refused(server, *arguments, code=1):
     return run.stderr
 
 
+def scan(server, *arguments):
+    return [json.loads(line)
+            for line in run(server, 'log', 'scan', 'meter', *arguments).splitlines()]
+
+
 def sealed(server):
     return sorted(glob.glob(f'{server.data}/logs/meter/*.sealed'))
 
@@ -79,6 +84,8 @@ def check_refusals(server):
     with case('what may not go is refused, by name'):
         assert 'MeterNamed is kept for ever' in refused(server, 'meter', '--type', 'MeterNamed')
         assert 'Nonsense is no event type' in refused(server, 'meter', '--type', 'Nonsense')
+        assert 'AlarmRaised is kept for 1h, so nothing of it may go after 59m' in refused(
+            server, 'meter', '--older-than', '59m')
         assert 'there is no domain of that name' in refused(server, 'nowhere')
         assert 'a span such as 90d' in refused(server, 'meter', '--older-than', '3w', code=2)
     with case('a server at work is not disturbed'):
@@ -87,7 +94,7 @@ def check_refusals(server):
 
 def check_scavenged(server, count):
     backup = os.path.join(server.folder, 'backup')
-    before = [json.loads(line) for line in run(server, 'log', 'scan', 'meter').splitlines()]
+    before = scan(server)
     readings = [e['position'] for e in before if e['type'] == 'MeterRead']
     assert len(readings) == count
     with case('a dry run tells what would go, and why the rest stays'):
@@ -113,8 +120,10 @@ def check_scavenged(server, count):
         assert verified['whole'] and verified['stones'] == len(gone) == dry['stones'], verified
         assert verified['events'] == len(before)
         assert f'{len(gone)} of the events are stones' in run(server, 'log', 'verify', 'meter')
-        assert [json.loads(line) for line in run(server, 'log', 'scan', 'meter').splitlines()] == [
-            e for e in before if e['position'] not in gone]
+        left = [e for e in before if e['position'] not in gone]
+        assert scan(server) == left and scan(server, '--backwards') == left[::-1]
+        assert scan(server, '--stream', 'meter/M1', '--from', '2') == [
+            e for e in left if e['position'] >= 2]
         dumped = run(server, 'log', 'dump', 'meter', '--json')
         assert dumped.count('"frame":"stone"') == len(gone) == dumped.count('body_hash')
     with case('a backup copies again what was rewritten, and brings it back'):
@@ -124,7 +133,7 @@ def check_scavenged(server, count):
         data = os.path.join(server.folder, 'restored')
         run(server, 'restore', backup, data=data)
         assert told(server, 'log', 'verify', data=data)['stones'] == len(gone)
-    return [e for e in before if e['position'] not in gone], len(before)
+    return left, len(before)
 
 
 def check_server(server, left, total, first):
@@ -138,6 +147,16 @@ def check_server(server, left, total, first):
         late = server.http.post('/meter/Read', {'meter': 'M1', 'value': 7},
                                 {'Sluice-Expected-Revision': str(total - 1)})
         assert late.status == 201 and late.json['events'][0]['revision'] == total, late
+    with case('who follows the log passes over stones, and goes on'):
+        wanted = left + [events_of(server)[-1]]
+        for path in ('/meter/events?after=start', '/meter/streams/meter/M1?after=start'):
+            stream = server.http.events(path)
+            assert [json.loads(next(stream)['data']) for _ in wanted] == wanted, path
+            stream.close()
+        with server.resp() as resp:
+            resp.call('PSUBSCRIBE', 'meter:events:*@start')
+            got = [json.loads(resp.read()[3])['event'] for _ in wanted]
+            assert got == wanted, (got[:3], wanted[:3])
     with case('a view keeps what it had; built again it has what the log has'):
         def readings():
             reply = server.http.get(f'/meter/meters/M1?min_position={late.position}')
