@@ -104,6 +104,10 @@ struct sl_visit_event {
     struct sl_text stream;
     uint64_t revision;
     uint64_t position;
+    struct sl_time time;
+    /* The event itself, where sl_visit_want_events asked for it; NULL also where it is known no
+     * more (of a repeat: retention took it). */
+    const struct sl_event *event;
 };
 
 /* What became of a command. All of it lives as long as the visit. */
@@ -128,6 +132,10 @@ struct sl_visit_outcome {
  * is made from the request's (Idempotency-Key) and the command's place in the visit, so that the
  * request as a whole can be repeated. */
 void *sl_visit_send(struct sl_visit *visit, const char *command, const struct sl_uuid *id);
+
+/* From now on outcomes have their events themselves, as `evolve` sees them: for answers that are
+ * made of them. */
+void sl_visit_want_events(struct sl_visit *visit);
 
 /* Sends the commands: each is checked by its record and its roles, and those that are good are
  * decided in their order, each seeing the effects of those before it; a refusal of one stops none

@@ -26,6 +26,7 @@ struct visit_commands {
     size_t count;
     size_t earlier; /* commands of earlier submissions */
     size_t waiting; /* outcomes to come, and one while commands are handed over */
+    bool wants_events;
     struct sl_visit_outcome *outcomes;
     void (*then)(struct sl_visit *visit, const struct sl_visit_outcome *outcomes, size_t count);
     /* Of the kind that was sent last: */

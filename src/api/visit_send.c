@@ -159,6 +159,26 @@ static struct sl_text kept(struct sl_visit *visit, struct sl_text text)
     return copy.ptr ? copy : (struct sl_text){NULL, 0};
 }
 
+/* What a stored event points at is kept with it. NULL: it is known no more, or memory is out. */
+static const struct sl_event *kept_event(struct sl_visit *visit, const struct sl_visit_event *of,
+                                         const struct sl_stored_event *stored)
+{
+    struct sl_arena *arena = visit->call->request->arena;
+    struct sl_stored_event copy = *stored;
+    struct sl_event *event = sl_arena_take(arena, sizeof *event);
+    struct sl_error error;
+
+    copy.stream = of->stream;
+    copy.body = sl_arena_slice(arena, stored->body);
+    if (!event || !copy.body.ptr) {
+        visit->failed = true;
+        return NULL;
+    }
+    const enum sl_err err = sl_core_event_decode(visit->call->domain, &copy, arena, event, &error);
+    visit->failed = visit->failed || err == SL_NO_MEMORY;
+    return err == SL_OK ? event : NULL;
+}
+
 static void keep_events(struct sl_visit *visit, const struct sl_outcome *outcome,
                         struct sl_visit_outcome *out)
 {
@@ -174,7 +194,10 @@ static void keep_events(struct sl_visit *visit, const struct sl_outcome *outcome
         events[i] = (struct sl_visit_event){.type = kept(visit, made->type),
                                             .stream = kept(visit, made->stream),
                                             .revision = made->revision,
-                                            .position = made->position};
+                                            .position = made->position,
+                                            .time = made->time};
+        if (made->stored)
+            events[i].event = kept_event(visit, &events[i], made->stored);
     }
     out->events = events;
     out->event_count = outcome->event_count;
@@ -235,6 +258,7 @@ static bool is_good(struct sl_visit *visit, struct visit_item *item)
         return false;
     }
     submission->digest = digest_of(visit, item);
+    submission->wants_stored = visit->commands.wants_events;
     submission->done = command_done;
     submission->user = visit;
     return true;
@@ -277,6 +301,11 @@ static void begin_submission(struct sl_visit *visit)
         }
     }
     outcome_told(visit);
+}
+
+void sl_visit_want_events(struct sl_visit *visit)
+{
+    visit->commands.wants_events = true;
 }
 
 void sl_visit_submit(struct sl_visit *visit,

@@ -4,13 +4,16 @@
 
 #include <sluice/domain.h>
 
-#include "base/error.h"
+#include "contracts/event_store.h"
 
 struct sl_event_made {
     struct sl_text type;
     struct sl_text stream;
     uint64_t revision;
     uint64_t position;
+    struct sl_time time;
+    /* As it is stored, its body packed; NULL unless the submission wants it. */
+    const struct sl_stored_event *stored;
 };
 
 /* An outcome as it leaves: all that it depends on is durable (L2). Borrowed for the call of
@@ -47,6 +50,7 @@ struct sl_submission {
     const struct sl_text *unless_tagged;
     size_t unless_tag_count; /* at most 16 */
     uint64_t unless_since;
+    bool wants_stored; /* the events of the outcome, as they are stored */
     /* Exactly once; from inside the call that submits only when refused before any work
      * (overloaded, closing). */
     void (*done)(struct sl_submission *submission, const struct sl_outcome *outcome);

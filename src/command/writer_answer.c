@@ -25,11 +25,16 @@ static bool make_room(struct sl_writer *writer, size_t count)
     return true;
 }
 
-static void made_of(struct sl_event_made *made, const struct sl_stored_event *events, size_t count)
+static void made_of(struct sl_event_made *made, const struct sl_stored_event *events, size_t count,
+                    bool wants_stored)
 {
     for (size_t i = 0; i < count; i++)
-        made[i] = (struct sl_event_made){events[i].schema->name, events[i].stream,
-                                         events[i].revision, events[i].position};
+        made[i] = (struct sl_event_made){.type = events[i].schema->name,
+                                         .stream = events[i].stream,
+                                         .revision = events[i].revision,
+                                         .position = events[i].position,
+                                         .time = events[i].time,
+                                         .stored = wants_stored ? &events[i] : NULL};
 }
 
 static void leave(struct sl_writer *writer, struct sl_work *work,
@@ -39,7 +44,7 @@ static void leave(struct sl_writer *writer, struct sl_work *work,
 
     if (!make_room(writer, count))
         count = 0;
-    made_of(writer->made, events, count);
+    made_of(writer->made, events, count, submission->wants_stored);
     const struct sl_outcome outcome = {.status = work->status,
                                        .rule = text_of(work->rule),
                                        .message = text_of(work->message),

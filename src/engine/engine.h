@@ -166,6 +166,12 @@ struct sl_core_read {
 void sl_core_read(struct sl_core_read *read);
 void sl_core_read_close(struct sl_core_read *read);
 
+/* A stored event as `evolve` sees it: texts point into the stored one, the rest lives in `arena`.
+ * SL_NOT_FOUND: the domain has given up its type, or retention has taken the event. */
+enum sl_err sl_core_event_decode(const struct sl_core_domain *domain,
+                                 const struct sl_stored_event *event, struct sl_arena *arena,
+                                 struct sl_event *out, struct sl_error *error) SL_USE_RESULT;
+
 /* Appends one stored event as JSON, decoded by its schema as the log describes it. */
 enum sl_err sl_core_event_json(struct sl_core_domain *domain, const struct sl_stored_event *event,
                                struct sl_buf *out) SL_USE_RESULT;

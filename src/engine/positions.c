@@ -167,6 +167,13 @@ void sl_core_read(struct sl_core_read *read)
     sl_event_store_read(read->domain->store, &read->read);
 }
 
+enum sl_err sl_core_event_decode(const struct sl_core_domain *domain,
+                                 const struct sl_stored_event *event, struct sl_arena *arena,
+                                 struct sl_event *out, struct sl_error *error)
+{
+    return sl_model_decode(&domain->model, event, arena, out, error);
+}
+
 /* Decodes what was read into the read's own arena. */
 static enum sl_err decode(struct sl_core_read *read)
 {
@@ -180,8 +187,8 @@ static enum sl_err decode(struct sl_core_read *read)
         struct sl_event *event = &read->events[read->event_count];
         if (raw->events[i].is_stone)
             continue;
-        err = sl_model_decode(&read->domain->model, &raw->events[i], &raw->arena, event,
-                              &raw->error);
+        err = sl_core_event_decode(read->domain, &raw->events[i], &raw->arena, event,
+                                   &raw->error);
         if (err == SL_NOT_FOUND)
             err = SL_OK; /* a type that the domain gave up */
         else if (!err && event->type->name[0] != '$')

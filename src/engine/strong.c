@@ -15,7 +15,7 @@ struct sl_held_reply {
     struct sl_core_domain *domain;
     struct sl_submission *submission;
     struct sl_outcome outcome;
-    struct sl_event_made events[]; /* their texts follow */
+    struct sl_event_made events[]; /* what they point at follows */
 };
 
 static struct sl_view_table *first_behind(struct sl_core_domain *domain, uint64_t position)
@@ -59,15 +59,56 @@ static void applied(struct sl_wait *wait, bool in_time, uint64_t at)
     }
 }
 
+/* Bytes of what the events point at. */
+static size_t events_size(const struct sl_outcome *outcome)
+{
+    size_t size = 0;
+
+    for (size_t i = 0; i < outcome->event_count; i++) {
+        const struct sl_event_made *made = &outcome->events[i];
+        size += made->stream.len;
+        if (made->stored)
+            size += sizeof *made->stored + made->stored->body.len;
+    }
+    return size;
+}
+
+/* The events, with what they point at behind them. The names of types live as long as the log. */
+static void copy_events(struct sl_held_reply *reply, const struct sl_outcome *outcome)
+{
+    const size_t count = outcome->event_count;
+    struct sl_stored_event *stored = (struct sl_stored_event *)&reply->events[count];
+    char *text = (char *)stored;
+
+    for (size_t i = 0; i < count; i++)
+        text += outcome->events[i].stored ? sizeof *stored : 0;
+    for (size_t i = 0; i < count; i++) {
+        struct sl_event_made *made = &reply->events[i];
+        *made = outcome->events[i];
+        if (made->stream.len > 0)
+            memcpy(text, made->stream.ptr, made->stream.len);
+        made->stream.ptr = text;
+        text += made->stream.len;
+        if (!made->stored)
+            continue;
+        *stored = *made->stored;
+        stored->stream = made->stream;
+        stored->tags = NULL;
+        stored->tag_count = 0;
+        if (stored->body.len > 0)
+            memcpy(text, stored->body.ptr, stored->body.len);
+        stored->body.ptr = (const uint8_t *)text;
+        text += stored->body.len;
+        made->stored = stored++;
+    }
+}
+
 void sl_core_hold(struct sl_core_domain *domain, struct sl_submission *submission,
                   const struct sl_outcome *outcome)
 {
-    size_t texts = 0;
-
-    for (size_t i = 0; i < outcome->event_count; i++)
-        texts += outcome->events[i].stream.len;
     struct sl_held_reply *reply =
-        calloc(1, sizeof *reply + outcome->event_count * sizeof *reply->events + texts);
+        calloc(1, sizeof *reply + outcome->event_count * sizeof *reply->events +
+                      events_size(outcome));
     if (!reply) {
         struct sl_outcome late = *outcome;
         late.status = 202;
@@ -83,14 +124,7 @@ void sl_core_hold(struct sl_core_domain *domain, struct sl_submission *submissio
     reply->submission = submission;
     reply->outcome = *outcome;
     reply->outcome.events = reply->events;
-    char *text = (char *)&reply->events[outcome->event_count];
-    for (size_t i = 0; i < outcome->event_count; i++) {
-        const struct sl_text stream = outcome->events[i].stream;
-        reply->events[i] = outcome->events[i]; /* the type's name lives as long as the log */
-        memcpy(text, stream.ptr, stream.len);
-        reply->events[i].stream = (struct sl_text){text, stream.len};
-        text += stream.len;
-    }
+    copy_events(reply, outcome);
     reply->wait = (struct sl_wait){
         .domain = domain,
         .view = first_behind(domain, outcome->position),

@@ -243,6 +243,23 @@ def described(server, http_):
             http_.get('/metrics').text
 
 
+def events_of_outcomes(server, http_):
+    def tell(puts, **headers):
+        return [(shelf, amount, age < 600) for shelf, amount, age in
+                outcomes(batch(http_, puts, 'tell', **headers))]
+
+    with case('outcomes with their events, of refusals without'):
+        reply = tell([(95, 600), (95, 500), (95, 400)], Idempotency_Key='tell')
+        assert reply == [(95, 600, True), (0, 0, True), (95, 400, True)], reply
+    with case('also of a repeat'):
+        assert tell([(95, 600), (95, 500), (95, 400)], Idempotency_Key='tell') == reply
+    with case('also where a strong view holds the reply back'):
+        server.restart()
+        http_.close()
+        puts = [(100 + n % 7, n % 2) for n in range(100)]
+        assert tell(puts) == [(*put, True) for put in puts]
+
+
 def chunked(server):
     with case('a body in chunks'):
         connection = http.client.HTTPConnection('127.0.0.1', server.port, timeout=30)
@@ -363,8 +380,11 @@ def main():
         rights(server)
         mistakes(http_)
         described(server, http_)
+        events_of_outcomes(server, http_)
         chunked(server)
         clients_that_go(server, http_)
+        with case('the server ends well'):
+            assert server.stop() == 0, server.child.output()
     limits(module)
     http2(module)
     lib.done()

@@ -119,6 +119,26 @@ static void answer_batch(struct sl_visit *visit, const struct sl_visit_outcome *
                     (struct sl_text){(const char *)out, count * sizeof *out});
 }
 
+/* As batch/put, and answers what the events say: amount, and how many seconds ago. */
+static void answer_telling(struct sl_visit *visit, const struct sl_visit_outcome *outcomes,
+                           size_t count)
+{
+    struct wire_put *out = sl_visit_room(visit, count, sizeof *out);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct sl_event *event = outcomes[i].event_count ? outcomes[i].events[0].event : NULL;
+        const struct putting *putting = event ? event->body : NULL;
+        if (putting && event->type == &thing_put &&
+            event->position == outcomes[i].events[0].position &&
+            event->time.ns == outcomes[i].events[0].time.ns)
+            out[i] = (struct wire_put){
+                putting->shelf, putting->amount,
+                (uint64_t)(sl_visit_now(visit).ns - event->time.ns) / 1000000000};
+    }
+    sl_visit_answer(visit, 200, "application/octet-stream",
+                    (struct sl_text){(const char *)out, count * sizeof *out});
+}
+
 static void serve_batch(struct sl_visit *visit)
 {
     const struct sl_text body = sl_visit_body(visit);
@@ -126,7 +146,9 @@ static void serve_batch(struct sl_visit *visit)
     const bool is_put = operation.len == 3 && memcmp(operation.ptr, "put", 3) == 0;
     const bool is_clear = operation.len == 5 && memcmp(operation.ptr, "clear", 5) == 0;
 
-    if (!is_put && !is_clear) {
+    const bool is_telling = operation.len == 4 && memcmp(operation.ptr, "tell", 4) == 0;
+
+    if (!is_put && !is_clear && !is_telling) {
         sl_visit_problem(visit, 404, "no_operation", operation,
                          SL_TEXT("there are put and clear"));
         return;
@@ -143,11 +165,13 @@ static void serve_batch(struct sl_visit *visit)
         memcpy(&wire, body.ptr + at, sizeof wire);
         memcpy(id.bytes, &wire.id, sizeof wire.id);
         struct putting *putting =
-            sl_visit_send(visit, is_put ? "Put" : "Clear", wire.id ? &id : NULL);
+            sl_visit_send(visit, is_clear ? "Clear" : "Put", wire.id ? &id : NULL);
         putting->shelf = wire.shelf;
         putting->amount = wire.amount;
     }
-    sl_visit_submit(visit, answer_batch);
+    if (is_telling)
+        sl_visit_want_events(visit);
+    sl_visit_submit(visit, is_telling ? answer_telling : answer_batch);
 }
 
 /* ---- /put-line: text, at the root ------------------------------------------------------------ */
@@ -415,7 +439,8 @@ static const struct sl_domain shelves_domain = {
     .views = SL_LIST(const struct sl_view,
                      {"rows", &shelf_row_record, "shelf", project_shelf,
                       SL_LIST(const struct sl_index, {"by-held", "held, shelf"})},
-                     {"secret", &shelf_row_record, "shelf", project_shelf, .roles = "auditor"}),
+                     {"secret", &shelf_row_record, "shelf", project_shelf, .strong = true,
+                      .roles = "auditor"}),
     .routes = SL_LIST(
         const struct sl_route,
         {.method = "POST", .path = "batch/{operation}", .serve = serve_batch,
