@@ -2,7 +2,9 @@
  * Any bytes as a sealed segment of the event log, opened, claimed and read in every way. The first
  * byte says how: 0 to 7, what follows lies over a good sealed segment's header, blocks or pages at
  * an offset that the next two bytes give, with the checksums put right again, so that they do not
- * stand between the fuzzer and what lies behind them; else the bytes are the file itself.
+ * stand between the fuzzer and what lies behind them; 8 to 15, likewise over one that was scavenged
+ * and is not compressed, so that its stones and marks are met; else the bytes are the file itself.
+ * It is walked through and examined, too, as `sluice log verify` does.
  */
 #include "fuzz.h"
 
@@ -10,8 +12,10 @@
 #include <string.h>
 
 #include "base/env_sim.h"
+#include "stores/log/audit.h"
 #include "stores/log/log_store.h"
-#include "stores/log/sealed.h"
+#include "stores/log/packing.h"
+#include "stores/log/scavenge.h"
 
 enum { FILE_MAX = 256 << 10, EVENTS = 300 };
 
@@ -64,8 +68,8 @@ static void append_one(struct sl_env *env, struct sl_event_store *store,
 
 /* Files of the log whose first segments are sealed; the second byte of a path tells them apart. */
 struct good {
-    uint8_t *sealed, *raw;
-    size_t sealed_len, raw_len;
+    uint8_t *sealed, *scavenged, *raw;
+    size_t sealed_len, scavenged_len, raw_len;
     char raw_path[40];
 };
 
@@ -79,6 +83,54 @@ static uint8_t *copy_file(struct sl_env *env, const char *path, size_t *len)
     memcpy(copy, bytes.ptr, bytes.len);
     *len = bytes.len;
     return copy;
+}
+
+static bool may_go(void *context, const struct sl_schema *its_schema, uint64_t position,
+                   const struct sl_log_event *event)
+{
+    (void)context;
+    (void)its_schema;
+    (void)event;
+    return position % 3 > 0;
+}
+
+static void pack(struct sl_log_packing *packing, const struct sl_log_seen *seen)
+{
+    struct sl_cursor cursor = sl_cursor_of(sl_log_batch_frames(seen->bytes));
+    struct sl_error error = {0};
+    struct sl_log_frame frame;
+
+    SL_ASSERT(sl_log_packing_batch(packing, &seen->head, &error) == SL_OK);
+    while (sl_log_frame_next_any(&cursor, &frame) == SL_OK)
+        SL_ASSERT(sl_log_packing_frame(packing, &frame, &error) == SL_OK);
+    SL_ASSERT(sl_log_packing_end_batch(packing));
+}
+
+/* Scavenges the first segment, and packs it once more without compression. */
+static void scavenge(struct sl_env *env)
+{
+    struct sl_log_scavenge work = {.env = env, .path = "log", .may_go = may_go};
+    struct sl_log_walk walk = {0};
+    struct sl_log_packing packing;
+    struct sl_error error = {0};
+    struct sl_log_seen seen;
+
+    SL_ASSERT(sl_log_scavenge(&work, &error) == SL_OK && work.stones > 0);
+    SL_ASSERT(sl_log_walk_open(&walk, env, "log", &error) == SL_OK);
+    const struct sl_log_sealed_head head = walk.unseal.head;
+    SL_ASSERT(sl_log_packing_begin(&packing, &walk.folder, &head.segment, 0, "log", &error) ==
+              SL_OK);
+    sl_log_packer_free(packing.packer);
+    packing.packer = NULL;
+    while (walk.batch < head.next_batch) {
+        SL_ASSERT(sl_log_walk_next(&walk, &seen, &error) == SL_OK);
+        pack(&packing, &seen);
+    }
+    SL_ASSERT(sl_log_packing_end(&packing, &error) == SL_OK);
+    while (packing.phase != SL_LOG_PACKING_DONE)
+        SL_ASSERT(sl_log_packing_step(&packing, &error) == SL_OK);
+    sl_log_packing_close(&packing);
+    sl_log_walk_close(&walk);
 }
 
 static const struct good *good_log(void)
@@ -108,6 +160,8 @@ static const struct good *good_log(void)
     good.sealed = copy_file(env, sealed_path, &good.sealed_len);
     good.raw = copy_file(env, good.raw_path, &good.raw_len);
     sl_event_store_close(store);
+    scavenge(env);
+    good.scavenged = copy_file(env, sealed_path, &good.scavenged_len);
     sl_mailbox_free(mailbox);
     sl_env_free(env);
     return &good;
@@ -140,17 +194,18 @@ static void seal_again(uint8_t *file, size_t len)
 
 static size_t make_sealed(const struct good *good, const uint8_t *bytes, size_t len, uint8_t *file)
 {
-    if (bytes[0] > 7 || len < 4) {
+    if (bytes[0] > 15 || len < 4) {
         memcpy(file, bytes + 1, len - 1);
         return len - 1;
     }
-    size_t at = (size_t)sl_le16(bytes + 1) % good->sealed_len;
-    memcpy(file, good->sealed, good->sealed_len);
-    if (at + len - 3 > good->sealed_len)
-        len = good->sealed_len - at + 3;
+    const size_t good_len = bytes[0] > 7 ? good->scavenged_len : good->sealed_len;
+    const size_t at = (size_t)sl_le16(bytes + 1) % good_len;
+    memcpy(file, bytes[0] > 7 ? good->scavenged : good->sealed, good_len);
+    if (at + len - 3 > good_len)
+        len = good_len - at + 3;
     memcpy(file + at, bytes + 3, len - 3);
-    seal_again(file, good->sealed_len);
-    return good->sealed_len;
+    seal_again(file, good_len);
+    return good_len;
 }
 
 static void write_file(struct sl_env *env, const char *path, const uint8_t *bytes, size_t len)
@@ -189,6 +244,27 @@ static void use(struct sl_env *env, struct sl_event_store *store)
     sl_mailbox_free(mailbox);
 }
 
+/* A whole walk says that there is nothing wrong, or what. */
+static void examine(struct sl_env *env)
+{
+    struct sl_log_walk walk = {.checks_pages = true};
+    struct sl_log_audit audit = {0};
+    struct sl_error error = {0};
+    struct sl_log_seen seen;
+
+    enum sl_err err = sl_log_walk_open(&walk, env, "log", &error);
+    while (err == SL_OK) {
+        err = sl_log_walk_next(&walk, &seen, &error);
+        if (err == SL_OK)
+            err = sl_log_audit_batch(&audit, &walk, &seen, &error);
+    }
+    SL_ASSERT(err == SL_NOT_FOUND || err == SL_CORRUPT || err == SL_UNSUPPORTED ||
+              err == SL_NO_MEMORY);
+    SL_ASSERT(audit.stones <= audit.events);
+    sl_log_walk_close(&walk);
+    sl_log_audit_close(&audit);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     const struct good *good = good_log();
@@ -203,6 +279,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     SL_ASSERT(sl_disk_make_folder(env, "log", &error) == SL_OK);
     write_file(env, sealed_path, file, make_sealed(good, bytes, len, file));
     write_file(env, good->raw_path, good->raw, good->raw_len);
+    examine(env);
     const enum sl_err err =
         sl_event_store_open(&sl_log_store_ops, env, &options, &store, &error);
     SL_ASSERT(err == SL_OK || err == SL_CORRUPT || err == SL_UNSUPPORTED || err == SL_NO_MEMORY);

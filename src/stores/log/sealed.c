@@ -431,18 +431,29 @@ void sl_log_run_begin(struct sl_log_run *run, const uint8_t *page, uint32_t coun
     };
 }
 
+/* Adds a difference, which is above zero for all but the first: what is sorted has no two alike. */
+static void advance(struct sl_log_run *run, uint64_t *value, bool first)
+{
+    const uint64_t by = sl_cursor_varint(&run->cursor);
+
+    if ((by == 0 && !first) || __builtin_add_overflow(*value, by, value))
+        run->cursor.failed = true;
+}
+
 bool sl_log_run_next(struct sl_log_run *run, struct sl_log_pair *out)
 {
     if (run->left == 0)
         return false;
-    if (run->in_group == 0) {
-        run->pair.hash += sl_cursor_varint(&run->cursor);
+    const bool begins_group = run->in_group == 0;
+    if (begins_group) {
+        advance(run, &run->pair.hash, !run->begun);
+        run->begun = true;
         run->in_group = take_u32(&run->cursor);
         run->pair.position = run->base;
         if (run->in_group == 0 || run->in_group > run->left)
             run->cursor.failed = true;
     }
-    run->pair.position += sl_cursor_varint(&run->cursor);
+    advance(run, &run->pair.position, begins_group);
     if (run->cursor.failed)
         return false;
     run->in_group--;

@@ -186,6 +186,7 @@ struct sl_log_run {
     uint64_t base;     /* the segment's first position */
     uint32_t left;     /* positions in the page */
     uint32_t in_group; /* positions of the current hash */
+    bool begun;
     struct sl_log_pair pair;
 };
 
