@@ -2,10 +2,10 @@
  * Building views anew while they are read.
  *
  * All views of a domain that are rebuilt at once share one scan of the log: a consumer of their
- * own, whose sink hands each event to the tables beside them. Nothing but these tables hears of it: no
- * process, no watch of the log, no strong reply (V3). Once the scan has come to what is live it is
- * offered events as they become durable, like the views themselves, and each table changes places
- * with its view (view/generation.c).
+ * own, whose sink hands each event to the tables beside them. Nothing but these tables hears of
+ * it: no process, no watch of the log, no strong reply (V3). Once the scan has come to what is live
+ * it is offered events as they become durable, like the views themselves, and each table changes
+ * places with its view (view/generation.c).
  *
  * The engine's thread projects, for it is the one to which the views belong; so the scan goes in
  * slices, one a turn at most, and rests after each while anybody else wants something. What
@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const int64_t slice_ns = 500000, rest_ns = 1000000, others_quiet_ns = 20000000;
+static const int64_t slice_ns = 250000, rest_ns = 1000000, others_quiet_ns = 20000000;
 static const int64_t rate_span_ns = 500000000;
 
 enum {

@@ -21,8 +21,8 @@
 #include <string.h>
 
 enum {
-    BESIDE_DIRTY_MAX = 32768, /* handing half of them over takes the engine's thread about 1 ms */
-    DROPPED_AT_ONCE = 1000,
+    BESIDE_DIRTY_MAX = 16384, /* handing half of them over takes the engine's thread half a ms */
+    DROPPED_AT_ONCE = 200, /* a fifth of a ms */
 };
 
 struct view_build *view_build_new(const struct sl_view_shape *shape)
@@ -248,6 +248,8 @@ enum sl_view_beside sl_view_beside_end(struct sl_view_table *beside)
         if (beside->build->forgetting > 0)
             return SL_VIEW_PENDING;
         state->step = BESIDE_IS_DISCARDED;
+        beside->work.slots = beside->rows;
+        beside->rows = (struct sl_table){.same = beside->rows.same};
         view_post_work(beside, VIEW_DISCARD);
         return SL_VIEW_PENDING;
     default:

@@ -115,6 +115,7 @@ struct view_work {
     struct sl_message message;
     struct sl_view_table *table;
     struct view_build *build;
+    struct sl_table slots; /* of a discard: an empty table, whose memory takes long to give back */
     struct sl_checkpoint checkpoint; /* in: of the flush; out: of the attach */
     struct sl_row_change *changes;
     struct view_row **rows; /* of the changes; the engine's */

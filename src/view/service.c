@@ -79,6 +79,7 @@ static void writer_step(void *self, struct sl_message *message)
         work->err = sl_view_store_serve(service->store, shape, &work->error);
         break;
     case VIEW_DISCARD:
+        sl_table_close(&work->slots);
         work->err = sl_view_store_discard(service->store, shape, &work->error);
         break;
     default:

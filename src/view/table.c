@@ -226,6 +226,7 @@ void sl_view_table_close(struct sl_view_table *table)
     free(table->dirty);
     free(table->work.changes);
     free(table->work.rows);
+    sl_table_close(&table->work.slots); /* had the writer gone before it came to it */
     free(table->build);
     free(table);
 }
