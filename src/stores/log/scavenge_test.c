@@ -89,10 +89,13 @@ static uint64_t head_checksum(struct scene *scene)
 /* ---- What goes ------------------------------------------------------------------------------- */
 
 static uint64_t going_below; /* position */
+static uint64_t going_times; /* 0: all of the type "Paid"; else of so many parts of it, all but one */
 
 static bool goes(uint64_t position)
 {
-    return position < going_below && position % 2 == 1; /* of the type "Paid" */
+    if (position >= going_below || position % 2 == 0)
+        return false;
+    return going_times == 0 || sl_hash64(&position, sizeof position, 0) % going_times > 0;
 }
 
 static bool may_go(void *context, const struct sl_schema *schema, uint64_t position,
@@ -192,7 +195,11 @@ static enum sl_err verify(struct scene *scene, struct counts *out, struct sl_err
 
 static uint64_t count_going(void)
 {
-    return going_below / 2;
+    uint64_t count = 0;
+
+    for (uint64_t position = 0; position < going_below; position++)
+        count += goes(position);
+    return count;
 }
 
 static void check_verified(struct scene *scene, uint64_t stones)
@@ -232,6 +239,35 @@ static void stones_stand_where_events_were(void)
         bench_close(bench);
         check_verified(&scene, count_going());
     }
+    strike_scene(&scene);
+}
+
+/* Batches of many events and frames larger than blocks; more goes each time, and more comes. */
+static void a_long_life(void)
+{
+    struct scene scene;
+
+    if (!set_scene(&scene, 15))
+        return;
+    struct bench *bench = &scene.bench;
+    for (going_times = 2; going_times < 6; going_times += going_times) {
+        if (!bench_open(bench) || !bench_claim(bench))
+            return;
+        for (int i = 0; i < 10; i++) {
+            sl_arena_reset(&bench->scratch);
+            append(&scene, 1 + sl_sim_random(scene.subject.env, 120));
+        }
+        sl_sim_run(scene.subject.env, INT64_MAX);
+        bench_close(bench);
+        (void)run(&scene, UINT64_MAX);
+        check_verified(&scene, count_going());
+        if (!bench_open(bench) || !bench_claim(bench))
+            return;
+        check_reads(bench, 1000);
+        bench_close(bench);
+    }
+    CHECK(going_below > 600);
+    going_times = 0;
     strike_scene(&scene);
 }
 
@@ -502,6 +538,7 @@ int main(void)
 {
     return TAP_RUN(
         {"stones stand where events were", stones_stand_where_events_were},
+        {"a long life", a_long_life},
         {"nothing to do changes nothing", nothing_to_do_changes_nothing},
         {"a body is gone and its hash is left", a_body_is_gone_and_its_hash_is_left},
         {"the power fails at each call", the_power_fails_at_each_call},
