@@ -62,8 +62,8 @@ static enum sl_err compile_event(struct sl_event_model *model, const struct sl_e
             if (model->tags[i].place.fields[f]->personal_of)
                 return sl_fail(error, SL_INVALID, "event %s, tags: %s is personal data", type->name,
                                model->tags[i].place.fields[f]->name);
-    model->keep_ns = -1;
-    if (type->keep && !sl_keep_read(type->keep, &model->keep_ns))
+    int64_t keep_ns;
+    if (type->keep && !sl_keep_read(type->keep, &keep_ns))
         return sl_fail(error, SL_INVALID, "event %s, keep: %s is no span of time such as 90d",
                        type->name, type->keep);
     model->digest = sl_record_digest(type->record);

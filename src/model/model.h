@@ -20,7 +20,6 @@ struct sl_event_model {
     struct sl_tag_rule tags[SL_TAGS_MAX];
     size_t tag_count;
     uint64_t digest; /* of the packed form */
-    int64_t keep_ns; /* type->keep; -1: for ever */
     bool flat;
 };
 
