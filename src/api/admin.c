@@ -87,7 +87,9 @@ static void write_domain(struct sl_core_domain *domain, struct sl_buf *out)
             sl_buf_byte(out, ',');
         write_view(domain, i, out);
     }
-    SL_BUF_LITERAL(out, "]}");
+    sl_buf_byte(out, ']');
+    api_write_processes(domain, out);
+    sl_buf_byte(out, '}');
 }
 
 void api_get_status(struct api_call *call)
@@ -182,7 +184,7 @@ void api_post_view_retry(struct api_call *call)
         refuse_running(call);
 }
 
-static void skipped(struct sl_core_skip *skip, const struct sl_outcome *outcome)
+void api_skipped(struct sl_core_skip *skip, const struct sl_outcome *outcome)
 {
     struct api_call *call = skip->user;
     struct sl_buf *out = &call->api->out;
@@ -208,7 +210,7 @@ void api_post_view_skip(struct api_call *call)
         api_no_memory(call);
         return;
     }
-    skip->done = skipped;
+    skip->done = api_skipped;
     skip->user = call;
     if (!sl_core_view_skip(call->domain, view, call->who, skip))
         refuse_running(call);

@@ -339,6 +339,8 @@ static bool deed_of(const struct api_call *call, struct sl_deed *out)
     case SL_ROUTE_ADMIN_VIEW_SKIP:
     case SL_ROUTE_ADMIN_VIEW_REBUILD:
     case SL_ROUTE_ADMIN_VIEW_DIGEST:
+    case SL_ROUTE_ADMIN_PROCESS_RETRY:
+    case SL_ROUTE_ADMIN_PROCESS_SKIP:
         *out = (struct sl_deed){SL_DO_ADMIN};
         return true;
     case SL_ROUTE_COMMAND:
@@ -426,6 +428,8 @@ static void (*const doors[])(struct api_call *call) = {
     [SL_ROUTE_ADMIN_VIEW_SKIP] = api_post_view_skip,
     [SL_ROUTE_ADMIN_VIEW_REBUILD] = api_post_view_rebuild,
     [SL_ROUTE_ADMIN_VIEW_DIGEST] = api_get_view_digest,
+    [SL_ROUTE_ADMIN_PROCESS_RETRY] = api_post_process_retry,
+    [SL_ROUTE_ADMIN_PROCESS_SKIP] = api_post_process_skip,
     [SL_ROUTE_PAGES_MOVED] = api_get_page_moved,
     [SL_ROUTE_PAGES] = api_get_page,
     [SL_ROUTE_DOMAIN] = api_get_domain,

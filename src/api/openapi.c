@@ -411,6 +411,29 @@ static void admin_paths(struct openapi *api)
     ERRORS(api, 401, 404);
 }
 
+static void process_paths(struct openapi *api)
+{
+    static const struct {
+        const char *path, *name, *title, *status, *said;
+    } verbs[] = {
+        {"/admin/processes/retry", "retryProcess", "Lets a process that stands still try again",
+         "202", "It tries"},
+        {"/admin/processes/skip", "skipInProcess", "Lets a process go on behind its event", "200",
+         "The log says that it was skipped"},
+    };
+
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+        path(api, "%s", verbs[i].path);
+        operation(api, "post", verbs[i].name, "server", verbs[i].title, &administer);
+        openapi_put(api,
+                    ",'parameters':[{'name':'process','in':'query','required':true,"
+                    "'description':'DOMAIN/PROCESS','schema':{'type':'string'}}],"
+                    "'responses':{'%s':{'description':'%s','content':{" OBJECT "}}",
+                    verbs[i].status, verbs[i].said);
+        ERRORS(api, 401, 404, 409);
+    }
+}
+
 static void domain_paths(struct openapi *api, const struct sl_domain *domain)
 {
     path(api, "/%s", domain->name);
@@ -443,6 +466,7 @@ static void write_openapi(struct openapi *api, const struct sl_domain *const *do
     openapi_put(api, "],'paths':{");
     server_paths(api);
     admin_paths(api);
+    process_paths(api);
     for (size_t i = 0; i < count; i++)
         domain_paths(api, domains[i]);
     openapi_put(api, "},");

@@ -127,6 +127,13 @@ void api_get_view_digest(struct api_call *call);
 /* ",\"rebuild\":{…}" where the view was rebuilt since the start, or is now. */
 void api_write_rebuild(struct sl_core_domain *domain, size_t place, struct sl_buf *out);
 void api_write_rebuild_metrics(struct sl_core *core, struct sl_buf *out);
+void api_post_process_retry(struct api_call *call); /* admin_processes.c */
+void api_post_process_skip(struct api_call *call);
+/* ",\"processes\":[…]" */
+void api_write_processes(struct sl_core_domain *domain, struct sl_buf *out);
+void api_write_process_metrics(struct sl_core *core, struct sl_buf *out);
+/* Answers that an event was skipped, or why that could not be written down (admin.c). */
+void api_skipped(struct sl_core_skip *skip, const struct sl_outcome *outcome);
 
 /* A visit to a domain's own route (visit.c). */
 void api_visit(struct api_call *call);

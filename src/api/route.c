@@ -20,6 +20,8 @@ static const struct {
     {"/admin/views/skip", SL_ROUTE_ADMIN_VIEW_SKIP},
     {"/admin/views/rebuild", SL_ROUTE_ADMIN_VIEW_REBUILD},
     {"/admin/views/digest", SL_ROUTE_ADMIN_VIEW_DIGEST},
+    {"/admin/processes/retry", SL_ROUTE_ADMIN_PROCESS_RETRY},
+    {"/admin/processes/skip", SL_ROUTE_ADMIN_PROCESS_SKIP},
     {"/ui", SL_ROUTE_PAGES_MOVED},
 };
 
@@ -118,7 +120,8 @@ bool sl_route_is_post(enum sl_route_kind kind)
 {
     return kind == SL_ROUTE_COMMAND || kind == SL_ROUTE_ADMIN_SHUTDOWN ||
            kind == SL_ROUTE_ADMIN_VIEW_RETRY || kind == SL_ROUTE_ADMIN_VIEW_SKIP ||
-           kind == SL_ROUTE_ADMIN_VIEW_REBUILD;
+           kind == SL_ROUTE_ADMIN_VIEW_REBUILD || kind == SL_ROUTE_ADMIN_PROCESS_RETRY ||
+           kind == SL_ROUTE_ADMIN_PROCESS_SKIP;
 }
 
 const char *sl_route_allows(enum sl_route_kind kind)

@@ -26,6 +26,8 @@ static const struct {
     {"/admin/views/skip", SL_ROUTE_ADMIN_VIEW_SKIP, "", "", ""},
     {"/admin/views/rebuild", SL_ROUTE_ADMIN_VIEW_REBUILD, "", "", ""},
     {"/admin/views/digest", SL_ROUTE_ADMIN_VIEW_DIGEST, "", "", ""},
+    {"/admin/processes/retry", SL_ROUTE_ADMIN_PROCESS_RETRY, "", "", ""},
+    {"/admin/processes/skip", SL_ROUTE_ADMIN_PROCESS_SKIP, "", "", ""},
     {"/admin/Other", SL_ROUTE_NONE, "", "", ""},
     {"/admin", SL_ROUTE_NONE, "", "", ""},
     {"/healthz/x", SL_ROUTE_NONE, "", "", ""},

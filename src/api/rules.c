@@ -78,8 +78,8 @@ static const struct sl_rule rules[] = {
      "The log failed while it was written. The command is carried out, or not at all.",
      "Send it again with the same id: it is carried out once, however often it is sent."},
     {"too_large", 413, "More than a command may be",
-     "The command would touch or make more than a command may: 64 aggregates, 8,190 events, 1 MiB "
-     "each, 16 MiB in all.",
+     "The command would touch or make more than a command may: 32,768 aggregates, 8,190 events, "
+     "1 MiB each, 16 MiB in all.",
      "Send it in parts."},
 
     /* What the doors refuse. */
@@ -160,6 +160,9 @@ static const struct sl_rule rules[] = {
      "`sluice view status` says why; after mending, `sluice view retry`."},
     {"not_degraded", 409, "The view is not degraded", "There is nothing to be tried again.",
      "`sluice view status` says how the view is."},
+    {"not_stuck", 409, "The process does not stand still",
+     "Its reaction has not failed, and no command of it waits to be taken.",
+     "`sluice process status` says how the process is."},
     {"rebuilding", 409, "Views of this domain are being rebuilt",
      "One scan of a domain's log goes on at a time.", "`sluice view status` says how far it is."},
     {"view_failed", 503, "The view cannot answer",

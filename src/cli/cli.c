@@ -24,6 +24,8 @@ static const struct verb {
     {"stop", "", "stops a running server, when all under way was answered", "", cli_stop},
     {"view", "VERB [DOMAIN/VIEW] …", "views of a running server: list, status, retry, skip",
      cli_view_help, cli_view},
+    {"process", "VERB [DOMAIN/PROCESS] …", "its processes: list, status, retry, skip",
+     cli_process_help, cli_process},
     {"log", "VERB [LOG] …", "what the logs' files hold: stat, verify, scan, dump, salvage",
      cli_log_help, cli_log},
     {"backup", "DIR [--json] [--verify]", "copies all logs, also while the server runs",

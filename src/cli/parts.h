@@ -13,6 +13,8 @@ cli_verb cli_status; /* status.c */
 cli_verb cli_stop;
 cli_verb cli_view; /* view.c */
 extern const char cli_view_help[];
+cli_verb cli_process; /* process.c */
+extern const char cli_process_help[];
 cli_verb cli_openapi; /* describe.c */
 cli_verb cli_errors;
 cli_verb cli_new; /* new.c */

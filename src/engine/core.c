@@ -233,6 +233,10 @@ static enum sl_err open_processes(struct sl_core_domain *domain, struct sl_error
     if (!domain->processes)
         return sl_fail(error, SL_NO_MEMORY, "no memory for processes");
     for (size_t i = 0; i < list->count; i++) {
+        for (size_t v = 0; v < domain->view_count; v++)
+            if (strcmp(domain->views[v].view->name, list->items[i].name) == 0)
+                return sl_fail(error, SL_INVALID, "a view and a process are both named %s",
+                               list->items[i].name);
         const struct sl_process_options options = {.env = domain->core->options.env,
                                                    .mailbox = domain->core->options.mailbox,
                                                    .process = &list->items[i],
@@ -557,6 +561,26 @@ size_t sl_core_view_count(const struct sl_core_domain *domain)
 struct sl_view_table *sl_core_view_at(const struct sl_core_domain *domain, size_t place)
 {
     return domain->views[place].table;
+}
+
+size_t sl_core_process_count(const struct sl_core_domain *domain)
+{
+    return domain->process_count;
+}
+
+const char *sl_core_process_name(const struct sl_core_domain *domain, size_t place)
+{
+    return sl_process_name(domain->processes[place]);
+}
+
+struct sl_process_status sl_core_process_status(const struct sl_core_domain *domain, size_t place)
+{
+    return sl_process_status(domain->processes[place]);
+}
+
+bool sl_core_process_retry(struct sl_core_domain *domain, size_t place)
+{
+    return sl_process_retry(domain->processes[place]);
 }
 
 bool sl_core_view_retry(struct sl_core_domain *domain, struct sl_view_table *table)

@@ -17,6 +17,7 @@
 #include "command/submission.h"
 #include "model/model.h"
 #include "contracts/event_store.h"
+#include "process/process.h"
 #include "record/json.h"
 #include "view/view.h"
 
@@ -218,6 +219,8 @@ struct sl_core_skip {
     struct sl_submission submission; /* internal, like all below */
     struct sl_event_skipped event;
     struct sl_core_view *view;
+    struct sl_process_runner *process;
+    char why[240];
 };
 bool sl_core_view_skip(struct sl_core_domain *domain, const struct sl_view_table *table,
                        const struct sl_principal *principal, struct sl_core_skip *skip);
@@ -250,6 +253,19 @@ struct sl_rebuild_status {
 };
 struct sl_rebuild_status sl_core_view_rebuild_status(const struct sl_core_domain *domain,
                                                      size_t place);
+
+/* Processes of a domain, by place. */
+size_t sl_core_process_count(const struct sl_core_domain *domain);
+const char *sl_core_process_name(const struct sl_core_domain *domain, size_t place);
+struct sl_process_status sl_core_process_status(const struct sl_core_domain *domain, size_t place);
+
+/* One that is degraded, or whose command was not taken, tries at once. False: it is neither. */
+bool sl_core_process_retry(struct sl_core_domain *domain, size_t place);
+
+/* Has it go on behind the event at which it stands, as sl_core_view_skip does with a view; see
+ * sl_process_skip for what becomes of the instance and the commands. */
+bool sl_core_process_skip(struct sl_core_domain *domain, size_t place,
+                          const struct sl_principal *principal, struct sl_core_skip *skip);
 
 /* What an operator should know of the log, as JSON members. */
 void sl_core_describe(struct sl_core_domain *domain, struct sl_buf *out);

@@ -1,19 +1,28 @@
 /*
- * Events that a view skips because an operator said so.
+ * Events that a view or a process skips because an operator said so.
  *
  * That is written into the log before anything is skipped: $EventSkipped, in the stream
  * "$skipped/VIEW", with the position, the reason of the failure, and who said so. A view that is
  * degraded looks there first whether its event is one that may be skipped. So a restart, a rebuild
  * and a restored backup do as the operator did; and a rebuild after the projection was mended does
  * not fail on that event, asks nobody, and does not skip it.
+ *
+ * Of a process the same batch says how far it has advanced ($ProcessAdvanced), so that commands
+ * that were given up are not sent by the next start (process/trouble.c).
  */
 #include "engine/core.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "command/decide.h"
 
 enum { SKIPS_MAX = 4096, SKIPS_BYTES = 1 << 20 };
+
+static struct sl_text text_of(const char *string)
+{
+    return (struct sl_text){string, strlen(string)};
+}
 
 struct skips {
     uint64_t count;
@@ -42,9 +51,26 @@ static const struct sl_command skip_event = {
     "$SkipEvent", &sl_event_skipped_record, decide,
     SL_LIST(const struct sl_need, {&skipped_streams, "view"}), .internal = true};
 
+static enum sl_verdict decide_advance(const struct sl_case *c, struct sl_decision *out)
+{
+    const struct sl_event_skipped *skipped = c->command;
+
+    (void)decide(c, out);
+    struct sl_process_advanced *advanced = sl_emit(out, &sl_process_advanced_type, 1);
+    *advanced = (struct sl_process_advanced){skipped->view, skipped->position + 1};
+    return SL_ACCEPTED;
+}
+
+static const struct sl_command skip_and_advance = {
+    "$SkipInProcess", &sl_event_skipped_record, decide_advance,
+    SL_LIST(const struct sl_need, {&skipped_streams, "view"}, {&sl_process_progress, "view"}),
+    .internal = true};
+
 enum sl_err sl_core_prepare_skips(struct sl_model *model, struct sl_error *error)
 {
-    return sl_model_add_command(model, &skip_event, error);
+    enum sl_err err = sl_model_add_command(model, &skip_event, error);
+
+    return err ? err : sl_model_add_command(model, &skip_and_advance, error);
 }
 
 /* The view goes on behind the event, if it still stands there. */
@@ -60,9 +86,28 @@ static void recorded(struct sl_submission *submission, const struct sl_outcome *
 {
     struct sl_core_skip *skip = submission->user;
 
-    if (outcome->status == 201)
+    if (outcome->status == 201 && skip->view)
         go_on(skip->view, skip->event.position);
+    else if (outcome->status == 201)
+        sl_process_skip(skip->process, skip->event.position);
     skip->done(skip, outcome);
+}
+
+static void submit(struct sl_core_domain *domain, const struct sl_command *command,
+                   const struct sl_principal *principal, struct sl_core_skip *skip,
+                   struct sl_event_skipped event)
+{
+    skip->event = event;
+    /* What it says may change before it is written. */
+    snprintf(skip->why, sizeof skip->why, "%.*s", (int)event.why.len, event.why.ptr);
+    skip->event.why = text_of(skip->why);
+    skip->submission = (struct sl_submission){.command = command,
+                                              .body = &skip->event,
+                                              .id = sl_env_uuid(domain->core->options.env),
+                                              .principal = principal,
+                                              .done = recorded,
+                                              .user = skip};
+    sl_core_submit(domain, &skip->submission);
 }
 
 bool sl_core_view_skip(struct sl_core_domain *domain, const struct sl_view_table *table,
@@ -75,18 +120,25 @@ bool sl_core_view_skip(struct sl_core_domain *domain, const struct sl_view_table
         SL_ASSERT(++i < domain->view_count, "a view of this domain");
     if (status.state != SL_VIEW_DEGRADED)
         return false;
-    const char *name = domain->views[i].view->name;
     skip->view = &domain->views[i];
-    skip->event = (struct sl_event_skipped){.view = {name, strlen(name)},
-                                            .position = status.position,
-                                            .why = {status.why, strlen(status.why)}};
-    skip->submission = (struct sl_submission){.command = &skip_event,
-                                              .body = &skip->event,
-                                              .id = sl_env_uuid(domain->core->options.env),
-                                              .principal = principal,
-                                              .done = recorded,
-                                              .user = skip};
-    sl_core_submit(domain, &skip->submission);
+    submit(domain, &skip_event, principal, skip,
+           (struct sl_event_skipped){text_of(skip->view->view->name), status.position,
+                                     text_of(status.why)});
+    return true;
+}
+
+bool sl_core_process_skip(struct sl_core_domain *domain, size_t place,
+                          const struct sl_principal *principal, struct sl_core_skip *skip)
+{
+    struct sl_process_runner *process = domain->processes[place];
+    const struct sl_process_status status = sl_process_status(process);
+
+    if (status.state != SL_PROCESS_DEGRADED && status.state != SL_PROCESS_WAITING)
+        return false;
+    skip->process = process;
+    submit(domain, &skip_and_advance, principal, skip,
+           (struct sl_event_skipped){text_of(sl_process_name(process)), status.position,
+                                     status.why});
     return true;
 }
 

@@ -21,8 +21,8 @@ static void evolve_stream(void *state, const struct sl_event *event)
 
 static const struct sl_aggregate instance_streams = {"$process", &stream_state_record,
                                                      evolve_stream};
-static const struct sl_aggregate progress_streams = {SL_PROCESS_PROGRESS_STREAM,
-                                                     &stream_state_record, evolve_stream};
+const struct sl_aggregate sl_process_progress = {SL_PROCESS_PROGRESS_STREAM, &stream_state_record,
+                                                 evolve_stream};
 
 static enum sl_verdict fire(const struct sl_case *c, struct sl_decision *out)
 {
@@ -54,7 +54,7 @@ static const struct sl_command own_commands[] = {
     {"$TellRefusal", &sl_refusal_told_record, tell,
      SL_LIST(const struct sl_need, {&instance_streams, "process, key"}), .internal = true},
     {"$Advance", &sl_process_advanced_record, advance,
-     SL_LIST(const struct sl_need, {&progress_streams, "process"}), .internal = true},
+     SL_LIST(const struct sl_need, {&sl_process_progress, "process"}), .internal = true},
 };
 
 const struct sl_command *const sl_fire_timer = &own_commands[0];

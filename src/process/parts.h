@@ -14,7 +14,10 @@ extern const struct sl_command *const sl_fire_timer;
 extern const struct sl_command *const sl_tell_refusal;
 extern const struct sl_command *const sl_advance;
 
-enum sl_process_message { SL_PROCESS_PROGRESS_READ = SL_PROCESS_MESSAGE_FIRST };
+enum sl_process_message {
+    SL_PROCESS_PROGRESS_READ = SL_PROCESS_MESSAGE_FIRST,
+    SL_PROCESS_SKIPS_READ,
+};
 
 /* A timer that an instance has set, as it stands in its row. */
 struct sl_row_timer {
@@ -57,6 +60,7 @@ struct sl_send_call {
     struct sl_submission submission;
     struct sl_process_runner *runner;
     void *domain;
+    const char *domain_name; /* NULL: one of the engine's own commands */
     struct sl_send_call *next; /* of those to be sent again */
     uint64_t position;         /* of the event that caused it; UINT64_MAX: of none */
     struct sl_uuid id;
@@ -81,6 +85,18 @@ struct sl_key_rule {
     struct sl_place place;
 };
 
+/* Where the process stands still, and why. */
+struct sl_trouble {
+    bool is;
+    uint64_t position;
+    struct sl_time since;
+    uint64_t tries;
+    char why[240];
+    char command[160]; /* "domain.Command" that was not taken; empty: the reaction failed */
+    char key[512];
+    size_t key_len;
+};
+
 struct sl_process_runner {
     struct sl_process_options options;
     struct sl_field fields[4];
@@ -100,6 +116,14 @@ struct sl_process_runner {
         struct sl_process_runner *runner;
     } progress;
     bool progress_under_way;
+    struct sl_process_recall {
+        struct sl_read read; /* first: it is the message */
+        struct sl_process_runner *runner;
+        uint64_t position; /* of the event about which it asks */
+        bool asked;        /* the log has said all it knows of that position */
+        bool under_way;
+    } recall;
+    struct sl_trouble trouble;
     bool started; /* `reached` is known */
     bool moved;
     int64_t look_ns; /* when to try again what memory or the store did not allow; INT64_MAX */
@@ -109,6 +133,7 @@ struct sl_process_runner {
     bool sent;              /* they have been carried out */
     uint64_t sent_position;
     size_t holding;         /* calls that it waits for */
+    bool given_up;          /* those that are not taken are not sent again */
     size_t calls_out;
     struct sl_send_call *again; /* to be sent again at again_ns */
     int64_t again_ns;
@@ -142,6 +167,18 @@ void sl_process_send_again(struct sl_process_runner *runner, int64_t now);
 void sl_process_drop_calls(struct sl_process_runner *runner);
 struct sl_uuid sl_process_id(const struct sl_process_runner *runner, uint64_t position,
                              struct sl_text key, const char *what, uint64_t ordinal);
+
+/* Ends those of the event at hand that were not taken, and takes back no others. */
+void sl_process_give_up(struct sl_process_runner *runner);
+
+/* trouble.c */
+/* The event at this position is not done with: `command` (NULL: the reaction) is why. */
+void sl_process_note_trouble(struct sl_process_runner *runner, uint64_t position,
+                             struct sl_text key, const struct sl_send_call *call,
+                             struct sl_text why);
+/* Degraded, it may have been told before to skip its event: asks the log, once. */
+void sl_process_recall_skips(struct sl_process_runner *runner);
+void sl_process_recall_step(struct sl_message *message);
 
 /* timers.c */
 void sl_process_apply_timers(struct sl_process_runner *runner, const struct sl_event *event,

@@ -211,6 +211,16 @@ static enum sl_sink_result foresee(struct sl_process_runner *runner, const struc
     return runner->reaction.failed == sl_view_no_memory ? try_again(runner) : SL_SINK_TOOK;
 }
 
+static void note_failure(struct sl_process_runner *runner, uint64_t at, struct sl_text key)
+{
+    const struct sl_view_status status = sl_view_table_status(runner->table);
+
+    if (status.state != SL_VIEW_DEGRADED)
+        return; /* its store failed: that is not the event's fault */
+    sl_process_note_trouble(runner, at, key, NULL, text_of(status.why));
+    sl_process_recall_skips(runner);
+}
+
 static enum sl_sink_result take(void *self, const struct sl_event *event)
 {
     struct sl_process_runner *runner = self;
@@ -230,11 +240,13 @@ static enum sl_sink_result take(void *self, const struct sl_event *event)
     case SL_VIEW_WAITS:
         return SL_SINK_WAITS;
     case SL_VIEW_STUCK:
+        note_failure(runner, event->position, sl_buf_as_text(&runner->key));
         return SL_SINK_STUCK;
     case SL_VIEW_APPLIED:
         break;
     }
     runner->sent = false;
+    runner->trouble.is = false;
     sl_process_note_timers(runner, event->position, sl_buf_as_text(&runner->key));
     return SL_SINK_TOOK;
 }
@@ -423,6 +435,10 @@ static void progress_read(struct sl_process_runner *runner)
 
 void sl_process_step(struct sl_message *message)
 {
+    if (message->kind == SL_PROCESS_SKIPS_READ) {
+        sl_process_recall_step(message);
+        return;
+    }
     SL_ASSERT(message->kind == SL_PROCESS_PROGRESS_READ);
     progress_read(((struct sl_progress_call *)(void *)message)->runner);
 }
@@ -528,6 +544,7 @@ void sl_process_close(struct sl_process_runner *runner)
     sl_process_drop_calls(runner);
     sl_process_drop_timers(runner);
     sl_arena_close(&runner->progress.read.arena);
+    sl_arena_close(&runner->recall.read.arena);
     sl_arena_close(&runner->reaction.arena);
     sl_arena_close(&runner->list_arena);
     sl_buf_close(&runner->key);

@@ -81,6 +81,45 @@ void sl_process_stop(struct sl_process_runner *runner);
 /* Adds to the numbers of commands under way and timers that are set. */
 void sl_process_count(const struct sl_process_runner *runner, uint64_t *waiting, uint64_t *timers);
 
+/* ---- Standing still ------------------------------------------------------------------------ */
+
+enum sl_process_state {
+    SL_PROCESS_STARTING = 1,
+    SL_PROCESS_RUNNING,
+    SL_PROCESS_WAITING,  /* a command of the event was not taken; it is sent again every second */
+    SL_PROCESS_DEGRADED, /* its reaction to the event failed, or the event cannot be read */
+    SL_PROCESS_FAILED,   /* the store of its instances failed; that is tried again by itself */
+};
+
+struct sl_process_status {
+    enum sl_process_state state;
+    bool stuck;        /* degraded, failed, or a command was not taken three times: somebody should
+                          look */
+    uint64_t position; /* of the event at which it is; all below are done with */
+    uint64_t commands; /* under way */
+    uint64_t timers;
+    /* Where it stands still (WAITING, DEGRADED); borrowed until the engine's next turn: */
+    struct sl_time since;
+    uint64_t tries;
+    struct sl_text key;     /* the instance; empty where the event could not be read */
+    struct sl_text command; /* that was not taken; empty where the reaction failed */
+    struct sl_text why;     /* also when FAILED */
+};
+struct sl_process_status sl_process_status(const struct sl_process_runner *runner);
+const char *sl_process_name(const struct sl_process_runner *runner);
+
+/* Tries at once: the reaction, or the commands that were not taken. False: it stands nowhere. */
+bool sl_process_retry(struct sl_process_runner *runner);
+
+/* The event at this position is done with, though its reaction failed (then the instance does not
+ * see it), or its commands were not all taken (then the instance is as if they had been, and they
+ * are not sent again). To be called when the log says both that it was skipped and how far the
+ * process has advanced. Does nothing where the process stands elsewhere. */
+void sl_process_skip(struct sl_process_runner *runner, uint64_t position);
+
+/* The streams of $ProcessAdvanced, by the process's name. */
+extern const struct sl_aggregate sl_process_progress;
+
 /* The instances, as rows: for the console. */
 struct sl_view_table *sl_process_table(const struct sl_process_runner *runner);
 

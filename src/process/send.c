@@ -39,6 +39,8 @@ static void hold_ends(struct sl_process_runner *runner)
 {
     runner->sent = true;
     runner->sending = false;
+    runner->given_up = false;
+    runner->trouble.is = false;
     runner->moved = true;
     runner->reached = runner->sent_position + 1;
     if (runner->advance_ns == INT64_MAX)
@@ -86,6 +88,14 @@ static void done(struct sl_submission *submission, const struct sl_outcome *outc
     if (outcome->status == 503 || (refused && (is_own || !tell(call, outcome)))) {
         /* Nobody knows, or nobody took it, or its refusal cannot be told just now: the same id
          * again changes nothing. A timer that was not taken must not be forgotten either. */
+        if (call->holds && runner->given_up) {
+            end_call(call);
+            return;
+        }
+        if (call->holds)
+            sl_process_note_trouble(runner, call->position,
+                                    (struct sl_text){call->key, call->key_len}, call,
+                                    outcome->message.len > 0 ? outcome->message : outcome->rule);
         call->next = runner->again;
         runner->again = call;
         runner->again_ns = sl_env_monotonic(runner->options.env) + AGAIN_NS;
@@ -185,6 +195,7 @@ bool sl_process_send_all(struct sl_process_runner *runner, const struct sl_event
             free_calls(first);
             return false;
         }
+        (*end)->domain_name = wish->domain_name;
         end = &(*end)->next;
         ordinal++;
     }
@@ -210,11 +221,35 @@ void sl_process_send_again(struct sl_process_runner *runner, int64_t now)
     if (!call || now < runner->again_ns || runner->closing)
         return;
     runner->again = NULL;
+    runner->trouble.tries += runner->sending && runner->trouble.is;
     while (call) {
         struct sl_send_call *next = call->next;
         submit(call);
         call = next;
     }
+}
+
+void sl_process_give_up(struct sl_process_runner *runner)
+{
+    struct sl_send_call *call = runner->again;
+
+    runner->given_up = true;
+    runner->again = NULL;
+    /* One more than there are, so that the walk's last one does not end it early. */
+    runner->holding++;
+    while (call) {
+        struct sl_send_call *next = call->next;
+        /* What the log says of the progress now is later than what could not be written. */
+        if (call->holds || call->submission.command == sl_advance) {
+            end_call(call);
+        } else {
+            call->next = runner->again;
+            runner->again = call;
+        }
+        call = next;
+    }
+    if (--runner->holding == 0)
+        hold_ends(runner);
 }
 
 void sl_process_drop_calls(struct sl_process_runner *runner)

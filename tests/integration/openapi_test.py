@@ -40,6 +40,7 @@ def document(server, admin):
             '/', '/healthz', '/readyz', '/metrics', '/live', '/openapi.json', '/errors',
             '/errors/{rule}', '/admin/status', '/admin/shutdown', '/admin/views/retry',
             '/admin/views/skip', '/admin/views/rebuild', '/admin/views/digest', '/desks',
+            '/admin/processes/retry', '/admin/processes/skip',
             '/desks/BookDesk', '/desks/bookings', '/desks/bookings/{key}', '/desks/events',
             '/desks/streams/{aggregate}/{key}', '/bank/Transfer'}, sorted(api['paths'])
         assert '/desks/Sweep' not in api['paths']  # none sends it from outside
