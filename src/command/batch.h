@@ -41,6 +41,7 @@ struct sl_work {
     struct sl_need_slot own_slots[SL_WORK_SLOTS];
     struct sl_need_slot *slots;
     size_t slot_count;
+    size_t slot_max;
     struct sl_need_slot *guards; /* for the tags of its condition */
     size_t guard_count;
     uint32_t missing; /* needs that are being loaded */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "record/json.h"
 #include "record/value.h"
 
@@ -106,12 +107,97 @@ enum sl_verdict sl_refuse_item(struct sl_decision *out, const char *rule, const 
     return SL_REFUSED;
 }
 
+/* ---- Needs: searched one by one while they are few, then by hash ----------------------------- */
+
+void sl_needs_init(struct sl_needs *needs, struct sl_arena *arena)
+{
+    needs->arena = arena;
+    needs->asked = needs->few;
+    needs->count = 0;
+    needs->capacity = SL_NEEDS_FEW;
+    needs->index = NULL;
+    needs->failed = SL_OK;
+}
+
+static uint64_t hash_of(const struct sl_aggregate *aggregate, struct sl_text key)
+{
+    return sl_hash64(key.ptr, key.len, (uint64_t)(uintptr_t)aggregate);
+}
+
+static void enter(struct sl_needs *needs, size_t place)
+{
+    const size_t mask = 2 * needs->capacity - 1;
+    size_t slot = hash_of(needs->asked[place].aggregate, needs->asked[place].key) & mask;
+
+    while (needs->index[slot])
+        slot = (slot + 1) & mask;
+    needs->index[slot] = (uint32_t)place + 1;
+}
+
+static bool grow_needs(struct sl_needs *needs)
+{
+    const size_t capacity = needs->capacity * 4;
+    struct sl_asked *asked = sl_arena_zeroed(needs->arena, capacity, sizeof *asked);
+    uint32_t *index = sl_arena_zeroed(needs->arena, 2 * capacity, sizeof *index);
+
+    if (!asked || !index)
+        return false;
+    memcpy(asked, needs->asked, needs->count * sizeof *asked);
+    needs->asked = asked;
+    needs->index = index;
+    needs->capacity = capacity;
+    for (size_t i = 0; i < needs->count; i++)
+        enter(needs, i);
+    return true;
+}
+
+bool sl_needs_add(struct sl_needs *needs, const struct sl_aggregate *aggregate, struct sl_text key)
+{
+    if (needs->count == SL_COMMAND_NEEDS_MAX) {
+        needs->failed = SL_LIMIT;
+        return false;
+    }
+    if (needs->count == needs->capacity && !grow_needs(needs)) {
+        needs->failed = SL_NO_MEMORY;
+        return false;
+    }
+    needs->asked[needs->count] = (struct sl_asked){aggregate, key};
+    if (needs->index)
+        enter(needs, needs->count);
+    needs->count++;
+    return true;
+}
+
+static bool is_asked(const struct sl_asked *asked, const struct sl_aggregate *aggregate,
+                     struct sl_text key)
+{
+    return asked->aggregate == aggregate && sl_text_equals(asked->key, key);
+}
+
+/* Its place, the first of several; the count: it was not asked for. */
+static size_t place_of(const struct sl_needs *needs, const struct sl_aggregate *aggregate,
+                       struct sl_text key)
+{
+    if (!needs->index) {
+        size_t place = 0;
+        while (place < needs->count && !is_asked(&needs->asked[place], aggregate, key))
+            place++;
+        return place;
+    }
+    const size_t mask = 2 * needs->capacity - 1;
+    for (size_t slot = hash_of(aggregate, key) & mask; needs->index[slot]; slot = (slot + 1) & mask)
+        if (is_asked(&needs->asked[needs->index[slot] - 1], aggregate, key))
+            return needs->index[slot] - 1;
+    return needs->count;
+}
+
 size_t sl_need_key(struct sl_needs *out, const struct sl_aggregate *aggregate, struct sl_text key)
 {
-    for (size_t i = 0; i < out->count; i++)
-        if (out->asked[i].aggregate == aggregate && sl_text_equals(out->asked[i].key, key))
-            return i;
-    if (out->count == SL_NEEDS_MAX || key.len > SL_PLACE_BYTES_MAX) {
+    const size_t place = place_of(out, aggregate, key);
+
+    if (place < out->count)
+        return place;
+    if (key.len > SL_PLACE_BYTES_MAX) {
         out->failed = SL_LIMIT;
         return 0;
     }
@@ -120,8 +206,7 @@ size_t sl_need_key(struct sl_needs *out, const struct sl_aggregate *aggregate, s
         out->failed = SL_NO_MEMORY;
         return 0;
     }
-    out->asked[out->count] = (struct sl_asked){aggregate, copy};
-    return out->count++;
+    return sl_needs_add(out, aggregate, copy) ? place : 0;
 }
 
 void *sl_needs_room(struct sl_needs *out, size_t count, size_t size)

@@ -48,12 +48,22 @@ struct sl_asked {
     const struct sl_aggregate *aggregate;
     struct sl_text key;
 };
+#define SL_NEEDS_FEW 16
 struct sl_needs {
     struct sl_arena *arena;
-    struct sl_asked asked[SL_NEEDS_MAX];
+    struct sl_asked *asked; /* `few`, or in the arena */
     size_t count;
-    enum sl_err failed; /* SL_LIMIT: over 64 needs, or a key over 512 bytes */
+    size_t capacity;
+    uint32_t *index; /* places and 1, by hash, twice as many as there is room for; NULL while few */
+    struct sl_asked few[SL_NEEDS_FEW];
+    enum sl_err failed; /* SL_LIMIT: over 32,768 needs, or a key over 512 bytes */
 };
+
+/* None yet. `needs` must stay where it is. */
+void sl_needs_init(struct sl_needs *needs, struct sl_arena *arena);
+
+/* Adds one without looking whether it is there already. False: failed says why. */
+bool sl_needs_add(struct sl_needs *needs, const struct sl_aggregate *aggregate, struct sl_text key);
 
 /* Runs the command's `decide` and checks what came out. */
 enum sl_verdict sl_decide(const struct sl_command *command, const struct sl_case *c,

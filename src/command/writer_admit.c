@@ -12,7 +12,7 @@
 enum {
     ROUNDS_MAX = 4,
     SLICE_NS = 1000000, /* a turn decides for at most about this long */
-    AHEAD = 4096, /* commands whose needs are being read */
+    AHEAD = 4096,       /* commands whose needs are being read */
     LOAD_EVENTS = 4096,
     LOAD_BYTES = 1 << 20,
 };
@@ -31,6 +31,7 @@ struct sl_work *sl_writer_take_work(struct sl_writer *writer)
     sl_arena_reset(&arena);
     *work = (struct sl_work){.arena = arena};
     work->slots = work->own_slots;
+    work->slot_max = SL_WORK_SLOTS;
     writer->works_out++;
     return work;
 }
@@ -75,15 +76,15 @@ static void start_load(struct sl_writer *writer, struct sl_load *load)
     held->stage = SL_HELD_LOADING;
     writer->loads_out++;
     writer->numbers.loads++;
-    *read = (struct sl_read){.message = {.reply_to = writer->options.mailbox,
-                                         .kind = SL_WRITER_LOADED},
-                             .by = SL_READ_AGGREGATE,
-                             .key = held->name,
-                             .from = held->loaded,
-                             .until = UINT64_MAX,
-                             .count_max = LOAD_EVENTS,
-                             .bytes_max = LOAD_BYTES,
-                             .arena = read->arena};
+    *read =
+        (struct sl_read){.message = {.reply_to = writer->options.mailbox, .kind = SL_WRITER_LOADED},
+                         .by = SL_READ_AGGREGATE,
+                         .key = held->name,
+                         .from = held->loaded,
+                         .until = UINT64_MAX,
+                         .count_max = LOAD_EVENTS,
+                         .bytes_max = LOAD_BYTES,
+                         .arena = read->arena};
     if (is_guard(held)) {
         /* The last one says all, where it can be had alone. */
         read->by = SL_READ_TAG;
@@ -124,14 +125,16 @@ static void wait_for(struct sl_need_slot *slot, struct sl_work *work)
 
 static bool make_room_for_slots(struct sl_work *work)
 {
-    if (work->slot_count < SL_WORK_SLOTS || work->slots != work->own_slots)
+    if (work->slot_count < work->slot_max)
         return true;
-    struct sl_need_slot *slots = sl_arena_zeroed(&work->arena, SL_NEEDS_MAX, sizeof *slots);
+    const size_t capacity = 4 * work->slot_max;
+    struct sl_need_slot *slots = sl_arena_zeroed(&work->arena, capacity, sizeof *slots);
     if (!slots)
         return false;
     SL_ASSERT(work->missing == 0, "slots move only while nobody waits on them");
-    memcpy(slots, work->own_slots, sizeof work->own_slots);
+    memcpy(slots, work->slots, work->slot_count * sizeof *slots);
     work->slots = slots;
+    work->slot_max = capacity;
     return true;
 }
 
@@ -150,7 +153,7 @@ static uint64_t undurable(const struct sl_writer *writer, const struct sl_held *
 static enum sl_err add_need(struct sl_writer *writer, struct sl_work *work,
                             const struct sl_aggregate *aggregate, struct sl_text name)
 {
-    if (work->slot_count == SL_NEEDS_MAX)
+    if (work->slot_count == SL_COMMAND_NEEDS_MAX)
         return SL_LIMIT;
     if (!make_room_for_slots(work))
         return SL_NO_MEMORY;
@@ -180,11 +183,9 @@ static enum sl_err add_guards(struct sl_writer *writer, struct sl_work *work)
         work->guards =
             sl_arena_zeroed(&work->arena, submission->unless_tag_count, sizeof *work->guards);
     for (size_t i = 0; i < submission->unless_tag_count; i++) {
-        struct sl_held *held =
-            work->guards
-                ? sl_aggregates_pin(&writer->aggregates, &sl_tag_guards,
-                                    submission->unless_tagged[i])
-                : NULL;
+        struct sl_held *held = work->guards ? sl_aggregates_pin(&writer->aggregates, &sl_tag_guards,
+                                                                submission->unless_tagged[i])
+                                            : NULL;
         if (!held)
             return SL_NO_MEMORY;
         work->guards[work->guard_count++] = (struct sl_need_slot){.held = held};
@@ -244,20 +245,24 @@ static enum sl_err name_table_needs(struct sl_writer *writer, struct sl_work *wo
 static enum sl_err name_more_needs(struct sl_writer *writer, struct sl_work *work)
 {
     const struct sl_submission *submission = work->submission;
-    const void *states[SL_NEEDS_MAX];
+    const void *few[SL_NEEDS_MAX];
+    const void **states = work->slot_count <= SL_NEEDS_MAX
+                              ? few
+                              : sl_arena_take(&work->arena, work->slot_count * sizeof *states);
     struct sl_needs needs;
 
-    needs.arena = &work->arena;
-    needs.count = 0;
-    needs.failed = SL_OK;
+    if (!states)
+        return SL_NO_MEMORY;
+    sl_needs_init(&needs, &work->arena);
     for (size_t i = 0; i < work->slot_count; i++) {
         const struct sl_held *held = work->slots[i].held;
         const char *slash = memchr(held->name.ptr, '/', held->name.len);
         const size_t skip = (size_t)(slash - held->name.ptr) + 1;
 
         states[i] = held->state;
-        needs.asked[needs.count++] = (struct sl_asked){
-            held->aggregate, {held->name.ptr + skip, held->name.len - skip}};
+        if (!sl_needs_add(&needs, held->aggregate,
+                          (struct sl_text){held->name.ptr + skip, held->name.len - skip}))
+            return needs.failed;
     }
     const size_t before = needs.count;
     const struct sl_case c = {.command = submission->body,

@@ -250,9 +250,10 @@ static enum sl_err remember(struct sl_writer *writer, struct sl_work *work, stru
 /* What no repetition makes smaller. */
 static void refuse_too_large(struct sl_work *work)
 {
-    refuse(work, 413, "too_large",
-           "the command needs or makes more than there may be (64 aggregates in 4 rounds; 8,190 "
-           "events, 1 MiB each, 16 MiB in all, tags of 128 bytes)");
+    refuse(
+        work, 413, "too_large",
+        "the command needs or makes more than there may be (32,768 aggregates in 4 rounds; 8,190 "
+        "events, 1 MiB each, 16 MiB in all, tags of 128 bytes)");
 }
 
 static bool stands_as_expected(const struct sl_work *work)
@@ -292,7 +293,7 @@ static enum sl_err run_decision(struct sl_writer *writer, struct sl_work *work, 
 {
     const struct sl_submission *submission = work->submission;
     struct sl_decision *decision = &writer->decision;
-    const void *states[SL_NEEDS_MAX];
+    const void *few[SL_NEEDS_MAX];
 
     sl_arena_reset(&writer->decision_arena);
     sl_decision_reset(decision, &writer->decision_arena, work->slot_count);
@@ -307,6 +308,12 @@ static enum sl_err run_decision(struct sl_writer *writer, struct sl_work *work, 
     enum sl_err err = check_guards(writer, work);
     if (err || work->rule)
         return err;
+    const void **states =
+        work->slot_count <= SL_NEEDS_MAX
+            ? few
+            : sl_arena_take(&writer->decision_arena, work->slot_count * sizeof *states);
+    if (!states)
+        return SL_NO_MEMORY;
     for (size_t i = 0; i < work->slot_count; i++)
         states[i] = work->slots[i].held->state;
     const struct sl_case c = {.command = submission->body,

@@ -112,13 +112,13 @@ static void batch_fails(const struct failing *how)
     REQUIRE(begin(0));
     CHECK_U64(rig_do(&rig, rig_put(&rig, "ada", 5)), 201);
     sent[0] = rig_put(&rig, "ada", 10);
-    sent[1] = rig_put(&rig, "ada", -12);  /* accepted on top of it */
-    sent[2] = rig_put(&rig, "ada", -12);  /* refused, but only on top of these two */
-    sent[3] = rig_new(&rig, "Put");       /* a repeat of the first */
+    sent[1] = rig_put(&rig, "ada", -12); /* accepted on top of it */
+    sent[2] = rig_put(&rig, "ada", -12); /* refused, but only on top of these two */
+    sent[3] = rig_new(&rig, "Put");      /* a repeat of the first */
     sent[3]->body = sent[0]->body;
     sent[3]->submission.id = sent[0]->submission.id;
     sent[3]->submission.digest = sent[0]->submission.digest;
-    sent[4] = rig_new(&rig, "Put");       /* its id, for something else */
+    sent[4] = rig_new(&rig, "Put"); /* its id, for something else */
     sent[4]->body = sent[1]->body;
     sent[4]->submission.id = sent[0]->submission.id;
     sl_event_store_fault_append(rig.faults, 1, how->result, how->carried_out);
@@ -310,10 +310,14 @@ static void unless_tagged(void)
         int status;
     } cases[] = {
         /* 0: a put to ada, tagged holder:ada; 1: ada to ben; 2: a ping of cleo; 3: a put to ben */
-        {"account:ada", NULL, 0, 409},  {"account:ada", NULL, 1, 409},
-        {"account:ada", NULL, 2, 201},  {"account:ben", NULL, 1, 409},
-        {"account:dan", NULL, 0, 201},  {"account:ad", NULL, 0, 201},
-        {"holder:ada", NULL, 0, 409},   {"holder:ada", NULL, 1, 201},
+        {"account:ada", NULL, 0, 409},
+        {"account:ada", NULL, 1, 409},
+        {"account:ada", NULL, 2, 201},
+        {"account:ben", NULL, 1, 409},
+        {"account:dan", NULL, 0, 201},
+        {"account:ad", NULL, 0, 201},
+        {"holder:ada", NULL, 0, 409},
+        {"holder:ada", NULL, 1, 201},
         {"account:dan", "account:cleo", 2, 409},
         {"account:cleo", "account:dan", 3, 201},
         {"account:ada", NULL, UINT64_MAX, 201},
@@ -330,8 +334,8 @@ static void unless_tagged(void)
             REQUIRE(rig_reopen(&rig));
         for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
             /* What it does has a tag of its own. */
-            struct rig_command *put = rig_unless(rig_put(&rig, "eve", 1), cases[i].tag,
-                                                 cases[i].other, cases[i].since);
+            struct rig_command *put =
+                rig_unless(rig_put(&rig, "eve", 1), cases[i].tag, cases[i].other, cases[i].since);
             if (!CHECK_U64(rig_do(&rig, put), cases[i].status))
                 tap_note("%s since %llu", cases[i].tag, (unsigned long long)cases[i].since);
             if (put->status == 409)
@@ -462,8 +466,9 @@ static void rounds(void)
     static const struct {
         uint32_t rounds, width;
         int status;
-    } cases[] = {{0, 1, 422}, {1, 1, 201}, {4, 1, 201},  {5, 1, 413},
-                 {4, 16, 201}, {1, 64, 201}, {1, 65, 413}, {4, 17, 413}};
+    } cases[] = {{0, 1, 422},     {1, 1, 201},    {4, 1, 201},     {5, 1, 413},
+                 {1, 16, 201},    {1, 17, 201},   {4, 17, 201},    {2, 1000, 201},
+                 {1, 32768, 201}, {4, 8192, 201}, {1, 32769, 413}, {4, 8193, 413}};
 
     REQUIRE(begin(0));
     CHECK_U64(rig_do(&rig, rig_put(&rig, "ada", 1)), 201);
@@ -711,11 +716,9 @@ int main(void)
                    {"of those who saw nothing, one wins", one_of_many_wins},
                    {"conditions on what is on its way", tagged_in_flight},
                    {"as much as there may be, and more", limits},
-                   {"tags have 128 bytes", long_tags},
-                   {"needs in rounds", rounds},
+                   {"tags have 128 bytes", long_tags}, {"needs in rounds", rounds},
                    {"events tagged from other streams while it is read", tags_from_elsewhere},
                    {"each allocation fails", memory_runs_out},
                    {"outcomes for which there is no room", outcomes_without_room},
-                   {"random lives", random_lives},
-                   {"closing at any moment", closes_at_any_moment});
+                   {"random lives", random_lives}, {"closing at any moment", closes_at_any_moment});
 }

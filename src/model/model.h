@@ -11,7 +11,8 @@
 #include "contracts/event_store.h"
 #include "record/place.h"
 
-#define SL_NEEDS_MAX 64
+#define SL_NEEDS_MAX 64                 /* of a command's table */
+#define SL_COMMAND_NEEDS_MAX 32768      /* with those that `more` names */
 #define SL_RECORD_BYTES_MAX (64u << 10) /* of an event's or an aggregate's struct */
 #define SL_AGGREGATE_NAME_MAX 63        /* bytes */
 

@@ -35,8 +35,8 @@ enum sl_err sl_world_read_body(struct sl_world *world, struct sl_text body,
                            : sl_fail(error, SL_NO_MEMORY, "memory is out");
 
     if (!err) {
-        err = sl_json_read(world->parser, record, sl_buf_as_text(&json), &world->arena, item,
-                           broken);
+        err =
+            sl_json_read(world->parser, record, sl_buf_as_text(&json), &world->arena, item, broken);
         if (!err)
             *out = item;
         else if (err != SL_INVALID)
@@ -128,10 +128,8 @@ static enum sl_err add_event(struct sl_world *world, const struct sl_said *said,
         sl_fail(error, err, "%s could not have happened: %s", model->type->name, broken.message);
     if (err)
         return err;
-    *event = (struct sl_event){.type = model->type,
-                               .body = body,
-                               .position = world->count,
-                               .time = world->now};
+    *event = (struct sl_event){
+        .type = model->type, .body = body, .position = world->count, .time = world->now};
     err = sl_world_stream(world, said->stream, model->type->record, body, &event->stream, error);
     if (err)
         return err;
@@ -147,8 +145,7 @@ enum sl_err sl_world_happen(struct sl_world *world, const char *given, struct sl
     enum sl_err err = SL_OK;
 
     if (!world->events)
-        world->events =
-            sl_arena_zeroed(&world->arena, SL_WORLD_EVENTS_MAX, sizeof *world->events);
+        world->events = sl_arena_zeroed(&world->arena, SL_WORLD_EVENTS_MAX, sizeof *world->events);
     if (!world->events)
         return sl_fail(error, SL_NO_MEMORY, "memory is out");
     while (!err && !sl_notation_is_over(source)) {
@@ -194,8 +191,7 @@ static const void *state_of(struct sl_world *world, const struct sl_aggregate *a
 
     for (size_t i = 0; i < world->count && state; i++) {
         const struct sl_event *event = &world->events[i];
-        if (!sl_text_equals(event->stream, stream) &&
-            !is_tagged(world->model, event, name, key))
+        if (!sl_text_equals(event->stream, stream) && !is_tagged(world->model, event, name, key))
             continue;
         aggregate->evolve(state, event);
         void *copy = sl_arena_take(&world->arena, sl_record_copy_size(record, state));
@@ -209,7 +205,7 @@ static enum sl_err add_need(struct sl_world *world, const struct sl_aggregate *a
 {
     struct sl_buf stream = {0};
 
-    if (needs->count == SL_NEEDS_MAX)
+    if (needs->count == SL_COMMAND_NEEDS_MAX)
         return SL_LIMIT;
     sl_stream_name(&stream, aggregate->name, key);
     const struct sl_text name = sl_arena_text(&world->arena, sl_buf_as_text(&stream));
@@ -244,11 +240,12 @@ static enum sl_err add_more(struct sl_world *world, const struct sl_command *com
 enum sl_err sl_world_need(struct sl_world *world, const struct sl_command_model *command,
                           struct sl_case *c, struct sl_world_needs *out, struct sl_error *error)
 {
-    struct sl_needs asked = {.arena = &world->arena};
+    struct sl_needs asked;
     struct sl_buf key = {0};
     enum sl_err err = SL_OK;
 
     out->count = 0;
+    sl_needs_init(&asked, &world->arena);
     for (size_t i = 0; i < command->need_count && !err; i++) {
         const struct sl_aggregate *aggregate = command->needs[i].aggregate->aggregate;
         sl_buf_reset(&key);
@@ -256,8 +253,8 @@ enum sl_err sl_world_need(struct sl_world *world, const struct sl_command_model 
         const struct sl_text text = sl_arena_text(&world->arena, sl_buf_as_text(&key));
         if (!err)
             err = add_need(world, aggregate, text, out);
-        if (!err)
-            asked.asked[asked.count++] = (struct sl_asked){aggregate, text};
+        if (!err && !sl_needs_add(&asked, aggregate, text))
+            err = asked.failed;
     }
     sl_buf_close(&key);
     c->state = out->states;

@@ -42,8 +42,8 @@ enum sl_err sl_world_happen(struct sl_world *world, const char *given,
 
 /* The states that a command needs, with `more` in its rounds. Each in memory of its own. */
 struct sl_world_needs {
-    const void *states[SL_NEEDS_MAX];
-    struct sl_text streams[SL_NEEDS_MAX];
+    const void *states[SL_COMMAND_NEEDS_MAX];
+    struct sl_text streams[SL_COMMAND_NEEDS_MAX];
     size_t count;
 };
 enum sl_err sl_world_need(struct sl_world *world, const struct sl_command_model *command,

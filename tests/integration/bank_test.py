@@ -1,5 +1,5 @@
-"""The bank through its doors: random requests of the binary protocol, over HTTP and through the log,
-answered as the model of the ledger says; then all accounts and transfers looked up, also after the
+"""The bank through its doors: random requests of the binary protocol, over HTTP and through the
+log, answered as the model of the ledger says; then all accounts and transfers looked up, also after the
 server was killed. Pending transfers run out while it is down. SLUICE_SEED repeats a run."""
 import os
 import random
@@ -40,9 +40,16 @@ class Present(Workload):
         return records
 
 
+seen = {}  # the newest position that was answered
+
+
 def batch(server, operation, payload):
-    reply = server.http.request('POST', f'/bank/batch/{OPERATIONS[operation]}', payload, BYTES)
+    """The reply's records; it is not older than what was answered before."""
+    reply = server.http.request('POST', f'/bank/batch/{OPERATIONS[operation]}', payload,
+                                {**BYTES, **seen})
     assert reply.status == 200, (reply.status, reply.body[:300])
+    if reply.position:
+        seen['Sluice-Position'] = reply.position
     return reply.body
 
 
@@ -144,7 +151,7 @@ def runs_out(server):
     server.start()
 
     def is_given_back():
-        return server.http.get('/bank/balance/out-a').json['debits_pending'] == '12'
+        return server.http.get('/bank/balance/out-a').json.get('debits_pending') == '12'
     lib.wait_until(is_given_back, what='the end of what was held')
     events = server.http.get('/bank/events?tag=account:out-a&limit=1000').json['events']
     expired = [event['body']['id'] for event in events if event['type'] == 'TransferExpired']
@@ -155,6 +162,33 @@ def runs_out(server):
     position = post('VoidTransfer', {'pending': 'later'})
     row = server.http.get('/bank/balance/out-b', {'Sluice-Position': position}).json
     assert (row['balance'], row['credits_pending']) == (4, '0'), row
+
+
+def links_a_whole_batch(server):
+    """8,189 transfers between as many accounts, all or none."""
+    first, count = 1 << 100, model.BATCH_MAX
+
+    def accounts(i):
+        return model.Account(first + i, *[0] * 8, 7, 1, 0, 0)
+
+    def transfers(base, amount):
+        return b''.join(model.encode(model.Transfer(
+            base + i, first + i, first + (i + 1) % count, amount, *[0] * 5, 7, 1,
+            model.LINKED if i < count - 1 else 0, 0)) for i in range(count))
+
+    def statuses(operation, payload):
+        reply = batch(server, operation, payload)
+        return [struct.unpack_from('<I', reply, i + 8)[0] for i in range(0, len(reply), 16)]
+
+    created = model.ACCOUNT_CODES['created']
+    payload = b''.join(model.encode(accounts(i)) for i in range(count))
+    assert set(statuses(146, payload)) == {created}
+    assert set(statuses(147, transfers(first, 1))) == {created}
+    broken = transfers(first * 2, 1)[:-128] + model.encode(
+        model.Transfer(first * 3, first, first + count, 1, *[0] * 5, 7, 1, 0, 0))
+    told = statuses(147, broken)
+    assert set(told[:-1]) == {model.TRANSFER_CODES['linked_event_failed']}, told[:10]
+    assert told[-1] == model.TRANSFER_CODES['credit_account_not_found'], told[-1]
 
 
 def main():
@@ -173,6 +207,8 @@ def main():
             server.start()
             compare(server, ledger)
             assert trial_is_even(server)
+        with case('a chain may be as long as a request'):
+            links_a_whole_batch(server)
         with case('what is no request is refused'):
             refuses_what_is_no_request(server)
         with case('what is held runs out, once, also while the server is down'):
