@@ -89,7 +89,7 @@ static uint64_t head_checksum(struct scene *scene)
 /* ---- What goes ------------------------------------------------------------------------------- */
 
 static uint64_t going_below; /* position */
-static uint64_t going_times; /* 0: all of the type "Paid"; else of so many parts of it, all but one */
+static uint64_t going_times; /* of the type "Paid": 0 all, else so many parts but for one */
 
 static bool goes(uint64_t position)
 {
