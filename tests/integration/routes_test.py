@@ -258,6 +258,17 @@ def events_of_outcomes(server, http_):
         http_.close()
         puts = [(100 + n % 7, n % 2) for n in range(100)]
         assert tell(puts) == [(*put, True) for put in puts]
+    with case('a visit sees what its commands did also where the rows are not in memory'):
+        for n in range(200, 205):
+            reply = http_.request('PUT', '/shelves/touch/52')
+            assert struct.unpack('<IIQ', reply.body) == (52, n, n), reply
+    with case('8,189 rows that are not in memory'):
+        put = outcomes(batch(http_, [(1000 + n, 1) for n in range(8189)]))
+        assert {o[0] for o in put} <= {201, 202}, {o[0] for o in put}
+        server.restart()
+        http_.close()
+        rows, _ = look(http_, *range(1000, 1000 + 8189))
+        assert rows == [(1000 + n, 1, 1) for n in range(8189)]
 
 
 def chunked(server):
