@@ -115,8 +115,8 @@ void *sl_emit(struct sl_decision *out, const struct sl_event_type *type, size_t 
  * which {field} stands for the command's field. Both are literals. Returns SL_REFUSED. */
 enum sl_verdict sl_refuse(struct sl_decision *out, const char *rule, const char *message);
 
-/* Likewise, and says which item of a list field of the command is to blame, from 0; clients are told
- * "lines[3]". `field` is a literal, too. */
+/* Likewise, and says which item of a list field of the command is to blame, from 0; clients are
+ * told "lines[3]". `field` is a literal, too. */
 enum sl_verdict sl_refuse_item(struct sl_decision *out, const char *rule, const char *message,
                                const char *field, size_t item);
 
@@ -155,8 +155,8 @@ struct sl_command {
         size_t count;
     } needs;
     /* Needs that follow from the command's lists or from states already loaded; called again, at
-     * most four rounds, until it names nothing new. Each call sees the states so far. At most 32,768
-     * in all, of which 64 in the table; each takes the engine about a microsecond. */
+     * most four rounds, until it names nothing new. Each call sees the states so far. At most
+     * 32,768 in all, of which 64 in the table; each takes the engine about a microsecond. */
     void (*more)(const struct sl_case *c, struct sl_needs *out);
     enum sl_ids ids;
     const char *roles; /* who may: words, one of which the principal must have; NULL: anybody */

@@ -1,6 +1,6 @@
 """The bank through its doors: random requests of the binary protocol, over HTTP and through the
-log, answered as the model of the ledger says; then all accounts and transfers looked up, also after the
-server was killed. Pending transfers run out while it is down. SLUICE_SEED repeats a run."""
+log, answered as the model of the ledger says; then all accounts and transfers looked up, also after
+the server was killed. Pending transfers run out while it is down. SLUICE_SEED repeats a run."""
 import os
 import random
 import struct
