@@ -338,14 +338,8 @@ static int scavenge_log(struct job *job)
     return SL_EXIT_OK;
 }
 
-static int find_domain(const struct sl_cli *cli, struct job *job)
+static int find_domain(struct job *job, const struct sl_domain *const *domains, size_t count)
 {
-    const struct sl_domain *const *domains = NULL;
-    size_t count = 0;
-
-    const int code = cli->domains(cli->config, &domains, &count);
-    if (code != SL_EXIT_OK)
-        return code;
     for (size_t i = 0; i < count; i++)
         if (strcmp(domains[i]->name, job->log->name) == 0)
             job->domain = domains[i];
@@ -365,8 +359,10 @@ int cli_log_scavenge(struct sl_cli *cli, int argc, char **argv)
         {"--json", CLI_FLAG, &options.json},             {"--progress", CLI_FLAG, &progress},
     };
     const char *which = NULL;
+    const struct sl_domain *const *domains = NULL;
     struct sl_buf out = {0};
     struct cli_logs logs;
+    size_t domain_count = 0;
     int words = 0;
 
     int code = cli_read_options(argc, argv, table, sizeof table / sizeof *table, &which, 1,
@@ -376,6 +372,9 @@ int cli_log_scavenge(struct sl_cli *cli, int argc, char **argv)
     if (options.older_than && !sl_keep_read(options.older_than, &options.older_ns))
         return cli_wrong("--older-than %s: a span such as 90d, 12h, 30m or 0s is wanted",
                          options.older_than);
+    code = cli->domains(cli->config, &domains, &domain_count);
+    if (code != SL_EXIT_OK)
+        return code;
     umask(077); /* a log is its owner's alone */
     code = cli_logs_open(cli, which, &logs);
     if (options.json && code == SL_EXIT_OK)
@@ -390,7 +389,7 @@ int cli_log_scavenge(struct sl_cli *cli, int argc, char **argv)
         job.progress = (struct cli_progress){
             .env = logs.env, .what = job.log->name, .forced = progress,
             .bytes_total = cli_log_bytes(logs.env, job.log->path)};
-        code = find_domain(cli, &job);
+        code = find_domain(&job, domains, domain_count);
         if (code == SL_EXIT_OK)
             code = scavenge_log(&job);
     }
