@@ -6,6 +6,7 @@
 
 #include <sluice/sluice.h>
 
+#include "api/visit_table.h"
 #include "cli/exit_codes.h"
 #include "model/model.h"
 
@@ -32,6 +33,7 @@ static enum sl_err check_name(const char *name, struct sl_error *error)
 static enum sl_err add(struct sl_registry *registry, const struct sl_domain *domain, void *module,
                        struct sl_error *error)
 {
+    struct sl_own_table routes = {0};
     struct sl_model *model;
     enum sl_err err = check_name(domain->name, error);
 
@@ -47,6 +49,9 @@ static enum sl_err add(struct sl_registry *registry, const struct sl_domain *dom
     model = &(struct sl_model){0};
     err = sl_model_init(model, domain, error);
     sl_model_close(model);
+    if (err == SL_OK)
+        err = sl_own_table_open(&routes, &domain, 1, error);
+    sl_own_table_close(&routes);
     if (err != SL_OK)
         return err;
     registry->domains[registry->count] = domain;

@@ -263,11 +263,12 @@ def events_of_outcomes(server, http_):
             reply = http_.request('PUT', '/shelves/touch/52')
             assert struct.unpack('<IIQ', reply.body) == (52, n, n), reply
     with case('8,189 rows that are not in memory'):
-        put = outcomes(batch(http_, [(1000 + n, 1) for n in range(8189)]))
-        assert {o[0] for o in put} <= {201, 202}, {o[0] for o in put}
+        put = batch(http_, [(1000 + n, 1) for n in range(8189)])
+        assert {o[0] for o in outcomes(put)} <= {201, 202}, outcomes(put)
         server.restart()
         http_.close()
-        rows, _ = look(http_, *range(1000, 1000 + 8189))
+        rows, _ = look(http_, *range(1000, 1000 + 8189), Sluice_Position=put.position,
+                       Sluice_Timeout='30000')
         assert rows == [(1000 + n, 1, 1) for n in range(8189)]
 
 
@@ -336,6 +337,15 @@ def limits(module):
             assert look(lib.Http(server.port, bearer(ADA)), 1)[0] == [(1, 100, 100)]
 
 
+def contradictions(module):
+    config = CONFIG.format(module=module)
+    with case('a route that takes an address of the server\'s keeps it from starting'):
+        server = lib.Server(config=config, start=False)
+        code, text = server.run('serve', '--port', '0', '--config',
+                                os.path.join(server.folder, 'sluice.conf'))
+        assert code != 0 and '"/metrics" is an address of the server\'s own' in text, text
+
+
 def http2(module):
     folder = lib.temp_folder()
     subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
@@ -397,6 +407,7 @@ def main():
         with case('the server ends well'):
             assert server.stop() == 0, server.child.output()
     limits(module)
+    contradictions(os.environ['BAD_SHELVES'])
     http2(module)
     lib.done()
 
