@@ -64,8 +64,14 @@ const struct sl_domain bank_domain = {
         { .method = "POST", .path = "batch/{operation}", .serve = bank_serve_batch,
           .content_type = "application/octet-stream", .answer_type = "application/octet-stream",
           .body_max = 8189 * 128,
-          .help = "TigerBeetle's requests: records in, result records out." }),
+          .help = "TigerBeetle's requests: records in, result records out." },
+        { .method = "GET", .path = "export/{format}", .serve = bank_serve_export,
+          .parameters = "account from until",
+          .help = "What was posted, as hledger, csv or camt.053." }),
     .verbs = SL_LIST(const struct sl_verb,
+        { "export", "--format hledger|csv|camt.053 [--account ID]",
+          "Writes what was posted: a journal for hledger, a table, or an account's statement.",
+          bank_export },
         { "import", "ACCOUNTS.csv TRANSACTIONS.csv[.zst] [--check] [--limit N]",
           "Opens the accounts and replays the transactions of a PaySim run (see data/SOURCE.md). "
           "Safe to repeat while the server remembers ids (24 hours, unless configured otherwise): "

@@ -220,6 +220,11 @@ void bank_project_trial(const struct sl_event *event, struct sl_rows *rows);
 /* TigerBeetle's requests and replies, as they stand: see ledger_query.h. */
 void bank_serve_batch(struct sl_visit *visit);
 
+/* ---- GET /bank/export/{format} (export.c) and sluice bank export (verbs.c) ------------------- */
+
+void bank_serve_export(struct sl_visit *visit);
+int bank_export(struct sl_client *client, int argc, char **argv);
+
 /* ---- sluice bank import (import.c) ----------------------------------------------------------- */
 
 int bank_import(struct sl_client *client, int argc, char **argv);

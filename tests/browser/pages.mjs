@@ -150,7 +150,7 @@ const cases = {
   async 'a refusal says its reason'() {
     await fillTransfer('till', '1000');
     await button('Transfer').click();
-    assert.match(await alertText(), /Insufficient funds.*ada has not 1,000.00 EUR/);
+    assert.match(await alertText(), /Exceeds credits.*ada has not 1,000.00 EUR/);
     await page.getByRole('link', { name: 'About this rule' }).waitFor();
     await shot('refused');
   },

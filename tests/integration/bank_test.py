@@ -1,11 +1,15 @@
 """The bank through its doors: random requests of the binary protocol, over HTTP and through the
 log, answered as the model of the ledger says; then all accounts and transfers looked up, also after
 the server was killed. Pending transfers run out while it is down. SLUICE_SEED repeats a run."""
+import csv
+import io
 import os
 import random
 import struct
+import subprocess
 import sys
 import time
+import xml.etree.ElementTree
 
 import lib
 from lib import case
@@ -109,6 +113,56 @@ def compare(server, ledger):
         assert without_times(wanted, 128) == without_times(came, 128), operation
 
 
+def export(server, *arguments):
+    """What the verb writes; its progress goes elsewhere."""
+    result = subprocess.run([server.program, '--data', server.data, 'bank', 'export', *arguments],
+                            capture_output=True, text=True, check=False)
+    assert result.returncode == 0, (result.returncode, result.stderr)
+    return result.stdout
+
+
+def hledger_agrees(server):
+    """An accountant's program reads the export, and has the same balance for every account."""
+    journal = export(server, '--format', 'hledger')
+    told = subprocess.run(['hledger', '-f', '-', 'balance', '--flat', '--no-total', '--empty',
+                           '-O', 'csv'], input=journal, capture_output=True, text=True, check=True)
+    found = {name.split(':')[1]: int(amount.split()[0].replace(',', ''))
+             for name, amount in list(csv.reader(io.StringIO(told.stdout)))[1:]}
+    names = {row['id']: row for row in all_rows(server, 'balance')}
+    assert len(found) > 20 and found.keys() <= names.keys()
+    for name, row in names.items():
+        posted = int(row['debits_posted']) - int(row['credits_posted'])
+        assert found.get(name, 0) == posted, (name, found.get(name), posted)
+
+
+def all_rows(server, view):
+    after = ''
+    while True:
+        page = server.http.get(f'/bank/{view}?limit=1000{after}').json
+        yield from page['rows']
+        if 'next' not in page:
+            return
+        after = '&after=' + page['next']
+
+
+def exports_statements(server):
+    """The account of runs_out, as a table and as a statement."""
+    text = export(server, '--format', 'csv', '--account', 'out-b')
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row['amount'] for row in rows] == ['0.04'], text
+    text = export(server, '--format', 'camt.053', '--account', 'out-b')
+    tag = '{urn:iso:std:iso:20022:tech:xsd:camt.053.001.08}'
+    statement = xml.etree.ElementTree.fromstring(text).find(f'{tag}BkToCstmrStmt/{tag}Stmt')
+    assert [amount.text for amount in statement.findall(f'{tag}Bal/{tag}Amt')] == ['0.00', '0.04']
+    assert [amount.text for amount in statement.findall(f'{tag}Ntry/{tag}Amt')] == ['0.04']
+    reply = server.http.get('/bank/export/camt.053')
+    assert (reply.status, reply.json['rule']) == (400, 'account_needed'), reply
+    reply = server.http.get('/bank/export/csv?until=later')
+    assert (reply.status, reply.json['rule']) == (400, 'position_malformed'), reply
+    assert server.run('bank', 'export', '--format', 'paper')[0] == 1
+    assert server.run('bank', 'export')[0] == 2
+
+
 def trial_is_even(server):
     rows = server.http.get('/bank/trial-balance').json['rows']
     return rows and all(row['debits_posted'] == row['credits_posted'] and
@@ -209,10 +263,14 @@ def main():
             assert trial_is_even(server)
         with case('a chain may be as long as a request'):
             links_a_whole_batch(server)
+        with case('hledger has the same balances'):
+            hledger_agrees(server)
         with case('what is no request is refused'):
             refuses_what_is_no_request(server)
         with case('what is held runs out, once, also while the server is down'):
             runs_out(server)
+        with case('a table and a statement are exported'):
+            exports_statements(server)
     lib.done()
 
 
