@@ -47,6 +47,10 @@ def scan(server, *arguments):
             for line in run(server, 'log', 'scan', 'meter', *arguments).splitlines()]
 
 
+def of_the_meter(events):
+    return [e for e in events if e['stream'] == 'meter/M1']
+
+
 def sealed(server):
     return sorted(glob.glob(f'{server.data}/logs/meter/*.sealed'))
 
@@ -59,6 +63,7 @@ def fill(server):
                  {'Idempotency-Key': 'the first reading'})
     assert first.status == 201, first
     assert post('/meter/Raise', {'meter': 'M1', 'alarm': 'A1'}).status == 201
+    assert post('/meter/Open', {'meter': 'M1', 'door': 'D1'}).status == 201
     count = 2
     while count < 600 or len(sealed(server)) < 2:
         assert count < 20000, 'nothing is sealed'
@@ -66,7 +71,12 @@ def fill(server):
                                      for i in range(20)])
         assert reply.status == 200, reply
         count += 20
-    return count, first
+
+    def has_advanced():
+        page = server.http.get('/meter/events?backwards=1&limit=50').json
+        return any(e['type'] == '$ProcessAdvanced' for e in page['events'])
+    lib.wait_until(has_advanced, 10, 'the porter saying that the meter was read')
+    return count + 1, first
 
 
 def events_of(server):
@@ -95,27 +105,32 @@ def check_refusals(server):
 def check_scavenged(server, count):
     backup = os.path.join(server.folder, 'backup')
     before = scan(server)
-    readings = [e['position'] for e in before if e['type'] == 'MeterRead']
-    assert len(readings) == count
+    going = [e['position'] for e in before if e['type'] in ('MeterRead', 'DoorOpened')]
+    assert len(going) == count + 1
+    door = [e['position'] for e in before if e['type'] == 'DoorOpened'][0]
     with case('a dry run tells what would go, and why the rest stays'):
         run(server, 'backup', backup)
         assert scavenge(server, '--older-than', '1h')['stones'] == 0
         size = os.path.getsize(sealed(server)[0])
         dry = scavenge(server, '--dry-run')
         assert dry['stones'] > 100 and dry['dry_run'], dry
-        assert [t for t in dry['types'] if t['name'] == 'AlarmRaised'][0]['process'] == 'watchman'
+        types = {t['name']: t for t in dry['types']}
+        assert types['AlarmRaised']['process'] == 'watchman', types
+        assert types['AlarmRaised']['below'] == 0 and 'process' not in types['MeterRead'], types
+        assert (types['DoorOpened']['process'], types['DoorOpened']['below']) == (
+            'porter', door + 1), types
         assert os.path.getsize(sealed(server)[0]) == size
         assert 'would go' in run(server, 'log', 'scavenge', '--dry-run', '--config',
                                  f'{server.folder}/sluice.conf')
     with case('bodies go, stones stay'):
         some = scavenge(server, '--before', '50')
-        assert some['stones'] == sum(p < 50 for p in readings), some
+        assert some['stones'] == sum(p < 50 for p in going) and door < 50, some
         done = scavenge(server)
         assert done['stones'] == dry['stones'] - some['stones'], (done, dry)
         assert done['bytes_after'] < done['bytes_before'], done
         assert scavenge(server)['segments_rewritten'] == 0
         assert all(os.stat(path).st_mode & 0o077 == 0 for path in sealed(server))
-        gone = {p for p in readings if p < done['sealed_below']}
+        gone = {p for p in going if p < done['sealed_below']}
         verified = told(server, 'log', 'verify', 'meter')
         assert verified['whole'] and verified['stones'] == len(gone) == dry['stones'], verified
         assert verified['events'] == len(before)
@@ -123,7 +138,7 @@ def check_scavenged(server, count):
         left = [e for e in before if e['position'] not in gone]
         assert scan(server) == left and scan(server, '--backwards') == left[::-1]
         assert scan(server, '--stream', 'meter/M1', '--from', '2') == [
-            e for e in left if e['position'] >= 2]
+            e for e in of_the_meter(left) if e['position'] >= 2]
         dumped = run(server, 'log', 'dump', 'meter', '--json')
         assert dumped.count('"frame":"stone"') == len(gone) == dumped.count('body_hash')
     with case('a backup copies again what was rewritten, and brings it back'):
@@ -133,25 +148,26 @@ def check_scavenged(server, count):
         data = os.path.join(server.folder, 'restored')
         run(server, 'restore', backup, data=data)
         assert told(server, 'log', 'verify', data=data)['stones'] == len(gone)
-    return left, len(before)
+    return left, max(e['revision'] for e in of_the_meter(before))
 
 
-def check_server(server, left, total, first):
+def check_server(server, left, revision, first):
     with case('the server shows what is left, and goes on where it was'):
         assert events_of(server) == left
         stream = server.http.get('/meter/streams/meter/M1?limit=1000').json
-        assert stream['events'] == left, stream
+        assert stream['events'] == of_the_meter(left), len(stream['events'])
         again = server.http.post('/meter/Read', {'meter': 'M1', 'value': 0, 'note': note(0)},
                                  {'Idempotency-Key': 'the first reading'})
         assert (again.status, again.json['events']) == (201, first.json['events']), again
         late = server.http.post('/meter/Read', {'meter': 'M1', 'value': 7},
-                                {'Sluice-Expected-Revision': str(total - 1)})
-        assert late.status == 201 and late.json['events'][0]['revision'] == total, late
+                                {'Sluice-Expected-Revision': str(revision)})
+        assert late.status == 201 and late.json['events'][0]['revision'] == revision + 1, late
     with case('who follows the log passes over stones, and goes on'):
         wanted = left + [events_of(server)[-1]]
-        for path in ('/meter/events?after=start', '/meter/streams/meter/M1?after=start'):
+        for path, all_of_it in (('/meter/events?after=start', wanted),
+                                ('/meter/streams/meter/M1?after=start', of_the_meter(wanted))):
             stream = server.http.events(path)
-            assert [json.loads(next(stream)['data']) for _ in wanted] == wanted, path
+            assert [json.loads(next(stream)['data']) for _ in all_of_it] == all_of_it, path
             stream.close()
         with server.resp() as resp:
             resp.call('PSUBSCRIBE', 'meter:events:*@start')
@@ -190,9 +206,9 @@ def main():
         check_refusals(server)
         assert server.stop() == 0
         check_owner(server)
-        left, total = check_scavenged(server, count)
+        left, revision = check_scavenged(server, count)
         server.start()
-        check_server(server, left, total, first)
+        check_server(server, left, revision, first)
         assert server.stop() == 0
 
 
