@@ -298,7 +298,7 @@ static void route_operation(struct openapi *api, const struct sl_domain *domain,
     operation(api, method, id, domain->name, route->help ? route->help : route->path, &deed);
     route_parameters(api, route);
     if (strcmp(method, "get") != 0 && strcmp(method, "delete") != 0) {
-        openapi_put(api, ",'requestBody':{");
+        openapi_put(api, ",'requestBody':{'required':%s,", route->content_type ? "true" : "false");
         raw_content(api, route->content_type);
         openapi_put(api, "}");
     }
