@@ -7,6 +7,9 @@
  * it is offered events as they become durable, like the views themselves, and each table changes
  * places with its view (view/generation.c).
  *
+ * They do so one after the other: while one does, its view's lists wait for the writer, and that
+ * should not have the others' files to sync.
+ *
  * The engine's thread projects, for it is the one to which the views belong; so the scan goes in
  * slices, one a turn at most, and rests after each while anybody else wants something. What
  * somebody asks meanwhile waits for a slice and not for the scan.
@@ -251,6 +254,14 @@ static bool asks_the_log(const struct rebuilt *view, const struct sl_view_status
     return status->state == SL_VIEW_DEGRADED && view->beside.recall.under_way;
 }
 
+static bool one_swaps(const struct sl_core_rebuild *rebuild)
+{
+    for (size_t i = 0; i < rebuild->count; i++)
+        if (rebuild->views[i].status->state == SL_REBUILD_SWAPS)
+            return true;
+    return false;
+}
+
 static void give_up_at(struct rebuilt *view, uint64_t position, const char *why)
 {
     char text[sizeof view->status->why];
@@ -270,7 +281,8 @@ static void go_on_scanning(const struct sl_core_rebuild *rebuild, struct rebuilt
         return;
     }
     view->status->position = status.position;
-    if (status.attached && status.position + LIVE_EVENTS >= rebuild->consumer.durable)
+    if (status.attached && status.position + LIVE_EVENTS >= rebuild->consumer.durable &&
+        !one_swaps(rebuild))
         view->status->state = SL_REBUILD_SWAPS;
 }
 

@@ -2,8 +2,9 @@
  * Lives of the whole engine in a world that a seed decides: clients, from one to thousands at a
  * time, that repeat themselves, wait for positions and end what they began; threads that are left
  * alone; clocks that jump; disks that are slow, fail once or for a while, are full and have room
- * again; power that fails; views that are rebuilt meanwhile. In the end the machine is sound again, the engine restarted or not, and
- * what world_check.c lists must be true; much of it is looked at on the way, too.
+ * again; power that fails; views that are rebuilt meanwhile. In the end the machine is sound again,
+ * the engine restarted or not, and what world_check.c lists must be true; much of it is looked at
+ * on the way, too.
  *
  * Each run takes a fresh seed, after those that once found something (seeds.txt). A failure prints
  * its seed: SLUICE_SEED=N runs that life alone, and the same seed is the same life, bit for bit.
