@@ -3,6 +3,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 
@@ -45,6 +46,13 @@ def refused(server, *arguments, code=1):
 def scan(server, *arguments):
     return [json.loads(line)
             for line in run(server, 'log', 'scan', 'meter', *arguments).splitlines()]
+
+
+def digest(server):
+    code, text = server.run('view', 'status', 'meter/meters', '--digest')
+    found = re.search(r'digest (\w{16}) of (\d+) rows', text)
+    assert code == 0 and found, text
+    return found[1], found[2]
 
 
 def of_the_meter(events):
@@ -184,6 +192,11 @@ def check_server(server, left, revision, first):
         shutil.rmtree(os.path.join(server.data, 'views'))
         server.start()
         assert readings() == sum(e['type'] == 'MeterRead' for e in left) + 1
+    with case('and the same rows each time that it is built from the log as it is now'):
+        before = digest(server)
+        code, text = server.run('view', 'rebuild', 'meter/meters')
+        assert code == 0, text
+        assert digest(server) == before
 
 
 def check_owner(server):
