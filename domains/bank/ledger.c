@@ -138,7 +138,7 @@ static bool is_same_amount(const struct ledger_transfer *t, const struct ledger_
         return t->amount >= stored->amount;
     if ((t->flags & LEDGER_VOID && t->amount == 0) ||
         (t->flags & LEDGER_POST && t->amount == LEDGER_U128_MAX))
-        return stored->amount == pending->amount;
+        return pending && stored->amount == pending->amount;
     return t->amount == stored->amount;
 }
 
@@ -433,7 +433,7 @@ void ledger_debit(struct ledger_account *account, const struct ledger_transfer *
     if (pending)
         account->debits_pending -= pending->amount;
     if (transfer->flags & LEDGER_VOID) {
-        if (pending->flags & LEDGER_CLOSING_DEBIT)
+        if (pending && pending->flags & LEDGER_CLOSING_DEBIT)
             account->flags &= (uint16_t)~LEDGER_CLOSED;
         return;
     }
@@ -452,7 +452,7 @@ void ledger_credit(struct ledger_account *account, const struct ledger_transfer 
     if (pending)
         account->credits_pending -= pending->amount;
     if (transfer->flags & LEDGER_VOID) {
-        if (pending->flags & LEDGER_CLOSING_CREDIT)
+        if (pending && pending->flags & LEDGER_CLOSING_CREDIT)
             account->flags &= (uint16_t)~LEDGER_CLOSED;
         return;
     }

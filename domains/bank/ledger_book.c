@@ -166,7 +166,7 @@ static enum ledger_code create_account(struct request *request, size_t i)
     };
     const enum ledger_code code = ledger_judge_account(account, request->times[i], &c, &made);
 
-    if (code == LEDGER_EXISTS)
+    if (code == LEDGER_EXISTS && held)
         request->times[i] = held->account.timestamp;
     if (code != LEDGER_CREATED)
         return code;
@@ -203,7 +203,7 @@ static enum ledger_code create_transfer(struct request *request, size_t i)
     };
     const enum ledger_code code = ledger_judge_transfer(transfer, request->times[i], &c, &made);
 
-    if (code == LEDGER_EXISTS)
+    if (code == LEDGER_EXISTS && held)
         request->times[i] = held->transfer.timestamp;
     if (code != LEDGER_CREATED)
         return code;
@@ -220,7 +220,7 @@ static enum ledger_code create_transfer(struct request *request, size_t i)
     credit->entries++;
     ledger_debit(&debit->account, &made, resolving ? &pending->transfer : NULL);
     ledger_credit(&credit->account, &made, resolving ? &pending->transfer : NULL);
-    if (resolving) {
+    if (resolving && pending) {
         keep_transfer(book, pending);
         pending->stage = made.flags & LEDGER_POST ? LEDGER_IS_POSTED : LEDGER_IS_VOIDED;
     }

@@ -55,7 +55,7 @@ static void *room(size_t count, size_t size)
 
     if (!memory) {
         fputs("ledger_stdio: memory is out\n", stderr);
-        exit(1);
+        abort();
     }
     return memory;
 }

@@ -87,7 +87,7 @@ static void visit_all(const struct bank_request *request, bank_visit visit, void
 {
     if (request->accounts)
         visit_accounts(request, visit, self);
-    else
+    else if (request->transfers)
         visit_transfers(request, visit, self);
 }
 

@@ -163,6 +163,43 @@ const cases = {
       .waitFor();
     await shot('account');
   },
+  async 'money is held, and the back office gives it back or takes it'() {
+    for (const [reference, verb, done] of [['taxi', 'Void', '5.00 EUR stay with ada.'],
+                                           ['hotel', 'Post', '5.00 EUR went to till.']]) {
+      await page.goto(`${origin}/ui/bank/#/transfer/ada`);
+      await page.getByLabel('To account').fill('till');
+      await page.getByLabel('Amount').fill('5');
+      await page.getByLabel('Reference').fill(reference);
+      await page.getByLabel('Only hold it for now').check();
+      await button('Continue …').click();
+      await page.getByText('held, until it is posted or voided').waitFor();
+      await button('Transfer').click();
+      await page.getByText('5.00 EUR are held for till.').waitFor();
+      await page.goto(`${origin}/ui/bank/#/office`);
+      const row = page.getByRole('row', { name: new RegExp(reference) });
+      await row.waitFor();
+      await page.getByRole('row', { name: /EUR.*even/ }).first().waitFor();
+      await shot('office');
+      await row.getByRole('button', { name: verb }).click();
+      await button(`${verb} transfer`).click();
+      await page.getByText(done).waitFor();
+      await row.waitFor({ state: 'detached' });
+    }
+    await page.goto(`${origin}/ui/bank/#/account/ada`);
+    await balance('31.50 EUR');
+  },
+  async 'a transfer is corrected, with a reason, once'() {
+    const newest = page.getByRole('button', { name: /Correct entry/ }).first();
+    await newest.click();
+    await page.getByLabel('Reason').fill('never went there');
+    await button('Send it back').click();
+    await page.getByText('5.00 EUR went back.').waitFor();
+    await balance('36.50 EUR');
+    await newest.click();
+    await page.getByLabel('Reason').fill('again');
+    await button('Send it back').click();
+    assert.match(await alertText(), /already reversed/i);
+  },
   async 'a limit lets it fall below zero; closing is refused while money is there'() {
     await page.getByLabel('May fall below zero by').fill('20');
     await button('Set limit').click();
@@ -194,7 +231,7 @@ const cases = {
       for (const [path, there] of [['', '.plot canvas'], ['bank/#/client', 'tbody tr'],
                                    ['bank/#/account/ada', '.plot canvas'],
                                    ['bank/#/transfer/ada', 'form'],
-                                   ['bank/#/account/nobody', 'p']]) {
+                                   ['bank/#/account/nobody', 'p'], ['bank/#/office', 'tbody tr']]) {
         await page.goto(`${origin}/ui/${path}`);
         await page.locator(there).first().waitFor();
         assert.deepEqual([path, ...await hinders()], [path]);

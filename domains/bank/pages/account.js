@@ -35,11 +35,16 @@ const useStatement = (id, onProblem) => {
   return rows;
 };
 
-const Entry = ({ row, currency }) => html`
+// What moved for good can be corrected by a transfer the other way, once.
+const Entry = ({ row, currency, onCorrect }) => html`
   <tr class=${row.fresh ? 'fresh' : ''}>
     <td class="wide"><time datetime=${row.time}>${when(row.time)}</time></td>
     <td><a href=${toAccount(row.other)}>${row.other}</a>
-      <div class="soft">${row.reference}</div></td>
+      <div class="soft">${row.reverses && 'correction: '}${row.reference}
+        ${row.held !== 0 && ` held ${money(row.held, currency, 'always')}`}</div>
+      ${row.amount !== 0 && !row.reverses && html`
+        <button class="small" aria-label=${`Correct entry ${row.entry}`}
+          onClick=${() => onCorrect(row)}>Correct …</button>`}</td>
     <td class=${`number ${row.amount < 0 ? 'minus' : 'plus'}`}>
       ${money(row.amount, currency, 'always')}</td>
     <td class="number">${money(row.balance, currency)}</td>
@@ -57,7 +62,7 @@ const Course = ({ rows, currency }) => {
     along=${byNumber} format=${(amount) => money(amount, currency)} />`;
 };
 
-const Statement = ({ rows, currency }) => html`
+const Statement = ({ rows, currency, onCorrect }) => html`
   <section aria-labelledby="statement">
     <h2 id="statement">Statement <span class="pill on">live</span></h2>
     ${rows.length > 1 && html`<${Course} rows=${rows} currency=${currency} />`}
@@ -67,7 +72,8 @@ const Statement = ({ rows, currency }) => html`
         <th scope="col" class="number">Amount</th><th scope="col" class="number">Balance</th>
       </tr></thead>
       <tbody>
-        ${rows.map((row) => html`<${Entry} key=${row.entry} row=${row} currency=${currency} />`)}
+        ${rows.map((row) => html`<${Entry} key=${row.entry} row=${row} currency=${currency}
+                                           onCorrect=${onCorrect} />`)}
         ${rows.length === 0 && html`
           <tr><td colspan="4" class="soft">Nothing has moved yet.</td></tr>`}
       </tbody>
@@ -115,8 +121,31 @@ const Settings = ({ account }) => {
     </section>`;
 };
 
+// Asks for the reason, and for certainty.
+const Correction = ({ row, currency, onDone }) => {
+  const reason = useRef();
+  const send = async () => {
+    const reference = reason.current.value.trim();
+    if (!reference) return reason.current.focus();
+    try {
+      await command('/bank/ReverseTransfer', { transfer: row.transfer, reference });
+      onDone(null, `${money(Math.abs(row.amount), currency)} went back.`);
+    } catch (error) {
+      onDone(error, '');
+    }
+  };
+  return html`
+    <${Confirm} title="Correct this transfer?" yes="Send it back" onYes=${send}
+        onNo=${() => onDone(null, '')}>
+      <p>${money(Math.abs(row.amount), currency)} go the other way, by a transfer of its own.</p>
+      <label>Reason<input ref=${reason} maxlength="140" required /></label>
+    <//>`;
+};
+
 export const Account = ({ id }) => {
   const [problem, setProblem] = useState(null);
+  const [good, setGood] = useState('');
+  const [corrected, setCorrected] = useState(null);
   const account = useAccount(id);
   const rows = useStatement(id, setProblem);
   if (account?.isMissing)
@@ -128,11 +157,16 @@ export const Account = ({ id }) => {
       <h1>${id} ${account?.closed && html`<span class="pill">closed</span>`}</h1>
       <a class="button main" href=${`#/transfer/${encodeURIComponent(id)}`}>Transfer from here</a>
     </div>
-    <${Notice} problem=${problem} />
+    <${Notice} problem=${problem} good=${good} />
     ${account && html`
       <p class="balance" aria-live="polite">${money(account.balance, account.currency)}</p>
+      ${account.debits_pending !== '0' && html`
+        <p class="soft">${money(account.debits_pending, account.currency)} of it are held</p>`}
       <p class="soft">may fall ${money(account.limit, account.currency)} below zero;
         ${' '}${account.entries} entries</p>`}
-    ${account && rows && html`<${Statement} rows=${rows} currency=${account.currency} />`}
+    ${account && rows && html`<${Statement} rows=${rows} currency=${account.currency}
+                                            onCorrect=${setCorrected} />`}
+    ${corrected && html`<${Correction} row=${corrected} currency=${account.currency}
+      onDone=${(error, done) => { setCorrected(null); setProblem(error); setGood(done); }} />`}
     ${account && !account.closed && html`<${Settings} account=${account} />`}`;
 };

@@ -111,8 +111,9 @@ export const Accounts = ({ kind }) => {
     return () => { isWanted = false; };
   }, [kind, after, turn]);
   return html`
-    <div class="row spread"><h1>Accounts</h1><a class="button main" href="#/transfer">
-      New transfer</a></div>
+    <div class="row spread"><h1>Accounts</h1><div class="row">
+      <a class="button" href="#/office">Back office</a>
+      <a class="button main" href="#/transfer">New transfer</a></div></div>
     <section aria-label="List of accounts">
       <div class="row spread above">
         <nav class="tabs" aria-label="Kinds of accounts">${kinds.map(([name, title]) => html`

@@ -1,11 +1,12 @@
 // The bank: which page the address asks for.
 //
-//     #/client  #/external  #/account/ID  #/transfer  #/transfer/FROM
+//     #/client  #/external  #/account/ID  #/transfer  #/transfer/FROM  #/office
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { Frame, html } from '/ui/ui.js';
 import { Account } from './account.js';
 import { Accounts } from './accounts.js';
+import { Office } from './office.js';
 import { Transfer } from './transfer.js';
 
 const parts = () => location.hash.slice(2).split('/').map(decodeURIComponent);
@@ -14,6 +15,7 @@ const parts = () => location.hash.slice(2).split('/').map(decodeURIComponent);
 const pageOf = ([name, id]) => {
   if (name === 'account' && id) return html`<${Account} key=${`account ${id}`} id=${id} />`;
   if (name === 'transfer') return html`<${Transfer} key=${`transfer ${id}`} from=${id ?? ''} />`;
+  if (name === 'office') return html`<${Office} key="office" />`;
   const kind = name === 'external' ? name : 'client';
   return html`<${Accounts} key=${kind} kind=${kind} />`;
 };

@@ -15,12 +15,13 @@ const Fields = ({ from, onSubmit }) => html`
     <label>Amount<input name="amount" required inputmode="decimal" autocomplete="off"
       placeholder="12.50" /></label>
     <label>Reference<input name="reference" maxlength="140" autocomplete="off" /></label>
+    <label class="check"><input type="checkbox" name="pending" /> Only hold it for now</label>
     <div class="row"><button class="main">Continue …</button></div>
   </form>`;
 
 // What the form says, in minor units of the debited account's currency.
 const transferOf = async (form) => {
-  const { from, to, amount, reference } = Object.fromEntries(new FormData(form));
+  const { from, to, amount, reference, pending } = Object.fromEntries(new FormData(form));
   const account = await read(`/bank/balance/${encodeURIComponent(from.trim())}`).catch((error) => {
     throw error.status === 404
       ? new Problem({ title: 'From', detail: `There is no account ${from}.` }) : error;
@@ -28,7 +29,8 @@ const transferOf = async (form) => {
   const minor = minorUnits(amount, account.currency);
   if (!minor)
     throw new Problem({ title: 'Amount', detail: 'Write an amount such as 12 or 12.50.' });
-  return { from: from.trim(), to: to.trim(), amount: minor, currency: account.currency, reference };
+  return { from: from.trim(), to: to.trim(), amount: minor, currency: account.currency, reference,
+           pending: pending === 'on' };
 };
 
 // The server speaks of minor units; here they are read as they were written.
@@ -73,7 +75,8 @@ export const Transfer = ({ from }) => {
     try {
       await command('/bank/Transfer', asked, keyOf(asked));
       answered();
-      setGood(html`${money(asked.amount, asked.currency)} went to ${asked.to}.
+      setGood(html`${money(asked.amount, asked.currency)}
+        ${asked.pending ? ' are held for ' : ' went to '}${asked.to}.
         <a href=${toAccount(asked.from)}>Statement of ${asked.from}</a>`);
       setAsked(null);
     } catch (error) {
@@ -100,6 +103,7 @@ export const Transfer = ({ from }) => {
           <dt>From</dt><dd>${asked.from}</dd>
           <dt>To</dt><dd>${asked.to}</dd>
           <dt>Amount</dt><dd>${money(asked.amount, asked.currency)}</dd>
+          ${asked.pending && html`<dt>When</dt><dd>held, until it is posted or voided</dd>`}
           ${asked.reference && html`
             <dt>Reference</dt><dd>${asked.reference}</dd>`}
         </dl>
