@@ -16,6 +16,7 @@ struct sl_log_sealing {
     size_t window_len, window_capacity, used;
     uint64_t window_offset;
     bool in_batch;
+    bool has_read; /* all batches are packed */
     struct sl_cursor frames; /* that are left of the batch under way */
     struct sl_log_packing packing;
 };
@@ -131,7 +132,8 @@ static enum sl_err end_reading(struct sl_log_sealing *sealing, struct sl_error *
     if (sealing->packing.position != sealing->next.first_position ||
         sealing->packing.head.last != sealing->next.previous)
         return damaged(sealing, "the next segment continues another one", error);
-    return sl_log_packing_end(&sealing->packing, error);
+    sealing->has_read = true; /* sorting is a step of its own */
+    return SL_OK;
 }
 
 static enum sl_err read_some(struct sl_log_sealing *sealing, struct sl_error *error)
@@ -207,10 +209,14 @@ enum sl_err sl_log_sealing_begin(const struct sl_log_folder *folder, uint64_t nu
 enum sl_err sl_log_sealing_step(struct sl_log_sealing *sealing, bool *done,
                                 struct sl_error *error)
 {
-    const enum sl_err err = sealing->packing.phase == SL_LOG_PACKING_FRAMES
-                                ? read_some(sealing, error)
-                                : sl_log_packing_step(&sealing->packing, error);
+    enum sl_err err;
 
+    if (sealing->packing.phase != SL_LOG_PACKING_FRAMES)
+        err = sl_log_packing_step(&sealing->packing, error);
+    else if (sealing->has_read)
+        err = sl_log_packing_end(&sealing->packing, error);
+    else
+        err = read_some(sealing, error);
     if (err == SL_OK)
         *done = sealing->packing.phase == SL_LOG_PACKING_DONE;
     return err;
