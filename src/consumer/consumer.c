@@ -17,7 +17,7 @@ static void start_read(struct sl_consumer *consumer, uint64_t from)
                              .by = SL_READ_POSITION,
                              .from = from,
                              .until = UINT64_MAX,
-                             .count_max = READ_EVENTS,
+                             .count_max = consumer->count_max ? consumer->count_max : READ_EVENTS,
                              .bytes_max = READ_BYTES,
                              .arena = read->arena};
     consumer->call.consumer = consumer;
@@ -56,6 +56,11 @@ static bool hand_on(struct sl_consumer *consumer)
         if (err == SL_NOT_FOUND) {
             consumer->sink.advance(consumer->sink.self, stored->position + 1);
             continue;
+        }
+        if (err && err != SL_NO_MEMORY && consumer->sink.broken) {
+            SL_MARK("consumer: event broken");
+            consumer->sink.broken(consumer->sink.self, wanted, consumer->error.message);
+            return false;
         }
         if (err) {
             consumer->err = err;
@@ -138,12 +143,37 @@ int64_t sl_consumer_turn(struct sl_consumer *consumer, int64_t now)
     return consumer->err ? now : INT64_MAX;
 }
 
+/* Something among the events is damaged: fewer are asked for, until it is clear which one. */
+static void narrow(struct sl_consumer *consumer)
+{
+    const uint64_t wanted = consumer->sink.position(consumer->sink.self);
+    const size_t count = consumer->call.read.count_max;
+
+    if (wanted != consumer->call.read.from || count > 1) {
+        SL_MARK("consumer: reads fewer");
+        consumer->count_max = count > 1 ? count / 2 : 1;
+        go_on(consumer);
+        return;
+    }
+    consumer->err = SL_CORRUPT; /* read again now and then: the file may be mended */
+    SL_MARK("consumer: event damaged");
+    consumer->sink.broken(consumer->sink.self, wanted, consumer->call.read.error.message);
+}
+
 void sl_consumer_step(struct sl_message *message)
 {
     struct sl_consumer *consumer = ((struct sl_read_call *)(void *)message)->consumer;
     struct sl_read *read = &consumer->call.read;
 
     consumer->reading = false;
+    if (read->err == SL_CORRUPT && consumer->sink.broken && !consumer->closing) {
+        read->event_count = 0;
+        consumer->error = read->error;
+        narrow(consumer);
+        return;
+    }
+    if (consumer->count_max > 0)
+        consumer->count_max = consumer->count_max < READ_EVENTS / 2 ? consumer->count_max * 2 : 0;
     if (read->err) {
         consumer->err = read->err;
         consumer->error = read->error;

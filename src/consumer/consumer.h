@@ -29,6 +29,10 @@ struct sl_sink {
     /* Events below `position` say nothing to it: the domain does not know their types. */
     void (*advance)(void *self, uint64_t position);
     void *self;
+    /* The event at `position`, the one it wants, cannot be read: its schema is gone, or its bytes
+     * are damaged. `why` is borrowed. The sink says so to whom it concerns, and where it stands;
+     * nothing is offered before a poke. NULL: the loop itself stands still and tries again. */
+    void (*broken)(void *self, uint64_t position, const char *why);
 };
 
 struct sl_consumer {
@@ -44,6 +48,7 @@ struct sl_consumer {
     bool reading;
     bool closing;
     size_t place; /* in the answer of the read: what was not handed on yet */
+    size_t count_max; /* of a read; fewer while something among them is damaged; 0: all */
     enum sl_err err; /* why it stands still, if a read or an event is broken; cleared by a poke */
     struct sl_error error;
     int64_t retry_ns;      /* when it is tried again; 0: not known yet */

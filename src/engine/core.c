@@ -48,6 +48,17 @@ static enum sl_sink_result view_take(void *self, const struct sl_event *event)
     return sl_core_view_take(self, event);
 }
 
+void sl_core_view_broken(struct sl_core_view *view, uint64_t position, const char *why)
+{
+    sl_view_break(view->table, position, why);
+    sl_core_recall_skips(view);
+}
+
+static void view_broken(void *self, uint64_t position, const char *why)
+{
+    sl_core_view_broken(self, position, why);
+}
+
 static void view_advance(void *self, uint64_t position)
 {
     sl_view_advance(((struct sl_core_view *)self)->table, position);
@@ -93,7 +104,7 @@ static enum sl_err open_view(struct sl_core_view *view, struct sl_error *error)
                                                   .context = view};
 
     view->consumer = (struct sl_consumer){
-        .sink = {view_position, view_take, view_advance, view},
+        .sink = {view_position, view_take, view_advance, view, view_broken},
         .store = domain->store,
         .model = &domain->model,
         .mailbox = domain->core->options.mailbox};

@@ -83,6 +83,7 @@ void sl_core_read_done(struct sl_message *message);
 
 /* core.c: a view as a sink, and what it is told by its table. */
 enum sl_sink_result sl_core_view_take(struct sl_core_view *view, const struct sl_event *event);
+void sl_core_view_broken(struct sl_core_view *view, uint64_t position, const char *why);
 void sl_core_view_moved(void *context);
 
 /* rebuild.c: tables beside views, fed by a scan of their own. */

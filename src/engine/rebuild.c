@@ -141,6 +141,15 @@ static enum sl_sink_result scan_take(void *self, const struct sl_event *event)
     return result;
 }
 
+static void scan_broken(void *self, uint64_t position, const char *why)
+{
+    struct sl_core_rebuild *rebuild = self;
+
+    for (size_t i = 0; i < rebuild->count; i++)
+        if (is_fed(&rebuild->views[i]))
+            sl_core_view_broken(&rebuild->views[i].beside, position, why);
+}
+
 static void scan_advance(void *self, uint64_t position)
 {
     struct sl_core_rebuild *rebuild = self;
@@ -211,7 +220,8 @@ enum sl_err sl_core_view_rebuild(struct sl_core_domain *domain, const bool *want
     rebuild->consumer = (struct sl_consumer){.sink = {.position = scan_position,
                                                       .take = scan_take,
                                                       .advance = scan_advance,
-                                                      .self = rebuild},
+                                                      .self = rebuild,
+                                                      .broken = scan_broken},
                                              .store = domain->store,
                                              .model = &domain->model,
                                              .mailbox = domain->core->options.mailbox};

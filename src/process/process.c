@@ -251,6 +251,14 @@ static enum sl_sink_result take(void *self, const struct sl_event *event)
     return SL_SINK_TOOK;
 }
 
+static void broken(void *self, uint64_t at, const char *why)
+{
+    struct sl_process_runner *runner = self;
+
+    sl_view_break(runner->table, at, why);
+    note_failure(runner, at, (struct sl_text){0});
+}
+
 static uint64_t position(void *self)
 {
     const struct sl_process_runner *runner = self;
@@ -349,7 +357,7 @@ enum sl_err sl_process_open(const struct sl_process_options *options,
     runner->reaction.runner = runner;
     runner->advance_ns = runner->again_ns = runner->look_ns = runner->list_ns = INT64_MAX;
     describe_row(runner);
-    runner->consumer = (struct sl_consumer){.sink = {position, take, advance, runner},
+    runner->consumer = (struct sl_consumer){.sink = {position, take, advance, runner, broken},
                                             .store = options->store,
                                             .model = options->model,
                                             .mailbox = options->mailbox};

@@ -178,6 +178,7 @@ struct sl_view_table {
     bool reattach;
     bool failing;
     const char *degraded; /* why */
+    char *broken;         /* the copy that `degraded` may point at */
     char why[240];        /* of `failing`, or what was found when it was attached */
 
     struct view_row **dirty;

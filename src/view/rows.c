@@ -414,6 +414,15 @@ enum sl_view_result sl_view_project(struct sl_view_table *table, const struct sl
     return SL_VIEW_APPLIED;
 }
 
+void sl_view_break(struct sl_view_table *table, uint64_t position, const char *why)
+{
+    if (!table->attached || table->failing || table->degraded || table->position != position)
+        return;
+    free(table->broken);
+    table->broken = strdup(why);
+    table->degraded = table->broken ? table->broken : "its event cannot be read";
+}
+
 bool sl_view_retry(struct sl_view_table *table)
 {
     if (!table->degraded)

@@ -228,6 +228,7 @@ void sl_view_table_close(struct sl_view_table *table)
     free(table->work.rows);
     sl_table_close(&table->work.slots); /* had the writer gone before it came to it */
     free(table->build);
+    free(table->broken);
     free(table);
 }
 

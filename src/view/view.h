@@ -112,6 +112,10 @@ enum sl_view_result sl_view_project(struct sl_view_table *table, const struct sl
  * try again; the caller offers the event anew. False: it is not degraded. */
 bool sl_view_retry(struct sl_view_table *table);
 
+/* The event at this position, where the view stands, cannot be read: it is DEGRADED there. `why` is
+ * copied. Does nothing where the view stands elsewhere, or still already. */
+void sl_view_break(struct sl_view_table *table, uint64_t position, const char *why);
+
 /* A degraded view goes on behind the event at this position without having applied it. False: it
  * does not stand there, or is not degraded. */
 bool sl_view_skip(struct sl_view_table *table, uint64_t position);

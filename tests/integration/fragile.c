@@ -1,6 +1,7 @@
 /*
  * A domain with two views of the same events, one of which fails on every event of 13 or more until
- * the environment says that it was mended.
+ * the environment says that it was mended. FRAGILE_NEWER makes its events of a later version, as a
+ * newer build of the program would: the other one cannot read those.
  */
 #include <stdlib.h>
 
@@ -13,7 +14,13 @@ struct mark {
 static const struct sl_record mark_record =
     SL_RECORD(struct mark, SL_FIELD(struct mark, number, .required = true));
 
-static const struct sl_event_type marked = {"Marked", 1, &mark_record};
+static struct sl_event_type marked = {"Marked", 1, &mark_record};
+
+static __attribute__((constructor)) void choose_version(void)
+{
+    if (getenv("FRAGILE_NEWER"))
+        marked.version = 2;
+}
 
 static void evolve(void *state, const struct sl_event *event)
 {

@@ -58,6 +58,45 @@ def skips(module):
             del os.environ['FRAGILE_MENDED']
 
 
+def unreadable(module):
+    """An event of a newer program's version: its views stand there, and all else goes on."""
+    def is_at(server, view, state):
+        def look():
+            text = server.run('view', 'status', f'fragile/{view}', '--json')[1]
+            return json.loads(text)[0]['state'] == state and json.loads(text)[0]
+        return lib.wait_until(look, 10, f'{view} to be {state}')
+
+    os.environ['FRAGILE_NEWER'] = '1'
+    with lib.Server(config=f'[domain fragile]\nmodule = {module}\n') as server:
+        server.http.post('/fragile/Mark', {'number': 1})
+        del os.environ['FRAGILE_NEWER']
+        assert server.stop() == 0
+        shutil.rmtree(os.path.join(server.data, 'views'))
+        server.start()
+        with case('an event that cannot be read degrades its views there, and says why'):
+            found = is_at(server, 'sturdy', 'degraded')
+            assert found['position'] == 0 and 'version 2' in found['why'], found
+            assert server.run('view', 'status')[0] == 1
+        with case('commands go on'):
+            last = server.http.post('/fragile/Mark', {'number': 2})
+            assert last.status == 201, last
+        with case('trying again changes nothing'):
+            assert server.run('view', 'retry', 'fragile/sturdy')[0] == 0
+            is_at(server, 'sturdy', 'degraded')
+        with case('it is skipped when an operator says so'):
+            for view in ('sturdy', 'fragile'):
+                assert server.run('view', 'skip', f'fragile/{view}')[0] == 0
+                reply = server.http.get(f'/fragile/{view}/2?min_position={last.position}')
+                assert reply.status == 200, reply
+            assert server.http.get('/fragile/sturdy/1').status == 404
+        with case('a rebuild and a restart skip it, too'):
+            assert server.run('view', 'rebuild', 'fragile/sturdy')[0] == 0
+            shutil.rmtree(os.path.join(server.data, 'views'), ignore_errors=server.stop() != 0)
+            server.start()
+            reply = server.http.get(f'/fragile/fragile/2?min_position={last.position}')
+            assert reply.status == 200, reply
+
+
 def main():
     module = os.environ.get('FRAGILE', '')
     if not os.access(module, os.R_OK):
@@ -107,6 +146,7 @@ def main():
             assert server.run('view', 'status')[0] == 0
     del os.environ['FRAGILE_MENDED']
     skips(module)
+    unreadable(module)
     lib.done()
 
 
