@@ -24,9 +24,11 @@ static const size_t sl_asset_count = 0;
  */
 static void free_evenly(void)
 {
+    /* NOLINTBEGIN(concurrency-mt-unsafe): before any other thread */
     (void)mallopt(M_TRIM_THRESHOLD, -1);
     (void)mallopt(M_MMAP_THRESHOLD, 32 << 20);
     (void)mallopt(M_MXFAST, 0);
+    /* NOLINTEND(concurrency-mt-unsafe) */
 }
 
 static int serve(int argc, char **argv)

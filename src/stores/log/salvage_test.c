@@ -279,7 +279,7 @@ static unsigned fail_each_call(void)
         struct scene scene;
 
         if (!set_scene(&scene, nth))
-            return;
+            return failed;
         salvage.env = scene.subject.env;
         if (seals)
             rot_an_index(&scene);
