@@ -27,7 +27,7 @@ tests  clang                a second opinion on every file
 tests  clang-tidy           finds mistakes that compilers let pass
 tests  curl                 the tour of the README speaks HTTP with it
 tests  git                  says which files belong to the project
-tests  hledger              an accountant's program that reads what the bank exports
+tests  hledger              a program of accountants that reads what the bank exports
 tests  libhiredis-dev       a Redis client in C that reads views in a test
 tests  openssl              makes the certificates of a test
 tests  python3              drives servers from outside and checks the rules of the house
