@@ -135,7 +135,8 @@ void *sl_needs_room(struct sl_needs *out, size_t count, size_t size);
 /* The key for sl_need_key made of one value. `kind` as in records: sl_key_of(out, SL_UUID, &id). */
 struct sl_text sl_key_of(struct sl_needs *out, enum sl_kind kind, const void *value);
 
-/* An aggregate that a command needs, keyed by fields of the command. */
+/* An aggregate that a command needs, keyed by fields of the command; "": the only one that there
+ * is, whose stream is "book/". */
 struct sl_need {
     const struct sl_aggregate *aggregate;
     const char *key;

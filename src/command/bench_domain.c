@@ -40,6 +40,8 @@ static const struct sl_record chain_record = SL_RECORD(struct rig_chain,
     SL_FIELD(struct rig_chain, id),
     SL_FIELD(struct rig_chain, rounds),
     SL_FIELD(struct rig_chain, width));
+static const struct sl_record blame_record =
+    SL_RECORD(struct rig_blame, SL_FIELD(struct rig_blame, id));
 static const struct sl_record look_record =
     SL_RECORD(struct rig_look, SL_FIELD(struct rig_look, id));
 static const struct sl_record seen_record = SL_RECORD(struct rig_seen,
@@ -56,6 +58,7 @@ static const struct sl_event_type pinged_type = {"Pinged", 1, &ping_record, .tag
 const struct sl_event_type rig_noted_type = {"Noted", 1, &noted_record};
 static const struct sl_event_type text_type = {"Written", 1, &text_record};
 static const struct sl_event_type chained_type = {"Chained", 1, &chain_record};
+static const struct sl_event_type blamed_type = {"Blamed", 1, &blame_record, .tags = "book=()"};
 const struct sl_event_type rig_seen_type = {"Seen", 1, &seen_record};
 
 static void fold(struct rig_account *account, uint64_t number)
@@ -90,6 +93,7 @@ static void evolve_nothing(void *state, const struct sl_event *event)
 }
 
 static const struct sl_aggregate accounts = {"account", &account_record, evolve_account};
+static const struct sl_aggregate books = {"book", &account_record, evolve_nothing};
 static const struct sl_aggregate others = {"other", &account_record, evolve_nothing};
 
 static void evolve_otherwise(void *state, const struct sl_event *event)
@@ -179,6 +183,20 @@ static enum sl_verdict decide_chain(const struct sl_case *c, struct sl_decision 
     return SL_ACCEPTED;
 }
 
+static void more_blame(const struct sl_case *c, struct sl_needs *out)
+{
+    (void)c;
+    sl_need_key(out, &books, SL_TEXT(""));
+}
+
+static enum sl_verdict decide_blame(const struct sl_case *c, struct sl_decision *out)
+{
+    const struct rig_account *book = c->state[1];
+
+    *(struct rig_blame *)sl_emit(out, &blamed_type, 0) = *(const struct rig_blame *)c->command;
+    return sl_refuse_item(out, "blamed", "{id} is to blame", "lines", book->events);
+}
+
 static enum sl_verdict decide_look(const struct sl_case *c, struct sl_decision *out)
 {
     const struct rig_look *look = c->command;
@@ -202,12 +220,14 @@ static enum sl_verdict decide_look(const struct sl_case *c, struct sl_decision *
     {"Look", &look_record, decide_look, NEEDS({&(account), "id"})}
 #define EVENTS                                                                                     \
     SL_LIST(const struct sl_event_type *const, &put_type, &moved_type, &pinged_type,               \
-            &rig_noted_type, &text_type, &chained_type, &rig_seen_type)
+            &rig_noted_type, &text_type, &chained_type, &blamed_type, &rig_seen_type)
 
 const struct sl_domain rig_domain = {
     .name = "rig",
     .commands = SL_LIST(const struct sl_command, COMMANDS_ON(accounts),
-        {"Chain", &chain_record, decide_chain, .more = more_chain}),
+        {"Chain", &chain_record, decide_chain, .more = more_chain},
+        {"Blame", &blame_record, decide_blame, NEEDS({&accounts, "id"}), more_blame,
+         SL_BY_DOMAIN}),
     .events = EVENTS,
 };
 

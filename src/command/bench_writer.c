@@ -224,13 +224,19 @@ static void answer(void *context, struct sl_submission *submission,
     submission->done(submission, outcome);
 }
 
+static void keep(char *out, size_t size, struct sl_text text)
+{
+    snprintf(out, size, "%.*s", (int)text.len, text.ptr ? text.ptr : "");
+}
+
 static void done(struct sl_submission *submission, const struct sl_outcome *outcome)
 {
     struct rig_command *command = submission->user;
 
     command->status = outcome->status;
-    snprintf(command->rule, sizeof command->rule, "%.*s", (int)outcome->rule.len,
-             outcome->rule.ptr ? outcome->rule.ptr : "");
+    keep(command->rule, sizeof command->rule, outcome->rule);
+    keep(command->told, sizeof command->told, outcome->message);
+    keep(command->field, sizeof command->field, outcome->field);
     command->repeated = outcome->repeated;
     command->position = outcome->position;
     command->event_count = outcome->event_count;
@@ -416,6 +422,14 @@ struct rig_command *rig_chain(struct rig *rig, uint32_t rounds, uint32_t width)
     struct rig_command *command = rig_new(rig, "Chain");
 
     command->body.chain = (struct rig_chain){name_in(command, 0, "c"), rounds, width};
+    return command;
+}
+
+struct rig_command *rig_blame(struct rig *rig, const char *id)
+{
+    struct rig_command *command = rig_new(rig, "Blame");
+
+    command->body.blame = (struct rig_blame){name_in(command, 0, id)};
     return command;
 }
 

@@ -47,6 +47,9 @@ struct rig_chain { /* Chain: names `width` accounts a round, for `rounds` rounds
     struct sl_text id;
     uint32_t rounds, width;
 };
+struct rig_blame { /* Blame: refused with an event; to blame is the item of how many there were */
+    struct sl_text id;
+};
 struct rig_look { /* Look: writes down the state as it stands */
     struct sl_text id;
 };
@@ -79,13 +82,14 @@ struct rig_command {
         struct rig_many many;
         struct rig_text text;
         struct rig_chain chain;
+        struct rig_blame blame;
         struct rig_look look;
     } body;
     char names[3][160];
     struct sl_text unless[2];
     /* The answer. */
     int status; /* 0: none yet */
-    char rule[32];
+    char rule[32], told[64], field[32];
     bool repeated;
     uint64_t position;
     size_t event_count;
@@ -147,6 +151,7 @@ struct rig_command *rig_ping(struct rig *rig, const char *account);
 struct rig_command *rig_note(struct rig *rig, const char *id, const char *note);
 struct rig_command *rig_many(struct rig *rig, const char *id, uint32_t count, uint32_t bytes);
 struct rig_command *rig_chain(struct rig *rig, uint32_t rounds, uint32_t width);
+struct rig_command *rig_blame(struct rig *rig, const char *id);
 
 /* The command holds unless an event at or above `since` has the tag (or the other, if not NULL). */
 struct rig_command *rig_unless(struct rig_command *command, const char *tag, const char *other,

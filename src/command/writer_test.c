@@ -480,6 +480,59 @@ static void rounds(void)
     end();
 }
 
+/* ---- Refusals that are events, of an item; an aggregate of which there is but one ------------- */
+
+static void check_blamed(struct rig_command *command, const char *message, const char *field,
+                         bool repeated)
+{
+    CHECK_U64(command->status, 422);
+    CHECK_STRING(command->rule, "blamed");
+    CHECK_STRING(command->told, message);
+    CHECK_STRING(command->field, field);
+    CHECK_U64(command->event_count, 1);
+    CHECK_U64(command->repeated, repeated);
+    /* It does not leave before its event is durable. */
+    CHECK(command->position <= rig.durable);
+}
+
+static void blames(void)
+{
+    struct rig_command *sent[3];
+
+    REQUIRE(begin(1)); /* states are forgotten, and read again by their tags */
+    CHECK_U64(rig_do(&rig, rig_put(&rig, "ada", 1)), 201);
+    sent[0] = rig_blame(&rig, "ada");
+    sent[1] = rig_blame(&rig, "ben");
+    sent[2] = rig_blame(&rig, "ada");
+    sl_event_store_fault_delay(rig.faults, 1, INT64_C(1000000000));
+    rig_send(&rig, sent[0]);
+    rig_step(&rig, 200);
+    CHECK_U64(sent[0]->answers, 0); /* on its way */
+    rig_send(&rig, sent[1]);
+    CHECK(rig_wait_all(&rig));
+    for (int life = 0; life < 2; life++) {
+        if (life > 0) {
+            CHECK_U64(rig_do(&rig, sent[0]), 422);
+            CHECK_U64(rig_do(&rig, sent[1]), 422);
+        }
+        check_blamed(sent[0], "ada is to blame", "lines[0]", life > 0);
+        check_blamed(sent[1], "ben is to blame", "lines[1]", life > 0);
+        REQUIRE(rig_reopen(&rig));
+    }
+    rig_do(&rig, sent[2]);
+    check_blamed(sent[2], "ada is to blame", "lines[2]", false);
+    CHECK_U64(sent[2]->revision, 2);
+    /* One that names none has none, also as a repeat. */
+    struct rig_command *put = rig_put(&rig, "ada", -100);
+    for (int time = 0; time < 2; time++) {
+        CHECK_U64(rig_do(&rig, put), 422);
+        CHECK_STRING(put->told, "ada has too little");
+        CHECK_STRING(put->field, "");
+        CHECK_U64(put->repeated, time);
+    }
+    end();
+}
+
 /* ---- Histories that grow while they are read ------------------------------------------------- */
 
 /* Events tagged with an account come from streams that do not need it, while it is not in memory,
@@ -717,6 +770,7 @@ int main(void)
                    {"conditions on what is on its way", tagged_in_flight},
                    {"as much as there may be, and more", limits},
                    {"tags have 128 bytes", long_tags}, {"needs in rounds", rounds},
+                   {"refusals with events, of items, by an only aggregate", blames},
                    {"events tagged from other streams while it is read", tags_from_elsewhere},
                    {"each allocation fails", memory_runs_out},
                    {"outcomes for which there is no room", outcomes_without_room},

@@ -111,7 +111,12 @@ static enum sl_err compile_need(struct sl_model *model, struct sl_need_model *ou
         if (model->aggregates[i].aggregate != aggregate &&
             strcmp(model->aggregates[i].aggregate->name, aggregate->name) == 0)
             return sl_fail(error, SL_INVALID, "two aggregates are named %s", aggregate->name);
-    if (sl_place_parse(command->record, need->key, &out->key, &inner) != SL_OK)
+    if (!need->key)
+        return sl_fail(error, SL_INVALID, "command %s, need %s: it has no key", command->name,
+                       aggregate->name);
+    /* No fields: the aggregate of which there is but one. */
+    if (need->key[0] != '\0' &&
+        sl_place_parse(command->record, need->key, &out->key, &inner) != SL_OK)
         return sl_fail(error, SL_INVALID, "command %s, need %s: %s", command->name,
                        aggregate->name, inner.message);
     for (uint32_t f = 0; f < out->key.count; f++)

@@ -19,7 +19,7 @@ static const struct sl_record coins_record = SL_RECORD(struct coins,
     SL_FIELD(struct coins, from, .length_max = 20));
 
 static const struct sl_event_type put_in = {"PutIn", 1, &coins_record, .tags = "giver=from"};
-static const struct sl_event_type taken_out = {"TakenOut", 1, &coins_record};
+static const struct sl_event_type taken_out = {"TakenOut", 1, &coins_record, .tags = "thief=()"};
 static const struct sl_event_type unlisted = {"Unlisted", 1, &coins_record};
 
 struct chest {
@@ -57,6 +57,7 @@ static void evolve_giver(void *state, const struct sl_event *event)
 
 static const struct sl_aggregate chests = {"chest", &chest_record, evolve_chest};
 static const struct sl_aggregate givers = {"giver", &giver_record, evolve_giver};
+static const struct sl_aggregate thief = {"thief", &giver_record, evolve_giver};
 
 static struct coins *emit(struct sl_decision *out, const struct sl_event_type *type,
                           const struct coins *command)
@@ -94,6 +95,13 @@ static enum sl_verdict decide_take(const struct sl_case *c, struct sl_decision *
         return sl_refuse(out, "not_yours", "somebody else gave them");
     emit(out, &taken_out, command)->from = chest->last_giver;
     return SL_ACCEPTED;
+}
+
+static enum sl_verdict decide_count(const struct sl_case *c, struct sl_decision *out)
+{
+    const struct giver *taken = c->state[0];
+
+    return sl_refuse_item(out, "counted", "there are {count}", "coins", (size_t)taken->given);
 }
 
 /* The liars. */
@@ -142,6 +150,8 @@ static const struct sl_domain domain = {
         { "Unlist", &coins_record, decide_unlisted, CHEST },
         { "Break", &coins_record, decide_broken, CHEST },
         { "Stray", &coins_record, decide_astray, CHEST },
+        { "Count", &coins_record, decide_count,
+          SL_LIST(const struct sl_need, {&thief, ""}) },
         { "Judge", &coins_record, decide_by_itself, CHEST, .ids = SL_BY_DOMAIN }),
     .events = SL_LIST(const struct sl_event_type *const, &put_in, &taken_out),
 };
@@ -188,6 +198,10 @@ static void what_is_true_holds(void)
         {.name = "a command that breaks its record",
          .when = "Put {chest: c, count: 101}",
          .refused = "count: range"},
+        {.name = "an item to blame, and an aggregate of which there is but one",
+         .given = "chest/c: TakenOut {chest: c, count: 1}\nchest/d: TakenOut {chest: d, count: 2}",
+         .when = "Count {chest: c, count: 1}",
+         .refused = "counted at coins[3]"},
         {.name = "a refusal with an event",
          .when = "Judge {chest: c, count: 1}",
          .then = "TakenOut {chest: c, count: 1}",
@@ -225,6 +239,10 @@ static void what_is_not_is_told(void)
         {{.when = "Put {chest: c, count: 101}", .then = "PutIn {chest: c, count: 5}"},
          "- accepted\n+ refused: count: range (count must"},
         {{.when = "Judge {chest: c, count: 1}", .refused = "but_noted"}, "+ chest/"},
+        {{.when = "Count {chest: c, count: 1}", .refused = "counted"},
+         "- refused: counted\n+ refused: counted at coins[0] (there are 1)"},
+        {{.when = "Count {chest: c, count: 1}", .refused = "counted at coins[1]"},
+         "+ refused: counted at coins[0]"},
         {{.when = "Moody {chest: c, count: 1}", .then = "PutIn {chest: c, count: 1}"},
          "another answer"},
         {{.when = "Unlist {chest: c}", .then = "PutIn {chest: c}"}, "Unlisted: the domain does"},
