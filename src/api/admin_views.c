@@ -163,6 +163,27 @@ static double value_of(const struct sl_rebuild_status *status, enum metric which
     }
 }
 
+/* Whatever the engine does, and rebuilds before all, is done in turns; a lookup waits for the one
+ * that is under way when it comes. */
+static void write_turns(const struct sl_histogram *turns, struct sl_buf *out)
+{
+    uint64_t below = 0;
+
+    SL_BUF_LITERAL(out, "# HELP sluice_turn_seconds How long the engine's thread was busy at a "
+                        "stretch: what comes meanwhile waits.\n"
+                        "# TYPE sluice_turn_seconds histogram\n");
+    for (int i = 0; i < 24; i++) {
+        below += turns->buckets[i];
+        sl_buf_printf(out, "sluice_turn_seconds_bucket{le=\"%.6f\"} %llu\n",
+                      (double)(UINT64_C(1) << i) / 1e6, (unsigned long long)below);
+    }
+    sl_buf_printf(out,
+                  "sluice_turn_seconds_bucket{le=\"+Inf\"} %llu\n"
+                  "sluice_turn_seconds_sum %.9f\nsluice_turn_seconds_count %llu\n",
+                  (unsigned long long)turns->count, (double)turns->sum_ns / 1e9,
+                  (unsigned long long)turns->count);
+}
+
 void api_write_rebuild_metrics(struct sl_core *core, struct sl_buf *out)
 {
     static const char *const names[METRICS][2] = {
@@ -173,6 +194,7 @@ void api_write_rebuild_metrics(struct sl_core *core, struct sl_buf *out)
         [FAILED] = {"sluice_view_rebuild_failed", "1: the last rebuild failed; see /admin/status."},
     };
 
+    write_turns(sl_core_turns(core), out);
     for (enum metric m = RUNNING; m < METRICS; m++) {
         sl_buf_printf(out, "# HELP %s %s\n# TYPE %s gauge\n", names[m][0], names[m][1],
                       names[m][0]);

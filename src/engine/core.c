@@ -366,6 +366,8 @@ void sl_core_step(struct sl_core *core, struct sl_message *message)
 {
     const uint32_t kind = message->kind;
 
+    if (core->turn_began_ns == 0)
+        core->turn_began_ns = sl_env_monotonic(core->options.env);
     if (kind >= SL_WRITER_MESSAGE_FIRST && kind <= SL_WRITER_MESSAGE_LAST)
         sl_writer_step(message);
     else if (kind == SL_CONSUMER_MESSAGE_READ)
@@ -428,6 +430,7 @@ int64_t sl_core_turn(struct sl_core *core)
 {
     int64_t now = sl_env_monotonic(core->options.env);
     const bool may_block = now - core->last_reader_ns > READER_QUIET_NS;
+    const int64_t began = core->turn_began_ns ? core->turn_began_ns : now;
     int64_t next = INT64_MAX;
 
     for (size_t i = 0; i < core->domain_count; i++)
@@ -445,8 +448,16 @@ int64_t sl_core_turn(struct sl_core *core)
         void (*drained)(void *context) = core->drained;
         core->drained = NULL;
         drained(core->drained_context);
+        return next; /* whoever drains may have closed it */
     }
+    sl_histogram_add(&core->turns, sl_env_monotonic(core->options.env) - began);
+    core->turn_began_ns = 0;
     return next;
+}
+
+const struct sl_histogram *sl_core_turns(const struct sl_core *core)
+{
+    return &core->turns;
 }
 
 enum sl_err sl_core_failure(const struct sl_core *core, struct sl_error *out)

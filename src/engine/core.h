@@ -67,6 +67,8 @@ struct sl_core {
     int64_t last_reader_ns;
     bool draining;
     uint64_t submitted; /* commands so far */
+    struct sl_histogram turns;
+    int64_t turn_began_ns; /* with its first message; 0: it has not */
     void (*drained)(void *context);
     void *drained_context;
     struct sl_error error; /* why a domain could not be opened */

@@ -201,6 +201,9 @@ struct sl_domain_numbers {
 };
 void sl_core_numbers(const struct sl_core_domain *domain, struct sl_domain_numbers *out);
 
+/* How long turns took, from a turn's first message to its end: what comes meanwhile waits. */
+const struct sl_histogram *sl_core_turns(const struct sl_core *core);
+
 /* Views of a domain, by place; name in view shape. */
 size_t sl_core_view_count(const struct sl_core_domain *domain);
 struct sl_view_table *sl_core_view_at(const struct sl_core_domain *domain, size_t place);

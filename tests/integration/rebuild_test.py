@@ -149,6 +149,7 @@ def idle(server):
         text = server.http.get('/metrics').text
         assert 'sluice_view_rebuilding{domain="bank",view="holds"} 0' in text
         assert 'sluice_view_rebuild_position{domain="bank",view="holds"}' in text
+        assert re.search(r'sluice_turn_seconds_count [1-9]', text), text
 
 
 def loaded(server):

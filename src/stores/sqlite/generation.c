@@ -39,11 +39,10 @@ static void pointer_path(const struct sl_sqlite_place *place, const struct sl_vi
 
 static size_t pointer_text(uint64_t build, char *out)
 {
-    const int len = snprintf(out, POINTER_BYTES_MAX, "%s%" PRIu64 " ", head, build);
-    const uint64_t sum = sl_hash64(out, (size_t)len, 0);
+    const size_t len = (size_t)snprintf(out, POINTER_BYTES_MAX, "%s%" PRIu64 " ", head, build);
+    const uint64_t sum = sl_hash64(out, len, 0);
 
-    return (size_t)(len + snprintf(out + len, POINTER_BYTES_MAX - (size_t)len, "%016" PRIx64 "\n",
-                                   sum));
+    return len + (size_t)snprintf(out + len, POINTER_BYTES_MAX - len, "%016" PRIx64 "\n", sum);
 }
 
 /* SL_NOT_FOUND: there is none. SL_CORRUPT: it cannot be read. */
