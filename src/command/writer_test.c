@@ -480,7 +480,7 @@ static void rounds(void)
     end();
 }
 
-/* ---- Refusals that are events, of an item; an aggregate of which there is but one ------------- */
+/* ---- Refusals that are events, of an item; an aggregate of which there is but one */
 
 static void check_blamed(struct rig_command *command, const char *message, const char *field,
                          bool repeated)
