@@ -319,6 +319,8 @@ static void done(struct sl_submission *submission, const struct sl_outcome *outc
     struct world *world = command->world;
     struct sl_core_domain *domain = command->kind <= WORLD_TRANSFER ? world->bank : world->order;
     const uint64_t rule = sl_hash64(outcome->rule.ptr, outcome->rule.len, 0);
+    /* 202 says of an accepted one only that a strong view was late for this answer. */
+    const int status = outcome->status == 202 ? 201 : outcome->status;
     struct sl_domain_numbers numbers;
 
     world_expect(world, command->under_way, "a command is answered once");
@@ -330,20 +332,19 @@ static void done(struct sl_submission *submission, const struct sl_outcome *outc
         command->unknowns++;
         return; /* not taken, or nobody knows */
     }
-    world_expect(world, outcome->status == 201 || outcome->status == 422 || outcome->status == 202,
-                 "only these are told");
+    world_expect(world, status == 201 || status == 422, "only these are told");
     sl_core_numbers(domain, &numbers);
     world_expect(world, outcome->position <= numbers.durable_position,
                  "L2: what is told does not depend on what is not durable");
     if (command->status) {
-        world_expect(world, command->status == outcome->status && command->rule == rule,
+        world_expect(world, command->status == status && command->rule == rule,
                      "P4: another outcome for the same id");
         world_expect(world, outcome->repeated, "C1: an acknowledged command was decided again");
-        world_expect(world, outcome->status != 201 || command->position == outcome->position,
+        world_expect(world, status != 201 || command->position == outcome->position,
                      "P4: another position for the same id");
     }
     command->confirmed = true;
-    command->status = outcome->status;
+    command->status = status;
     command->position = outcome->position;
     command->rule = rule;
 }
