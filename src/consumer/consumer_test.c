@@ -149,7 +149,7 @@ static void run(struct bench *bench)
         SL_ASSERT(!message->next, "one read at a time");
         sl_consumer_step(message);
     }
-    CHECK(!"it comes to an end");
+    CHECK(false); /* it comes to an end */
 }
 
 static void end(struct bench *bench)

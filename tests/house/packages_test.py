@@ -2,6 +2,8 @@
 touched: dpkg-query, apt-get, id and sudo are scripts that write down what they were asked."""
 import os
 import pty
+import re
+import select
 import subprocess
 import sys
 import tempfile
@@ -70,22 +72,18 @@ def run(folder, environment, typed):
 
 
 def at_terminal(command, environment, typed):
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.chdir(house.TOP)
-        os.execvpe(command[0], command, environment)
+    # This side keeps the terminal open, too: what is said last would be lost to a hang-up.
+    terminal, theirs = pty.openpty()
+    child = subprocess.Popen(command, cwd=house.TOP, env=environment, stdin=theirs, stdout=theirs,
+                             stderr=theirs, start_new_session=True)
     os.write(terminal, typed.encode())
     said = b''
-    while True:
-        try:
-            chunk = os.read(terminal, 4096)
-        except OSError:  # how Linux says that the other side of a terminal has gone
-            chunk = b''
-        if not chunk:
-            break
-        said += chunk
+    while not re.search(rb'code \d+\r?\n', said):
+        assert select.select([terminal], [], [], 60)[0], f'nothing is said any more:\n{said}'
+        said += os.read(terminal, 4096)
+    child.wait()
     os.close(terminal)
-    os.waitpid(pid, 0)
+    os.close(theirs)
     return said.decode()
 
 
