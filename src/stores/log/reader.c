@@ -5,6 +5,8 @@ enum {
     NOTE = 0,
     READ = 1,
     SEALED = 2,
+    LACK = 3,
+    LOOKS_MAX = 16, /* at files of groups, for one answer: reads wait behind it */
 };
 
 enum sl_err sl_log_reader_init(struct sl_log_reader *reader, const struct sl_log_folder *folder,
@@ -78,6 +80,18 @@ static void take_sealed(struct sl_log_reader *reader, struct sl_log_handover *ha
     sl_mailbox_post(handover->message.reply_to, &handover->message);
 }
 
+static void take_lack(struct sl_log_reader *reader, struct sl_log_lack *lack)
+{
+    struct sl_log_shelf *shelf = &reader->known.shelf;
+
+    /* A group of damaged segments is not tried again before the next open. */
+    if (lack->tried && lack->err != SL_CORRUPT && lack->err != SL_UNSUPPORTED)
+        sl_log_groups_made(shelf, lack->level, lack->index, lack->err == SL_OK);
+    lack->tried = false;
+    lack->answer = sl_log_groups_lacking(shelf, LOOKS_MAX, &lack->level, &lack->index);
+    sl_mailbox_post(lack->message.reply_to, &lack->message);
+}
+
 static void step(void *self, struct sl_message *message)
 {
     struct sl_log_reader *reader = self;
@@ -88,6 +102,10 @@ static void step(void *self, struct sl_message *message)
     }
     if (message->kind >> SL_STORE_KIND_BITS == SEALED) {
         take_sealed(reader, (struct sl_log_handover *)message);
+        return;
+    }
+    if (message->kind >> SL_STORE_KIND_BITS == LACK) {
+        take_lack(reader, (struct sl_log_lack *)message);
         return;
     }
     struct sl_read *read = (struct sl_read *)message;
@@ -120,6 +138,12 @@ void sl_log_reader_hand_over(struct sl_mailbox *reader, struct sl_log_handover *
 {
     handover->message.kind = (uint32_t)SEALED << SL_STORE_KIND_BITS;
     sl_mailbox_post(reader, &handover->message);
+}
+
+void sl_log_reader_ask(struct sl_mailbox *reader, struct sl_log_lack *lack)
+{
+    lack->message.kind = (uint32_t)LACK << SL_STORE_KIND_BITS;
+    sl_mailbox_post(reader, &lack->message);
 }
 
 void sl_log_reader_close(struct sl_log_reader *reader)

@@ -41,6 +41,20 @@ struct sl_log_handover {
 /* Any thread; `reader` is its mailbox. */
 void sl_log_reader_hand_over(struct sl_mailbox *reader, struct sl_log_handover *handover);
 
+/* The sealer's question which group of segments has no file (groups.h), and what became of the one
+ * before. Comes back to message.reply_to. */
+struct sl_log_lack {
+    struct sl_message message;
+    bool tried;          /* to make the group below; */
+    enum sl_err err;     /* with this result */
+    unsigned level;      /* answer, with SL_OK */
+    size_t index;
+    enum sl_err answer;  /* SL_OK: this one; SL_BUSY: ask again; SL_NOT_FOUND: none */
+};
+
+/* Any thread; `reader` is its mailbox. */
+void sl_log_reader_ask(struct sl_mailbox *reader, struct sl_log_lack *lack);
+
 /* Hands a read over. */
 void sl_log_reader_read(struct sl_log_reader *reader, struct sl_read *read);
 

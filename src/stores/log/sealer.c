@@ -1,5 +1,6 @@
 #include "stores/log/sealer.h"
 
+#include "stores/log/grouping.h"
 #include "stores/log/reader.h"
 #include "stores/log/sealing.h"
 
@@ -33,6 +34,10 @@ struct sl_log_sealer {
     bool handed;          /* and not come back */
     bool gave_up;         /* until the next segment is full */
     struct sl_error error; /* why */
+    struct sl_log_lack lack;
+    bool asks;  /* the reader is to be asked which group lacks its file */
+    bool asked; /* and has not answered */
+    struct sl_log_grouping *grouping; /* the file that is being made; NULL: none */
 };
 
 static struct sl_env *env_of(const struct sl_log_sealer *sealer)
@@ -181,10 +186,8 @@ static void give_up_sealing(struct sl_log_sealer *sealer)
     sealer->gave_up = true;
 }
 
-static void hear_reader(struct sl_log_sealer *sealer)
+static void take_handover(struct sl_log_sealer *sealer)
 {
-    if (!sealer->handed || !sl_mailbox_take_all(sealer->home))
-        return;
     sealer->handed = false;
     if (sealer->handover.err != SL_OK) {
         sealer->gave_up = true;
@@ -195,6 +198,7 @@ static void hear_reader(struct sl_log_sealer *sealer)
     sealer->error = (struct sl_error){0};
     sealer->sealed++;
     sealer->outcomes = sealer->handover.head.next_outcome;
+    sealer->asks = true;
     let_go(sealer, &sealer->handover.head);
 }
 
@@ -227,6 +231,80 @@ static void seal(struct sl_log_sealer *sealer)
     }
 }
 
+/* ---- Groups ---------------------------------------------------------------------------------- */
+
+/* That was it, or as much as can be: a failure is no loss but of speed, and told to nobody. */
+static void end_grouping(struct sl_log_sealer *sealer, enum sl_err err)
+{
+    sl_log_grouping_free(sealer->grouping);
+    sealer->grouping = NULL;
+    sealer->lack.tried = true;
+    sealer->lack.err = err;
+    /* What could not be made because of the disk or memory may be tried with the next segment. */
+    sealer->asks = err == SL_OK || err == SL_CORRUPT || err == SL_UNSUPPORTED;
+    if (err == SL_OK)
+        SL_MARK("log: group made");
+    else
+        SL_MARK("log: group given up");
+}
+
+static void begin_grouping(struct sl_log_sealer *sealer)
+{
+    struct sl_error ignored = {0};
+    const enum sl_err err =
+        sl_log_grouping_begin(sealer->options.folder, sealer->lack.level, sealer->lack.index,
+                              &sealer->grouping, &ignored);
+
+    if (err != SL_OK)
+        end_grouping(sealer, err);
+}
+
+static void take_lack(struct sl_log_sealer *sealer)
+{
+    sealer->asked = false;
+    if (sealer->lack.answer == SL_OK)
+        begin_grouping(sealer);
+    else if (sealer->lack.answer == SL_BUSY)
+        sealer->asks = true;
+}
+
+/* A piece of it; returns when it goes on. */
+static int64_t group(struct sl_log_sealer *sealer, int64_t now)
+{
+    struct sl_error ignored = {0};
+    bool done = false;
+
+    if (sealer->grouping) {
+        const enum sl_err err = sl_log_grouping_step(sealer->grouping, &done, &ignored);
+        if (err != SL_OK || done)
+            end_grouping(sealer, err);
+        return now + PAUSE_NS;
+    }
+    if (sealer->asked)
+        return now + ANSWER_NS;
+    if (!sealer->asks || !sealer->options.seals)
+        return INT64_MAX;
+    sealer->asks = false;
+    sealer->asked = true;
+    sealer->lack.message.reply_to = sealer->home;
+    sl_log_reader_ask(sealer->options.reader, &sealer->lack);
+    return now + ANSWER_NS;
+}
+
+static void hear_reader(struct sl_log_sealer *sealer)
+{
+    struct sl_message *message = sl_mailbox_take_all(sealer->home);
+
+    while (message) {
+        struct sl_message *next = message->next;
+        if (message == &sealer->handover.message)
+            take_handover(sealer);
+        else
+            take_lack(sealer);
+        message = next;
+    }
+}
+
 /* ---- The actor ------------------------------------------------------------------------------- */
 
 static int64_t turn(void *self)
@@ -243,7 +321,7 @@ static int64_t turn(void *self)
     if (sealer->handed)
         return now + ANSWER_NS;
     if (!has_to_seal(sealer))
-        return INT64_MAX;
+        return group(sealer, now);
     seal(sealer);
     return now + (sealer->full_below - sealer->sealed > BACKLOG ? 0 : PAUSE_NS);
 }
@@ -289,6 +367,7 @@ enum sl_err sl_log_sealer_start(const struct sl_log_sealer_options *options,
     sealer->options = *options;
     sealer->sealed = options->sealed;
     sealer->outcomes = options->outcomes;
+    sealer->asks = options->sealed > 0;
     const struct sl_actor actor = {"log-sealer", sealer, step, turn, true};
     const enum sl_err err = sl_env_start(options->folder->env, &actor, &sealer->mailbox, error);
     if (err != SL_OK) {
@@ -328,6 +407,8 @@ void sl_log_sealer_stop(struct sl_log_sealer *sealer)
     sealer->file = NULL;
     sl_log_sealing_free(sealer->sealing);
     sealer->sealing = NULL;
+    sl_log_grouping_free(sealer->grouping);
+    sealer->grouping = NULL;
 }
 
 void sl_log_sealer_free(struct sl_log_sealer *sealer)

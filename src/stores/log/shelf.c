@@ -4,67 +4,8 @@
 #include <string.h>
 
 enum {
-    WAYS = 4,
     SLOT_BLOCK_BYTES = 2 * SL_LOG_SEALED_BLOCK_BYTES, /* larger blocks do not stay */
 };
-
-/* ---- Caches ---------------------------------------------------------------------------------- */
-
-static enum sl_err cache_init(struct sl_log_cache *cache, uint64_t bytes, size_t slot_bytes)
-{
-    const uint64_t sets = bytes / slot_bytes / WAYS;
-
-    cache->slot_count = (size_t)(sets > 0 ? sets : 1) * WAYS;
-    cache->slots = calloc(cache->slot_count, sizeof *cache->slots);
-    return cache->slots ? SL_OK : SL_NO_MEMORY;
-}
-
-static void cache_close(struct sl_log_cache *cache)
-{
-    for (size_t i = 0; i < cache->slot_count && cache->slots; i++)
-        free(cache->slots[i].bytes);
-    free(cache->slots);
-    free(cache->large.bytes);
-    *cache = (struct sl_log_cache){0};
-}
-
-static bool is_it(const struct sl_log_cached *slot, uint64_t segment, uint32_t number)
-{
-    return slot->bytes && slot->len > 0 && slot->segment == segment && slot->number == number;
-}
-
-/* The slot that has it, or the one that it shall have; *hit says which. */
-static struct sl_log_cached *cache_slot(struct sl_log_cache *cache, uint64_t segment,
-                                        uint32_t number, bool *hit)
-{
-    const uint64_t mixed = (segment * 0x9E3779B97F4A7C15u ^ number) * 0xD6E8FEB86659FD93u;
-    struct sl_log_cached *set =
-        &cache->slots[(size_t)((mixed >> 32) * (cache->slot_count / WAYS) >> 32) * WAYS];
-    struct sl_log_cached *oldest = set;
-
-    *hit = true;
-    if (is_it(&cache->large, segment, number))
-        return &cache->large;
-    for (size_t i = 0; i < WAYS; i++) {
-        if (is_it(&set[i], segment, number))
-            return &set[i];
-        if (set[i].used < oldest->used)
-            oldest = &set[i];
-    }
-    *hit = false;
-    return oldest;
-}
-
-/* Room for `len` bytes in a slot, which holds nothing until `len` is set. */
-static bool slot_room(struct sl_log_cached *slot, size_t len)
-{
-    slot->len = 0;
-    uint8_t *bytes = realloc(slot->bytes, len > 0 ? len : 1);
-    if (!bytes)
-        return false;
-    slot->bytes = bytes;
-    return true;
-}
 
 enum sl_err sl_log_shelf_init(struct sl_log_shelf *shelf, const struct sl_log_folder *folder,
                               uint64_t cache_bytes)
@@ -72,9 +13,9 @@ enum sl_err sl_log_shelf_init(struct sl_log_shelf *shelf, const struct sl_log_fo
     *shelf = (struct sl_log_shelf){.folder = folder, .unpacker = sl_log_unpacker_new()};
     if (!shelf->unpacker)
         return SL_NO_MEMORY;
-    enum sl_err err = cache_init(&shelf->pages, cache_bytes / 4 * 3, SL_LOG_PAGE);
+    enum sl_err err = sl_log_cache_init(&shelf->pages, cache_bytes / 4 * 3, SL_LOG_PAGE);
     if (err == SL_OK)
-        err = cache_init(&shelf->blocks, cache_bytes / 4, SL_LOG_SEALED_BLOCK_BYTES);
+        err = sl_log_cache_init(&shelf->blocks, cache_bytes / 4, SL_LOG_SEALED_BLOCK_BYTES);
     return err;
 }
 
@@ -86,8 +27,9 @@ void sl_log_shelf_close(struct sl_log_shelf *shelf)
     free(shelf->segments);
     free(shelf->stored);
     sl_log_unpacker_free(shelf->unpacker);
-    cache_close(&shelf->pages);
-    cache_close(&shelf->blocks);
+    sl_log_groups_close(&shelf->groups);
+    sl_log_cache_close(&shelf->pages);
+    sl_log_cache_close(&shelf->blocks);
     *shelf = (struct sl_log_shelf){0};
 }
 
@@ -104,6 +46,8 @@ enum sl_err sl_log_shelf_add(struct sl_log_shelf *shelf, const struct sl_log_sea
         shelf->segments = segments;
         shelf->capacity = capacity;
     }
+    if (sl_log_groups_grow(&shelf->groups, shelf->count + 1) != SL_OK)
+        return SL_NO_MEMORY;
     shelf->segments[shelf->count++] = (struct sl_log_sealed){.head = *head};
     return SL_OK;
 }
@@ -206,10 +150,10 @@ static enum sl_err get_page(struct sl_log_shelf *shelf, size_t segment, enum sl_
     bool hit;
 
     SL_ASSERT(index < sl_log_sealed_pages(head, kind)->count, "L4");
-    struct sl_log_cached *slot = cache_slot(&shelf->pages, segment, number, &hit);
+    struct sl_log_cached *slot = sl_log_cache_slot(&shelf->pages, segment, number, &hit);
     slot->used = ++shelf->clock;
     if (!hit) {
-        if (!slot_room(slot, SL_LOG_PAGE))
+        if (!sl_log_slot_room(slot, SL_LOG_PAGE))
             return sl_fail(error, SL_NO_MEMORY, "no memory to read the log's index");
         const uint64_t offset = (uint64_t)number * SL_LOG_PAGE;
         const enum sl_err err =
@@ -312,7 +256,7 @@ static enum sl_err load_block(struct sl_log_shelf *shelf, size_t segment,
         head.frame_bytes != place->frame_bytes ||
         !sl_log_block_is_whole(&head, shelf->segments[segment].head.segment.salt, shelf->stored))
         return damaged(shelf, segment, place->offset, "a block", error);
-    if (!slot_room(slot, head.frame_bytes))
+    if (!sl_log_slot_room(slot, head.frame_bytes))
         return sl_fail(error, SL_NO_MEMORY, "no memory to read the log");
     if (!sl_log_block_unpack_with(shelf->unpacker, &head, shelf->stored, slot->bytes))
         return damaged(shelf, segment, place->offset, "a block", error);
@@ -325,7 +269,7 @@ enum sl_err sl_log_shelf_frames(struct sl_log_shelf *shelf, size_t segment, uint
 {
     struct sl_log_place place;
     bool hit;
-    struct sl_log_cached *slot = cache_slot(&shelf->blocks, segment, number, &hit);
+    struct sl_log_cached *slot = sl_log_cache_slot(&shelf->blocks, segment, number, &hit);
 
     if (!hit) {
         enum sl_err err = sl_log_shelf_place(shelf, segment, number, &place, error);

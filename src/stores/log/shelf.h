@@ -6,6 +6,8 @@
 #ifndef SL_STORES_LOG_SHELF_H
 #define SL_STORES_LOG_SHELF_H
 
+#include "stores/log/cache.h"
+#include "stores/log/groups.h"
 #include "stores/log/sealed.h"
 #include "stores/log/segment.h"
 
@@ -19,28 +21,14 @@ struct sl_log_sealed {
     uint64_t used;
 };
 
-/* A cache of pages, or of blocks: sets of four, of which the least used goes. */
-struct sl_log_cached {
-    uint8_t *bytes; /* NULL: nothing */
-    size_t len;
-    uint64_t segment;
-    uint32_t number; /* of the page or block, in its segment */
-    uint64_t used;
-};
-
-struct sl_log_cache {
-    struct sl_log_cached *slots;
-    size_t slot_count;
-    struct sl_log_cached large; /* what is too large for a slot: the last one */
-};
-
 struct sl_log_shelf {
     const struct sl_log_folder *folder;
     struct sl_log_sealed *segments; /* from number 0 on, in order */
     size_t count, capacity;
     size_t open_count;
     uint64_t clock;
-    struct sl_log_cache pages, blocks;
+    struct sl_log_cache pages, blocks; /* pages of groups, too */
+    struct sl_log_groups groups;
     struct sl_log_unpacker *unpacker;
     uint8_t *stored; /* a block as it is in its file */
     size_t stored_capacity;

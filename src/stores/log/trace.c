@@ -30,7 +30,62 @@ void sl_log_trace_begin(struct sl_log_trace *trace, struct sl_log_known *known,
         trace->lists[0] = (struct sl_log_trace_list){.hash = *stream_hash, .wanted = true};
     if (tag_hash)
         trace->lists[1] = (struct sl_log_trace_list){.hash = *tag_hash, .wanted = true};
-    trace->segment = backwards ? segment_count(known) : 0;
+    if (!backwards) {
+        trace->edge = sl_log_shelf_at_position(&known->shelf, from);
+    } else {
+        const size_t last = until > 0 ? sl_log_shelf_at_position(&known->shelf, until - 1) : 0;
+        trace->edge = last < known->shelf.count ? last + 1 : segment_count(known);
+    }
+}
+
+/* ---- Groups ---------------------------------------------------------------------------------- */
+
+/* May the group of the segment have events of the list? */
+static bool may_have(struct sl_log_trace *trace, struct sl_log_trace_list *list, unsigned level,
+                     size_t segment)
+{
+    struct sl_log_shelf *shelf = &trace->known->shelf;
+    struct sl_log_trace_group *group = &list->groups[level];
+    const size_t index = segment >> sl_log_group_shift(level);
+
+    if (index >= shelf->groups.counts[level])
+        return true;
+    if (!group->asked || group->index != index)
+        *group = (struct sl_log_trace_group){
+            true, sl_log_groups_may_have(shelf, level, index, list->hash), index};
+    return group->may_have;
+}
+
+/* The largest group of the segment in which the list has nothing: its level, or -1. */
+static int denied_by(struct sl_log_trace *trace, struct sl_log_trace_list *list, size_t segment)
+{
+    for (int level = SL_LOG_GROUP_LEVELS - 1; level >= 0; level--)
+        if (!may_have(trace, list, (unsigned)level, segment))
+            return level;
+    return -1;
+}
+
+/* The far end, in the direction of the walk, of the largest group of the segment in which no list
+ * has anything; false: there is none. */
+static bool pass_group(struct sl_log_trace *trace, size_t segment, size_t *out)
+{
+    int smallest = SL_LOG_GROUP_LEVELS;
+
+    if (segment >= trace->known->shelf.count)
+        return false;
+    for (int i = 0; i < 2 && smallest >= 0; i++) {
+        struct sl_log_trace_list *list = &trace->lists[i];
+        const int level = list->wanted ? denied_by(trace, list, segment) : smallest;
+        if (level < smallest)
+            smallest = level;
+    }
+    if (smallest < 0)
+        return false;
+    SL_MARK("log: group passed");
+    const unsigned shift = sl_log_group_shift((unsigned)smallest);
+    const size_t index = segment >> shift;
+    *out = trace->backwards ? index << shift : (index + 1) << shift;
+    return true;
 }
 
 /* ---- Entering a segment ---------------------------------------------------------------------- */
@@ -85,7 +140,7 @@ static enum sl_err enter(struct sl_log_trace *trace, struct sl_error *error)
 
     for (size_t which = 0; which < 2; which++) {
         struct sl_log_trace_list *list = &trace->lists[which];
-        bool may_have = true;
+        bool has = true;
 
         list->count = 0;
         list->more = false;
@@ -97,9 +152,11 @@ static enum sl_err enter(struct sl_log_trace *trace, struct sl_error *error)
                                        list->hash));
             continue;
         }
+        if (denied_by(trace, list, trace->segment) >= 0)
+            continue;
         enum sl_err err =
-            sl_log_shelf_may_have(&known->shelf, trace->segment, list->hash, &may_have, error);
-        if (err == SL_OK && may_have)
+            sl_log_shelf_may_have(&known->shelf, trace->segment, list->hash, &has, error);
+        if (err == SL_OK && has)
             err = refill(trace, which, error);
         else if (err == SL_OK)
             SL_MARK("log: segment skipped by its filter");
@@ -115,21 +172,20 @@ static bool move_on(struct sl_log_trace *trace)
     const size_t count = segment_count(trace->known);
     uint64_t first, end;
 
-    for (;;) {
-        if (trace->backwards ? trace->segment == 0
-                             : trace->segment + (trace->inside ? 1 : 0) >= count)
-            return false;
-        if (trace->backwards)
-            trace->segment--;
-        else
-            trace->segment += trace->inside ? 1 : 0;
-        trace->inside = true;
-        bounds_of(trace->known, trace->segment, &first, &end);
+    while (trace->backwards ? trace->edge > 0 : trace->edge < count) {
+        const size_t segment = trace->backwards ? trace->edge - 1 : trace->edge;
+        bounds_of(trace->known, segment, &first, &end);
         if (trace->backwards ? end <= trace->from : first >= trace->until)
             return false;
-        if (trace->backwards ? first < trace->until : end > trace->from)
+        const bool reached = trace->backwards ? first < trace->until : end > trace->from;
+        if (reached && pass_group(trace, segment, &trace->edge))
+            continue;
+        trace->segment = segment;
+        trace->edge = trace->backwards ? segment : segment + 1;
+        if (reached)
             return true;
     }
+    return false;
 }
 
 /* ---- Walking --------------------------------------------------------------------------------- */

@@ -14,6 +14,11 @@ struct sl_log_trace_list {
     const uint64_t *items; /* ascending, of the segment that the trace is in */
     size_t count;
     bool more; /* behind them, in the same segment */
+    /* Of each level the group that was asked last, and what it said. */
+    struct sl_log_trace_group {
+        bool asked, may_have;
+        size_t index;
+    } groups[SL_LOG_GROUP_LEVELS];
 };
 
 struct sl_log_trace {
@@ -21,8 +26,9 @@ struct sl_log_trace {
     struct sl_log_trace_list lists[2];
     uint64_t from, until; /* what is left */
     bool backwards;
-    size_t segment; /* of all: those on the shelf first; the next one to enter is behind it */
-    bool inside;
+    /* Segments are numbered through: those on the shelf first, then raw ones. */
+    size_t segment; /* the one that the trace is in */
+    size_t edge;    /* segments from it on, or, backwards, below it, were not looked at yet */
 };
 
 /* For positions in [from, until). Events under the hashes only; whoever uses a position compares
