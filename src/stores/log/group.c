@@ -36,8 +36,9 @@
  * What must stay true: a group never denies what one of its segments has. Therefore
  *   - it is made of the segments' keys, every page of which was found whole;
  *   - a header is believed only when it is, but for the number of pages and the checksum, the one
- *     that follows from the headers of the segments as they are now. So the file of another log, of a log that was restored to
- *     another history, of a newer or an older version, or a damaged header is no file at all;
+ *     that follows from the headers of the segments as they are now. So the file of another log, of
+ * a log that was restored to another history, of a newer or an older version, or a damaged header
+ * is no file at all;
  *   - a page is believed only when its checksum, with that identity in it, is right. One that is
  *     not takes the whole group out of use.
  * Everything else is speed: without the file, lookups ask what is below it. It is made by the
@@ -119,9 +120,9 @@ void sl_log_group_head_write(const struct sl_log_group_head *head, uint8_t *bloc
 void sl_log_group_name(unsigned level, uint64_t index, char *out)
 {
     const unsigned shift = sl_log_group_shift(level);
+    const unsigned long long first = index << shift;
 
-    snprintf(out, SL_LOG_GROUP_NAME_MAX, "%020llu.%u.group", (unsigned long long)(index << shift),
-             1u << shift);
+    snprintf(out, SL_LOG_GROUP_NAME_MAX, "%020llu.%u.group", first, 1u << shift);
 }
 
 uint64_t sl_log_group_hash(uint64_t hash)

@@ -43,8 +43,8 @@ void sl_log_group_add(struct sl_log_group_sum *sum, const struct sl_log_sealed_h
  * would be too large, and has no file. */
 bool sl_log_group_end(struct sl_log_group_sum *sum);
 
-/* Is a block of SL_LOG_BLOCK bytes the header of the group, with as many pages at most? Then sets how
- * many. */
+/* Is a block of SL_LOG_BLOCK bytes the header of the group, with as many pages at most? Then sets
+ * how many. */
 bool sl_log_group_head_check(const uint8_t *block, struct sl_log_group_head *inout);
 
 /* Fills such a block. */

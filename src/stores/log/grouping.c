@@ -1,7 +1,8 @@
 /*
  * The filter is made from its first page to its last, a window of pages at a time, so that it takes
- * a fixed amount of memory however large the group is. Keys lie sorted in each segment, and a hash's
- * page rises with it: for each window every segment is read on from where the last one ended.
+ * a fixed amount of memory however large the group is. Keys lie sorted in each segment, and a
+ * hash's page rises with it: for each window every segment is read on from where the last one
+ * ended.
  *
  * How many keys there are, each counted once, is estimated before: by counting those with small
  * hashes, which come first in each segment and are a fair sample, in a bit map.
@@ -43,14 +44,14 @@ struct sl_log_grouping {
     struct source *sources;
     struct sl_log_group_sum sum;
     enum phase phase;
-    unsigned sample_bits; /* one of 2^sample_bits keys is counted, */
-    uint64_t sampled;     /* and these are */
-    uint32_t sample_next; /* page of keys, in the source under way */
-    size_t at;            /* source under way */
-    struct sl_file *keys; /* its file; NULL: not open */
-    uint8_t *piece;       /* of its pages */
-    struct sl_file *file; /* in the making; NULL: not begun */
-    uint8_t *window;      /* aligned for direct writes */
+    unsigned sample_bits;                                /* one of 2^sample_bits keys is counted, */
+    uint64_t sampled;                                    /* and these are */
+    uint32_t sample_next;                                /* page of keys, in the source under way */
+    size_t at;                                           /* source under way */
+    struct sl_file *keys;                                /* its file; NULL: not open */
+    uint8_t *piece;                                      /* of its pages */
+    struct sl_file *file;                                /* in the making; NULL: not begun */
+    uint8_t *window;                                     /* aligned for direct writes */
     uint32_t window_first, window_count, window_written; /* pages */
     bool is_named;
 };
@@ -125,18 +126,17 @@ static enum sl_err read_heads(struct sl_log_grouping *grouping, struct sl_error 
     struct sl_file *file;
 
     for (int i = 0; i < HEADS_A_STEP && grouping->at < grouping->source_count; i++) {
-        const enum sl_err err = sl_log_sealed_open(
-            grouping->folder, grouping->first + grouping->at, &head, &file, error);
+        const enum sl_err err = sl_log_sealed_open(grouping->folder, grouping->first + grouping->at,
+                                                   &head, &file, error);
         if (err != SL_OK)
             return err;
         sl_file_close(file);
         const struct sl_log_pages *pages = sl_log_sealed_pages(&head, SL_LOG_PAGES_KEYS);
-        grouping->sources[grouping->at++] =
-            (struct source){.salt = head.segment.salt,
-                            .base = head.segment.first_position,
-                            .next = pages->first,
-                            .end = pages->first + pages->count,
-                            .left = head.key_count};
+        grouping->sources[grouping->at++] = (struct source){.salt = head.segment.salt,
+                                                            .base = head.segment.first_position,
+                                                            .next = pages->first,
+                                                            .end = pages->first + pages->count,
+                                                            .left = head.key_count};
         sl_log_group_add(&grouping->sum, &head);
     }
     if (grouping->at < grouping->source_count)
@@ -153,9 +153,12 @@ static enum sl_err read_heads(struct sl_log_grouping *grouping, struct sl_error 
 
 static enum sl_err damaged(const struct sl_log_grouping *grouping, struct sl_error *error)
 {
-    return sl_fail(error, SL_CORRUPT, "%s: segment %llu has a damaged index: see `sluice log "
-                   "verify`", grouping->path,
-                   (unsigned long long)(grouping->first + grouping->at));
+    const unsigned long long segment = grouping->first + grouping->at;
+
+    return sl_fail(error, SL_CORRUPT,
+                   "%s: segment %llu has a damaged index: see `sluice log "
+                   "verify`",
+                   grouping->path, segment);
 }
 
 /* Reads a piece of the source under way, from a page on; how many pages. */
@@ -248,8 +251,8 @@ static enum sl_err sample(struct sl_log_grouping *grouping, struct sl_error *err
 
 /* Puts what a page of keys has of the window into it, and is done with the page unless it has what
  * lies behind (`*past`). False: it is damaged. */
-static bool add_keys(struct sl_log_grouping *grouping, struct source *source,
-                            const uint8_t *page, bool *past)
+static bool add_keys(struct sl_log_grouping *grouping, struct source *source, const uint8_t *page,
+                     bool *past)
 {
     const uint32_t page_count = grouping->sum.head.page_count;
     const uint32_t window_end = grouping->window_first + grouping->window_count;
@@ -327,8 +330,7 @@ static enum sl_err write_pages(struct sl_log_grouping *grouping, struct sl_error
 static enum sl_err end(struct sl_log_grouping *grouping, bool *done, struct sl_error *error)
 {
     sl_log_group_head_write(&grouping->sum.head, grouping->window);
-    enum sl_err err =
-        sl_file_write(grouping->file, 0, grouping->window, SL_LOG_BLOCK, error);
+    enum sl_err err = sl_file_write(grouping->file, 0, grouping->window, SL_LOG_BLOCK, error);
     if (err == SL_OK)
         err = sl_file_sync(grouping->file, error);
     if (err == SL_OK)

@@ -15,8 +15,8 @@ enum sl_err sl_log_grouping_begin(const struct sl_log_folder *folder, unsigned l
                                   struct sl_error *error) SL_USE_RESULT;
 
 /* Does one piece: reads or writes some 64 KiB. `*done`: the file is whole and has its name. After a
- * failure nothing may follow but sl_log_grouping_free. SL_CORRUPT: a segment's index is damaged, and
- * the group can't be made; SL_LIMIT: the disk is full, or too many keys; SL_IO, SL_NO_MEMORY,
+ * failure nothing may follow but sl_log_grouping_free. SL_CORRUPT: a segment's index is damaged,
+ * and the group can't be made; SL_LIMIT: the disk is full, or too many keys; SL_IO, SL_NO_MEMORY,
  * SL_UNSUPPORTED. */
 enum sl_err sl_log_grouping_step(struct sl_log_grouping *grouping, bool *done,
                                  struct sl_error *error) SL_USE_RESULT;

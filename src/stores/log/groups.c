@@ -162,8 +162,7 @@ static const uint8_t *get_page(struct sl_log_shelf *shelf, unsigned level, size_
     return slot->bytes;
 }
 
-bool sl_log_groups_may_have(struct sl_log_shelf *shelf, unsigned level, size_t index,
-                            uint64_t hash)
+bool sl_log_groups_may_have(struct sl_log_shelf *shelf, unsigned level, size_t index, uint64_t hash)
 {
     struct sl_log_group *group = &shelf->groups.levels[level][index];
 

@@ -19,8 +19,8 @@ enum sl_log_group_state {
 
 struct sl_log_group {
     enum sl_log_group_state state;
-    uint32_t page_count; /* of one that is here, */
-    uint64_t identity;   /* likewise */
+    uint32_t page_count;  /* of one that is here, */
+    uint64_t identity;    /* likewise */
     struct sl_file *file; /* NULL: not open */
     uint64_t used;
 };

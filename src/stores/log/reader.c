@@ -31,8 +31,7 @@ enum sl_err sl_log_reader_learn(struct sl_log_reader *reader, const struct sl_lo
 
 enum sl_err sl_log_reader_learn_sealed(struct sl_log_reader *reader,
                                        const struct sl_log_sealed_head *head,
-                                       const struct sl_schema *const *schemas,
-                                       size_t schema_count)
+                                       const struct sl_schema *const *schemas, size_t schema_count)
 {
     enum sl_err err = SL_OK;
 
@@ -112,7 +111,8 @@ static void step(void *self, struct sl_message *message)
     message->kind &= (UINT32_C(1) << SL_STORE_KIND_BITS) - 1;
     /* An index that lacks a batch would skip events (P1). */
     if (reader->failed != SL_OK)
-        read->err = sl_fail(&read->error, reader->failed, "no memory for the log's index: start "
+        read->err = sl_fail(&read->error, reader->failed,
+                            "no memory for the log's index: start "
                             "again with more");
     else
         sl_log_query(&reader->known, read);

@@ -16,9 +16,9 @@ enum sl_err sl_log_reader_init(struct sl_log_reader *reader, const struct sl_log
                                uint64_t cache_bytes) SL_USE_RESULT;
 
 /* Takes in a batch that the recovery read; before the start. */
-enum sl_err sl_log_reader_learn(struct sl_log_reader *reader,
-                                const struct sl_log_entry *entry, const uint64_t *keys,
-                                size_t key_count, const struct sl_schema *const *schemas,
+enum sl_err sl_log_reader_learn(struct sl_log_reader *reader, const struct sl_log_entry *entry,
+                                const uint64_t *keys, size_t key_count,
+                                const struct sl_schema *const *schemas,
                                 size_t schema_count) SL_USE_RESULT;
 
 /* The same of a sealed segment. */
@@ -45,11 +45,11 @@ void sl_log_reader_hand_over(struct sl_mailbox *reader, struct sl_log_handover *
  * before. Comes back to message.reply_to. */
 struct sl_log_lack {
     struct sl_message message;
-    bool tried;          /* to make the group below; */
-    enum sl_err err;     /* with this result */
-    unsigned level;      /* answer, with SL_OK */
+    bool tried;      /* to make the group below; */
+    enum sl_err err; /* with this result */
+    unsigned level;  /* answer, with SL_OK */
     size_t index;
-    enum sl_err answer;  /* SL_OK: this one; SL_BUSY: ask again; SL_NOT_FOUND: none */
+    enum sl_err answer; /* SL_OK: this one; SL_BUSY: ask again; SL_NOT_FOUND: none */
 };
 
 /* Any thread; `reader` is its mailbox. */

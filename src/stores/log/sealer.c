@@ -31,12 +31,12 @@ struct sl_log_sealer {
     uint64_t outcomes;   /* before the next one */
     struct sl_log_sealing *sealing;
     struct sl_log_handover handover;
-    bool handed;          /* and not come back */
-    bool gave_up;         /* until the next segment is full */
+    bool handed;           /* and not come back */
+    bool gave_up;          /* until the next segment is full */
     struct sl_error error; /* why */
     struct sl_log_lack lack;
-    bool asks;  /* the reader is to be asked which group lacks its file */
-    bool asked; /* and has not answered */
+    bool asks;                        /* the reader is to be asked which group lacks its file */
+    bool asked;                       /* and has not answered */
     struct sl_log_grouping *grouping; /* the file that is being made; NULL: none */
 };
 
@@ -74,8 +74,8 @@ static enum sl_err begin_filling(struct sl_log_sealer *sealer, unsigned flags, u
     sealer->filled = 0;
     sealer->fill_end = fill_end;
     spare_path(sealer, path);
-    return sl_disk_open(env_of(sealer), path, SL_OPEN_WRITE | SL_OPEN_DIRECT | flags,
-                        &sealer->file, error);
+    return sl_disk_open(env_of(sealer), path, SL_OPEN_WRITE | SL_OPEN_DIRECT | flags, &sealer->file,
+                        error);
 }
 
 /* The spare gets its name only when all of it is durable: one that is there can be used. */
@@ -251,9 +251,8 @@ static void end_grouping(struct sl_log_sealer *sealer, enum sl_err err)
 static void begin_grouping(struct sl_log_sealer *sealer)
 {
     struct sl_error ignored = {0};
-    const enum sl_err err =
-        sl_log_grouping_begin(sealer->options.folder, sealer->lack.level, sealer->lack.index,
-                              &sealer->grouping, &ignored);
+    const enum sl_err err = sl_log_grouping_begin(sealer->options.folder, sealer->lack.level,
+                                                  sealer->lack.index, &sealer->grouping, &ignored);
 
     if (err != SL_OK)
         end_grouping(sealer, err);

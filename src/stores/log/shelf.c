@@ -119,9 +119,10 @@ static enum sl_err damaged(const struct sl_log_shelf *shelf, size_t segment, uin
 
     SL_MARK("log: damage met in a sealed segment");
     sl_log_sealed_path(shelf->folder, shelf->segments[segment].head.segment.number, path);
-    return sl_fail(error, SL_CORRUPT, "%s: damaged at offset %llu (%s): restore it from a backup "
-                   "or a follower, or see `sluice log salvage`", path, (unsigned long long)offset,
-                   what);
+    return sl_fail(error, SL_CORRUPT,
+                   "%s: damaged at offset %llu (%s): restore it from a backup "
+                   "or a follower, or see `sluice log salvage`",
+                   path, (unsigned long long)offset, what);
 }
 
 static enum sl_err read_exactly(struct sl_log_shelf *shelf, size_t segment, uint64_t offset,
@@ -205,8 +206,8 @@ enum sl_err sl_log_shelf_place(struct sl_log_shelf *shelf, size_t segment, uint3
 }
 
 enum sl_err sl_log_shelf_find_place(struct sl_log_shelf *shelf, size_t segment, bool by_outcome,
-                                    uint64_t sought, uint32_t *out_number,
-                                    struct sl_log_place *out, struct sl_error *error)
+                                    uint64_t sought, uint32_t *out_number, struct sl_log_place *out,
+                                    struct sl_error *error)
 {
     uint32_t low = 0, high = shelf->segments[segment].head.block_count;
     struct sl_log_place place, found = {0};
@@ -327,8 +328,8 @@ static enum sl_err find_guide(struct sl_log_shelf *shelf, size_t segment,
             get_page(shelf, segment, SL_LOG_PAGES_GUIDES, index, &page, &count, error);
         if (err != SL_OK)
             return err;
-        sl_log_guide_read(page + SL_LOG_PAGE_HEAD +
-                              middle % SL_LOG_GUIDES_A_PAGE * SL_LOG_GUIDE_BYTES, &first);
+        sl_log_guide_read(
+            page + SL_LOG_PAGE_HEAD + middle % SL_LOG_GUIDES_A_PAGE * SL_LOG_GUIDE_BYTES, &first);
         if (first.hash < pair->hash ||
             (first.hash == pair->hash &&
              (below ? first.position < pair->position : first.position <= pair->position)))

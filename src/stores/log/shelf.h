@@ -55,8 +55,8 @@ enum sl_err sl_log_shelf_place(struct sl_log_shelf *shelf, size_t segment, uint3
 
 /* The first block of the segment that has or follows the position (outcome); block_count: none. */
 enum sl_err sl_log_shelf_find_place(struct sl_log_shelf *shelf, size_t segment, bool by_outcome,
-                                    uint64_t sought, uint32_t *out_number,
-                                    struct sl_log_place *out, struct sl_error *error) SL_USE_RESULT;
+                                    uint64_t sought, uint32_t *out_number, struct sl_log_place *out,
+                                    struct sl_error *error) SL_USE_RESULT;
 
 /* The frames of a block; valid until the next call of this function. */
 enum sl_err sl_log_shelf_frames(struct sl_log_shelf *shelf, size_t segment, uint32_t number,

@@ -24,8 +24,8 @@ void sl_log_trace_begin(struct sl_log_trace *trace, struct sl_log_known *known,
                         const uint64_t *stream_hash, const uint64_t *tag_hash, uint64_t from,
                         uint64_t until, bool backwards)
 {
-    *trace = (struct sl_log_trace){
-        .known = known, .from = from, .until = until, .backwards = backwards};
+    *trace =
+        (struct sl_log_trace){.known = known, .from = from, .until = until, .backwards = backwards};
     if (stream_hash)
         trace->lists[0] = (struct sl_log_trace_list){.hash = *stream_hash, .wanted = true};
     if (tag_hash)
@@ -120,10 +120,9 @@ static enum sl_err refill(struct sl_log_trace *trace, size_t which, struct sl_er
 {
     struct sl_log_trace_list *list = &trace->lists[which];
     struct sl_log_hits *hits = &trace->known->hits[which];
-    const enum sl_err err =
-        sl_log_shelf_hits(&trace->known->shelf, trace->segment, list->hash,
-                          trace->backwards ? trace->until : trace->from, trace->backwards, hits,
-                          error);
+    const enum sl_err err = sl_log_shelf_hits(&trace->known->shelf, trace->segment, list->hash,
+                                              trace->backwards ? trace->until : trace->from,
+                                              trace->backwards, hits, error);
 
     if (err != SL_OK)
         return err;
@@ -147,9 +146,9 @@ static enum sl_err enter(struct sl_log_trace *trace, struct sl_error *error)
         if (!list->wanted)
             continue;
         if (trace->segment >= known->shelf.count) {
-            set_list(trace, list,
-                     sl_log_index_find(known->raws[trace->segment - known->shelf.count],
-                                       list->hash));
+            set_list(
+                trace, list,
+                sl_log_index_find(known->raws[trace->segment - known->shelf.count], list->hash));
             continue;
         }
         if (denied_by(trace, list, trace->segment) >= 0)

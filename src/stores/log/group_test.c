@@ -1,0 +1,729 @@
+/* Groups of sealed segments: what is asked for is found with them, without them, and with files
+ * that are not right; and they are made, and made again. */
+#include "stores/log/group.h"
+
+#include "base/env_sim.h"
+#include "conformance/event_store_bench.h"
+#include "stores/log/log_store.h"
+#include "stores/log/scavenge.h"
+#include "stores/log/segment.h"
+#include "tap/tap.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    EVENTS_A_BATCH = 4,
+    BODY_BYTES = 50000, /* of the first of them: a batch fills a segment */
+    SMALL = 8,          /* segments in a group of the first level */
+    IMAGE_MAX = 256 << 10,
+    CALLS_MAX = 400,
+};
+
+static const char *const small_path = "data/log/00000000000000000000.8.group";
+static const char *seal;
+static const char *segment_bytes = "65536";
+
+static const char *fresh(void)
+{
+    return "data/log";
+}
+
+static const char *setting(void *context, const char *key)
+{
+    (void)context;
+    if (strcmp(key, "seal") == 0)
+        return seal;
+    return strcmp(key, "segment_bytes") == 0 ? segment_bytes : NULL;
+}
+
+struct scene {
+    struct bench bench;
+    struct event_store_subject subject;
+};
+
+static bool begin_scene(struct scene *scene, uint64_t seed)
+{
+    *scene = (struct scene){0};
+    scene->subject = (struct event_store_subject){
+        .ops = &sl_log_store_ops, .simulated = true, .fresh = fresh, .setting = setting};
+    return CHECK(sl_env_sim_new(seed, &scene->subject.env) == SL_OK) &&
+           bench_begin(&scene->bench, &scene->subject);
+}
+
+static void strike_scene(struct scene *scene)
+{
+    bench_end(&scene->bench);
+    sl_env_free(scene->subject.env);
+    seal = NULL;
+    segment_bytes = "65536";
+}
+
+/* Until nothing more is to be done: what is full is sealed, what lacks a group's file has it. */
+static void rest(struct scene *scene)
+{
+    (void)sl_sim_run(scene->subject.env, INT64_MAX);
+}
+
+static bool reopen(struct scene *scene)
+{
+    if (scene->bench.store)
+        bench_close(&scene->bench);
+    return bench_open(&scene->bench) && bench_claim(&scene->bench);
+}
+
+/* ---- Events that each have a stream and a tag of their own ----------------------------------- */
+
+struct names {
+    char stream[24], tag[24];
+};
+
+static void name_event(uint64_t position, struct names *out)
+{
+    snprintf(out->stream, sizeof out->stream, "rare/%llu", (unsigned long long)position);
+    snprintf(out->tag, sizeof out->tag, "mark:%llu", (unsigned long long)position);
+}
+
+static void append(struct scene *scene)
+{
+    static const uint8_t body[BODY_BYTES];
+    static const struct sl_schema *const schemas[] = {&bench_schemas[0]};
+    struct sl_stored_event events[EVENTS_A_BATCH] = {{0}};
+    struct names names[EVENTS_A_BATCH];
+    struct sl_text tags[EVENTS_A_BATCH];
+    struct bench *bench = &scene->bench;
+
+    for (uint64_t i = 0; i < EVENTS_A_BATCH; i++) {
+        name_event(bench->next + i, &names[i]);
+        tags[i] = (struct sl_text){names[i].tag, strlen(names[i].tag)};
+        events[i] = (struct sl_stored_event){.position = bench->next + i,
+                                             .schema = schemas[0],
+                                             .stream = {names[i].stream, strlen(names[i].stream)},
+                                             .tags = &tags[i],
+                                             .tag_count = 1,
+                                             .body = {body, i == 0 ? BODY_BYTES : i}};
+    }
+    struct sl_append append = {.message = {.reply_to = bench->mailbox, .kind = 9},
+                               .epoch = bench->claim.epoch,
+                               .position = bench->next,
+                               .events = events,
+                               .event_count = EVENTS_A_BATCH,
+                               .schemas = schemas,
+                               .schema_count = bench->next == 0,
+                               .bytes = BODY_BYTES + 1000};
+    CHECK_U64(bench_put(bench, &append), SL_APPEND_DURABLE);
+    bench->next += EVENTS_A_BATCH;
+}
+
+static bool is_there(struct scene *scene, const char *path)
+{
+    struct sl_slice bytes;
+
+    return sl_sim_disk_peek(scene->subject.env, path, &bytes) == SL_OK;
+}
+
+static bool is_sealed(struct scene *scene, uint64_t number)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "data/log/%020llu.sealed", (unsigned long long)number);
+    return is_there(scene, path);
+}
+
+/* Appends until so many segments are full, and the sealer has heard of it. */
+static void grow(struct scene *scene, uint64_t segments)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "data/log/%020llu.seg", (unsigned long long)segments);
+    while (!is_there(scene, path))
+        append(scene);
+    rest(scene);
+    append(scene); /* what could not be told when the segment began is told now */
+}
+
+static struct sl_read read_of(enum sl_read_by by, const char *key, bool backwards)
+{
+    return (struct sl_read){.by = by,
+                            .key = {key, strlen(key)},
+                            .until = UINT64_MAX,
+                            .backwards = backwards,
+                            .count_max = 10,
+                            .bytes_max = SIZE_MAX};
+}
+
+/* Reads; what is found is the event at `position`, or nothing when that is UINT64_MAX. */
+static bool finds(struct scene *scene, struct sl_read read, uint64_t position)
+{
+    bench_read(&scene->bench, &read);
+    const bool good = CHECK_U64(read.err, SL_OK) && CHECK(read.end) &&
+                      (position == UINT64_MAX ? CHECK_U64(read.event_count, 0)
+                                              : CHECK_U64(read.event_count, 1) &&
+                                                    CHECK_U64(read.events[0].position, position));
+
+    if (!good)
+        tap_note("%.*s, %s, %s", (int)read.key.len, read.key.ptr,
+                 read.backwards ? "backwards" : "forwards", read.error.message);
+    sl_arena_close(&read.arena);
+    return good;
+}
+
+/* One event in every way, alone in its range, at its ends and beside it. */
+static bool finds_one(struct scene *scene, uint64_t position)
+{
+    struct names names;
+    bool good = true;
+
+    name_event(position, &names);
+    for (int backwards = 0; good && backwards < 2; backwards++) {
+        struct sl_read read = read_of(SL_READ_STREAM, names.stream, backwards == 1);
+        good = finds(scene, read, position);
+        read.from = position;
+        good = good && finds(scene, read, position);
+        read.until = position + 1;
+        good = good && finds(scene, read, position);
+        read = read_of(SL_READ_STREAM, names.stream, backwards == 1);
+        read.until = position > 0 ? position : 1;
+        good = good && finds(scene, read, position > 0 ? UINT64_MAX : 0);
+        good = good && finds(scene, read_of(SL_READ_TAG, names.tag, backwards == 1), position);
+        good = good &&
+               finds(scene, read_of(SL_READ_AGGREGATE, names.stream, backwards == 1), position);
+        /* The tag "mark:7" belongs to the aggregate "mark/7". */
+        memcpy(names.tag, "mark/", 5);
+        good =
+            good && finds(scene, read_of(SL_READ_AGGREGATE, names.tag, backwards == 1), position);
+        memcpy(names.tag, "mark:", 5);
+    }
+    return good;
+}
+
+/* P1: every `step`-th event is found, and what isn't there is not. */
+static void check_all(struct scene *scene, uint64_t step)
+{
+    for (uint64_t position = 0; position < scene->bench.next; position += step)
+        if (!finds_one(scene, position))
+            return;
+    (void)!finds_one(scene, scene->bench.next - 1);
+    for (int i = 0; i < 20; i++) {
+        char key[24];
+        snprintf(key, sizeof key, "nobody/%d", i);
+        for (int backwards = 0; backwards < 2; backwards++) {
+            CHECK(finds(scene, read_of(SL_READ_STREAM, key, backwards == 1), UINT64_MAX));
+            CHECK(finds(scene, read_of(SL_READ_AGGREGATE, key, backwards == 1), UINT64_MAX));
+        }
+    }
+}
+
+/* ---- Bytes ----------------------------------------------------------------------------------- */
+
+static void headers_are_one_or_none(void)
+{
+    struct sl_log_group_head head = {
+        .log = {{1, 2, 3}}, .first = 64, .segment_count = 64, .page_count = 12, .identity = 99};
+    struct sl_log_group_head read = head;
+    uint8_t block[SL_LOG_BLOCK];
+    char name[SL_LOG_GROUP_NAME_MAX];
+
+    sl_log_group_head_write(&head, block);
+    read.page_count = 500; /* at most */
+    CHECK(sl_log_group_head_check(block, &read) && read.page_count == 12);
+    read.page_count = 11;
+    CHECK(!sl_log_group_head_check(block, &read) && read.page_count == 11);
+    for (size_t i = 0; i < sizeof block; i++) {
+        block[i] ^= 1;
+        read.page_count = 500;
+        CHECK(!sl_log_group_head_check(block, &read));
+        block[i] ^= 1;
+    }
+    head.page_count = 0; /* of segments without keys alone */
+    sl_log_group_head_write(&head, block);
+    CHECK(!sl_log_group_head_check(block, &read));
+    read.page_count = 0;
+    CHECK(sl_log_group_head_check(block, &read));
+    sl_log_group_name(2, 3, name);
+    CHECK(strcmp(name, "00000000000000001536.512.group") == 0);
+    CHECK(sl_log_group_hash(0x123456789a000000) == sl_log_group_hash(0x123456789affffff));
+    CHECK(sl_log_group_hash(0x123456789a000000) != sl_log_group_hash(0x123456789b000000));
+}
+
+/* Whatever tells segments apart changes the identity; scavenging does not. */
+static void identities_tell_segments_apart(void)
+{
+    struct sl_log_sealed_head plain = {.segment = {.salt = 5}, .key_count = 4000};
+    uint64_t seen[8];
+
+    plain.pages[SL_LOG_PAGES_FILTER - 1].count = 2;
+    for (int i = 0; i < 8; i++) {
+        struct sl_log_sealed_head head = plain;
+        struct sl_log_group_sum sum = {0};
+        head.segment.number += i == 1;
+        head.segment.salt += i == 2;
+        head.segment.first_position += i == 3;
+        head.next_position += i == 4;
+        head.last += i == 5;
+        head.key_count += i == 6;
+        head.stones += i == 7;
+        head.segment.bytes += i == 7;
+        sl_log_group_add(&sum, &plain);
+        sl_log_group_add(&sum, &head);
+        CHECK(sl_log_group_end(&sum) && sum.head.segment_count == 2);
+        CHECK_U64(sum.head.page_count, 3); /* 8,000 pairs; the segments have four pages */
+        seen[i] = sum.head.identity;
+        for (int j = 0; j < i; j++)
+            CHECK((seen[i] == seen[j]) == (i == 7 && j == 0));
+    }
+}
+
+/* ---- All levels ------------------------------------------------------------------------------ */
+
+static void lookups_pass_groups(void)
+{
+    const uint64_t segments = TAP_TIMES(512 + 64 + 8 + 3, 64 + 8 + 3);
+    struct scene scene;
+
+    if (!begin_scene(&scene, 1))
+        return;
+    grow(&scene, segments);
+    rest(&scene);
+    CHECK(is_sealed(&scene, segments - 1));
+    CHECK(is_there(&scene, small_path));
+    CHECK(is_there(&scene, "data/log/00000000000000000000.64.group"));
+    CHECK(TAP_IS_SANITIZED || is_there(&scene, "data/log/00000000000000000000.512.group"));
+    check_all(&scene, 41);
+    /* Nobody's stream: the filters of the groups and of three segments are asked, and of a segment
+     * more only when chance will have it. */
+    const unsigned passed = sl_mark_count("log: group passed");
+    const unsigned skipped = sl_mark_count("log: segment skipped by its filter");
+    for (int i = 0; i < 100; i++) {
+        char key[24];
+        snprintf(key, sizeof key, "nobody/%d", i);
+        CHECK(finds(&scene, read_of(SL_READ_STREAM, key, i % 2 == 1), UINT64_MAX));
+    }
+    CHECK(sl_mark_count("log: group passed") - passed >= 200);
+    CHECK(sl_mark_count("log: segment skipped by its filter") - skipped < 800);
+    if (reopen(&scene))
+        check_all(&scene, 97);
+    strike_scene(&scene);
+}
+
+/* ---- More keys than are filtered at once ----------------------------------------------------- */
+
+enum { CROWD = 1000, CROWD_TAGS = 16, CROWD_NAME = 48 };
+
+struct crowd {
+    struct sl_stored_event events[CROWD];
+    struct sl_text tags[CROWD][CROWD_TAGS];
+    char names[CROWD][CROWD_TAGS][CROWD_NAME];
+};
+
+static struct sl_text crowd_tag(uint64_t position, uint64_t tag, char *out)
+{
+    const int len = snprintf(out, CROWD_NAME, "%llu:%llu", (unsigned long long)tag,
+                             (unsigned long long)position);
+
+    return (struct sl_text){out, (size_t)len};
+}
+
+static void append_crowd(struct scene *scene, struct crowd *crowd)
+{
+    static const struct sl_schema *const schemas[] = {&bench_schemas[0]};
+    struct bench *bench = &scene->bench;
+
+    for (uint64_t i = 0; i < CROWD; i++) {
+        for (uint64_t t = 0; t < CROWD_TAGS; t++)
+            crowd->tags[i][t] = crowd_tag(bench->next + i, t, crowd->names[i][t]);
+        crowd->events[i] = (struct sl_stored_event){.position = bench->next + i,
+                                                    .schema = schemas[0],
+                                                    .stream = SL_TEXT("one/1"),
+                                                    .tags = crowd->tags[i],
+                                                    .tag_count = CROWD_TAGS};
+    }
+    struct sl_append append = {.message = {.reply_to = bench->mailbox, .kind = 9},
+                               .epoch = bench->claim.epoch,
+                               .position = bench->next,
+                               .events = crowd->events,
+                               .event_count = CROWD,
+                               .schemas = schemas,
+                               .schema_count = bench->next == 0,
+                               .bytes = CROWD * 300};
+    CHECK_U64(bench_put(bench, &append), SL_APPEND_DURABLE);
+    bench->next += CROWD;
+}
+
+/* The filter is made window by window: a million keys take several. */
+static void large_groups_are_made_in_windows(void)
+{
+    struct crowd *crowd = calloc(1, sizeof *crowd);
+    struct sl_slice bytes = {0};
+    struct scene scene;
+    char name[CROWD_NAME];
+
+    segment_bytes = "2097152";
+    if (!crowd || !begin_scene(&scene, 1))
+        return;
+    while (!is_sealed(&scene, SMALL - 1)) {
+        append_crowd(&scene, crowd);
+        rest(&scene);
+    }
+    free(crowd);
+    CHECK(sl_sim_disk_peek(scene.subject.env, small_path, &bytes) == SL_OK);
+    CHECK(bytes.len > 260 * SL_LOG_PAGE);
+    for (uint64_t position = 0; position < scene.bench.next; position += TAP_TIMES(29, 290)) {
+        const struct sl_text tag = crowd_tag(position, position % CROWD_TAGS, name);
+        struct sl_read read = read_of(SL_READ_TAG, tag.ptr, position % 2 == 0);
+        if (!finds(&scene, read, position))
+            break;
+    }
+    strike_scene(&scene);
+}
+
+/* ---- Files that are not right ---------------------------------------------------------------- */
+
+struct image {
+    uint8_t bytes[IMAGE_MAX];
+    size_t len;
+};
+
+static bool take_image(struct scene *scene, const char *path, struct image *out)
+{
+    struct sl_slice bytes;
+
+    if (!CHECK(sl_sim_disk_peek(scene->subject.env, path, &bytes) == SL_OK) ||
+        !CHECK(bytes.len <= sizeof out->bytes))
+        return false;
+    memcpy(out->bytes, bytes.ptr, bytes.len);
+    out->len = bytes.len;
+    return true;
+}
+
+static void put_image(struct scene *scene, const struct image *image)
+{
+    struct sl_error error = {0};
+    struct sl_file *file;
+
+    REQUIRE(sl_disk_open(scene->subject.env, small_path, SL_OPEN_WRITE | SL_OPEN_CREATE, &file,
+                         &error) == SL_OK);
+    CHECK(sl_file_truncate(file, 0, &error) == SL_OK);
+    CHECK(image->len == 0 ||
+          sl_file_write_durable(file, 0, image->bytes, image->len, &error) == SL_OK);
+    sl_file_close(file);
+}
+
+static void seal_head(struct image *image)
+{
+    struct sl_log_group_head head = {.first = sl_le64(image->bytes + 48),
+                                     .segment_count = sl_le32(image->bytes + 56),
+                                     .page_count = sl_le32(image->bytes + 60),
+                                     .identity = sl_le64(image->bytes + 64)};
+
+    memcpy(head.log.bytes, image->bytes + 32, 16);
+    sl_log_group_head_write(&head, image->bytes);
+}
+
+static void cut_to_nothing(struct image *image)
+{
+    image->len = 0;
+}
+
+static void cut_its_pages(struct image *image)
+{
+    image->len = SL_LOG_BLOCK;
+}
+
+static void flip_the_header(struct image *image)
+{
+    image->bytes[64] ^= 1;
+}
+
+static void flip_a_page(struct image *image)
+{
+    image->bytes[SL_LOG_BLOCK + 2000] ^= 0xff;
+}
+
+static void clear_a_page(struct image *image)
+{
+    memset(image->bytes + SL_LOG_BLOCK + SL_LOG_PAGE_HEAD, 0, SL_LOG_PAGE_ROOM);
+}
+
+/* A filter that has nothing at all, well sealed: of other segments. */
+static void make_it_of_others(struct image *image)
+{
+    const struct sl_log_page_head page = {.kind = SL_LOG_PAGES_FILTER};
+
+    image->bytes[70] ^= 1;
+    seal_head(image);
+    clear_a_page(image);
+    sl_log_page_seal(&page, sl_le64(image->bytes + 64), 1, image->bytes + SL_LOG_BLOCK);
+}
+
+static void make_it_of_another_log(struct image *image)
+{
+    image->bytes[40] ^= 1;
+    seal_head(image);
+}
+
+static void make_it_of_other_numbers(struct image *image)
+{
+    image->bytes[48] = SMALL;
+    seal_head(image);
+}
+
+static void give_it_more_pages(struct image *image)
+{
+    image->bytes[62] = 1;
+    seal_head(image);
+}
+
+static void give_it_no_pages(struct image *image)
+{
+    memset(image->bytes + 60, 0, 4);
+    seal_head(image);
+}
+
+static void make_it_newer(struct image *image)
+{
+    image->bytes[16]++;
+}
+
+static const struct harm {
+    const char *name;
+    void (*harm)(struct image *image);
+    bool in_pages; /* met by lookups only */
+} harms[] = {
+    {"nothing", NULL, false},
+    {"empty", cut_to_nothing, false},
+    {"without pages", cut_its_pages, true},
+    {"header", flip_the_header, false},
+    {"page", flip_a_page, true},
+    {"page of zeros", clear_a_page, true},
+    {"other segments", make_it_of_others, false},
+    {"another log", make_it_of_another_log, false},
+    {"other numbers", make_it_of_other_numbers, false},
+    {"more pages", give_it_more_pages, false},
+    {"no pages", give_it_no_pages, false},
+    {"newer", make_it_newer, false},
+};
+
+static void what_is_not_right_is_made_again(void)
+{
+    static struct image good, bad;
+
+    for (size_t i = 0; i < sizeof harms / sizeof *harms; i++) {
+        const struct harm *harm = &harms[i];
+        struct scene scene;
+        tap_note("%s", harm->name);
+        if (!begin_scene(&scene, i + 1))
+            return;
+        grow(&scene, SMALL + 1);
+        rest(&scene);
+        bench_close(&scene.bench);
+        if (!take_image(&scene, small_path, &good))
+            return;
+        bad = good;
+        if (harm->harm)
+            harm->harm(&bad);
+        put_image(&scene, &bad);
+        const unsigned made = sl_mark_count("log: group made");
+        if (reopen(&scene)) {
+            check_all(&scene, 1); /* before the sealer has looked, or while it does */
+            rest(&scene);
+            check_all(&scene, 1);
+            if (harm->in_pages) { /* the sealer hears of it with the next segment */
+                grow(&scene, SMALL + 3);
+                rest(&scene);
+            }
+        }
+        CHECK_U64(sl_mark_count("log: group made") - made, harm->harm ? 1 : 0);
+        if (take_image(&scene, small_path, &bad))
+            CHECK(bad.len == good.len && memcmp(bad.bytes, good.bytes, good.len) == 0);
+        check_all(&scene, 1);
+        strike_scene(&scene);
+    }
+}
+
+/* A group is not made of segments whose index is damaged, nor tried for ever; what is asked of the
+ * others is answered. */
+static void damaged_segments_have_no_group(void)
+{
+    static const char *const path = "data/log/00000000000000000006.sealed";
+    struct sl_log_sealed_head head;
+    struct sl_error error = {0};
+    struct sl_slice bytes;
+    struct scene scene;
+
+    if (!begin_scene(&scene, 4))
+        return;
+    grow(&scene, SMALL + 1);
+    rest(&scene);
+    bench_close(&scene.bench);
+    CHECK(sl_disk_remove(scene.subject.env, small_path, &error) == SL_OK);
+    REQUIRE(sl_sim_disk_peek(scene.subject.env, path, &bytes) == SL_OK);
+    REQUIRE(sl_log_sealed_head_read(bytes.ptr, path, &head, &error) == SL_OK);
+    CHECK(sl_sim_disk_poke(scene.subject.env, path,
+                           sl_log_sealed_pages(&head, SL_LOG_PAGES_KEYS)->first * SL_LOG_PAGE + 99,
+                           (struct sl_slice){(const uint8_t *)"rot", 3}) == SL_OK);
+    const unsigned given_up = sl_mark_count("log: group given up");
+    if (reopen(&scene)) {
+        rest(&scene);
+        grow(&scene, SMALL + 3);
+        rest(&scene);
+        CHECK(!is_there(&scene, small_path));
+        CHECK_U64(sl_mark_count("log: group given up") - given_up, 1);
+        for (uint64_t position = 0; position < head.segment.first_position; position++)
+            (void)!finds_one(&scene, position);
+    }
+    strike_scene(&scene);
+}
+
+/* ---- Power and disk -------------------------------------------------------------------------- */
+
+/* Eight sealed segments and no file of their group; open, its sealer about to begin. */
+static bool set_lacking(struct scene *scene, uint64_t seed)
+{
+    struct sl_error error = {0};
+
+    if (!begin_scene(scene, seed))
+        return false;
+    grow(scene, SMALL + 1);
+    rest(scene);
+    bench_close(&scene->bench);
+    return CHECK(sl_disk_remove(scene->subject.env, small_path, &error) == SL_OK) && reopen(scene);
+}
+
+static void the_power_fails_at_each_call(void)
+{
+    bool reached_the_end = false;
+
+    for (uint64_t nth = 1; !reached_the_end && CHECK(nth < CALLS_MAX); nth += TAP_TIMES(1, 7)) {
+        struct scene scene;
+        if (!set_lacking(&scene, nth))
+            return;
+        struct sl_env *env = scene.subject.env;
+        sl_sim_power_loss_at(env, nth);
+        rest(&scene);
+        reached_the_end = !sl_sim_power_is_out(env);
+        bench_close(&scene.bench);
+        sl_sim_power_loss(env);
+        if (reopen(&scene)) {
+            CHECK(!is_there(&scene, "data/log/00000000000000000000.8.group.tmp"));
+            check_all(&scene, 3);
+            rest(&scene);
+            CHECK(is_there(&scene, small_path));
+            check_all(&scene, 3);
+        }
+        strike_scene(&scene);
+    }
+}
+
+static void the_disk_fails_at_each_call(void)
+{
+    const unsigned given_up = sl_mark_count("log: group given up");
+
+    for (uint64_t nth = 1; nth <= 60; nth += TAP_TIMES(1, 5)) {
+        struct scene scene;
+        if (!set_lacking(&scene, nth))
+            return;
+        sl_sim_disk_fail_at(scene.subject.env, nth);
+        rest(&scene);
+        sl_sim_disk_fail_at(scene.subject.env, 0);
+        check_all(&scene, 3);
+        grow(&scene, SMALL + 3); /* another try */
+        rest(&scene);
+        CHECK(is_there(&scene, small_path));
+        check_all(&scene, 3);
+        strike_scene(&scene);
+    }
+    CHECK(sl_mark_count("log: group given up") > given_up + TAP_TIMES(20, 4));
+}
+
+static void a_full_disk_has_no_group(void)
+{
+    struct scene scene;
+
+    if (!set_lacking(&scene, 3))
+        return;
+    const unsigned given_up = sl_mark_count("log: group given up");
+    sl_sim_disk_size(scene.subject.env, 1 << 16);
+    rest(&scene);
+    CHECK_U64(sl_mark_count("log: group given up"), given_up + 1);
+    CHECK(!is_there(&scene, small_path));
+    check_all(&scene, 3);
+    sl_sim_disk_size(scene.subject.env, 0);
+    grow(&scene, SMALL + 3);
+    rest(&scene);
+    CHECK(is_there(&scene, small_path));
+    check_all(&scene, 3);
+    strike_scene(&scene);
+}
+
+/* ---- What else is done to logs --------------------------------------------------------------- */
+
+static bool may_go(void *context, const struct sl_schema *schema, uint64_t position,
+                   const struct sl_log_event *event)
+{
+    (void)context;
+    (void)schema;
+    (void)event;
+    return position % 3 == 0;
+}
+
+/* Scavenged segments have the keys that they had: their groups stay, and stay right. */
+static void scavenging_leaves_groups(void)
+{
+    static struct image before, after;
+    struct sl_error error = {0};
+    struct scene scene;
+
+    if (!begin_scene(&scene, 6))
+        return;
+    grow(&scene, SMALL + 1);
+    rest(&scene);
+    bench_close(&scene.bench);
+    struct sl_log_scavenge scavenge = {
+        .env = scene.subject.env, .path = "data/log", .may_go = may_go};
+    CHECK(take_image(&scene, small_path, &before));
+    CHECK_U64(sl_log_scavenge(&scavenge, &error), SL_OK);
+    CHECK(scavenge.rewritten >= SMALL);
+    const unsigned refused = sl_mark_count("log: not this group");
+    if (reopen(&scene)) {
+        rest(&scene);
+        check_all(&scene, 1);
+    }
+    CHECK_U64(sl_mark_count("log: not this group"), refused);
+    if (take_image(&scene, small_path, &after))
+        CHECK(before.len == after.len && memcmp(before.bytes, after.bytes, after.len) == 0);
+    strike_scene(&scene);
+}
+
+/* With `seal = no` nothing is written, and what is there is used. */
+static void without_sealing_nothing_is_made(void)
+{
+    struct scene scene;
+
+    if (!set_lacking(&scene, 7))
+        return;
+    bench_close(&scene.bench);
+    seal = "no";
+    if (reopen(&scene)) {
+        rest(&scene);
+        CHECK(!is_there(&scene, small_path));
+        check_all(&scene, 3);
+    }
+    strike_scene(&scene);
+}
+
+int main(void)
+{
+    return TAP_RUN({"headers are one or none", headers_are_one_or_none},
+                   {"identities tell segments apart", identities_tell_segments_apart},
+                   {"lookups pass groups", lookups_pass_groups},
+                   {"large groups are made in windows", large_groups_are_made_in_windows},
+                   {"what is not right is made again", what_is_not_right_is_made_again},
+                   {"damaged segments have no group", damaged_segments_have_no_group},
+                   {"the power fails at each call", the_power_fails_at_each_call},
+                   {"the disk fails at each call", the_disk_fails_at_each_call},
+                   {"a full disk has no group", a_full_disk_has_no_group},
+                   {"scavenging leaves groups", scavenging_leaves_groups},
+                   {"without sealing nothing is made", without_sealing_nothing_is_made});
+}
