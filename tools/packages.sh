@@ -33,6 +33,7 @@ tests  openssl              makes the certificates of a test
 tests  python3              drives servers from outside and checks the rules of the house
 tests  python3-venv         redis-py and schemathesis, for themselves alone
 tests  redis-tools          a stranger that speaks RESP to the server
+tests  shellcheck           finds mistakes in shell scripts before a build does
 tests  sqlite3              a stranger that opens a view
 tests  zstd                 unpacks a day of payments
 '
