@@ -1,12 +1,12 @@
 /*
- * GET /{domain}/{view}?index=…&field=…&after=…&limit=…&desc=…&q=…: a stretch of an index, or a
- * search; or live: all rows that match, from now on.
+ * GET /{domain}/{view}?index=…&field=…&from=…&to=…&after=…&limit=…&desc=…&q=…: a stretch of an
+ * index, or a search; or live: all rows that match, from now on.
  *
  * Fields that are given must be the leading ones of the index, because that is what an index can
  * answer in a bounded time. Without `index`, the first one that they lead is taken; without fields,
  * the order of the key.
  */
-#include "api/parts.h"
+#include "api/listing.h"
 
 #include <string.h>
 
@@ -24,11 +24,12 @@ struct list_query {
     void *equal; /* a struct of the record */
     struct sl_text index;
     bool has_index;
+    struct api_range range;
 };
 
 /* ---- Reading the query --------------------------------------------------------------------- */
 
-static const struct sl_field *field_named(const struct sl_record *record, struct sl_text name)
+const struct sl_field *api_field_named(const struct sl_record *record, struct sl_text name)
 {
     for (uint32_t i = 0; i < record->field_count; i++)
         if (sl_text_equals(api_text(record->fields[i].name), name))
@@ -40,12 +41,12 @@ static bool take_field(struct list_query *query, struct sl_text name, struct sl_
 {
     struct api_call *call = query->call;
     const struct sl_view *view = sl_view_table_shape(call->view)->view;
-    const struct sl_field *field = field_named(view->record, name);
+    const struct sl_field *field = api_field_named(view->record, name);
 
     if (!field) {
         api_refuse(call, "unknown_parameter", NULL,
                    "no field or parameter %.*s here; there are: index, after, limit, desc, q, "
-                   "min_position and the leading fields of an index",
+                   "from, to, min_position and the leading fields of an index",
                    (int)(name.len < 64 ? name.len : 64), name.ptr);
         return false;
     }
@@ -117,7 +118,8 @@ static bool take(struct list_query *query, struct sl_text name, struct sl_text v
         api_refuse(query->call, "bad_query", "desc", "desc is 1 or 0");
         return false;
     }
-    return take_field(query, name, value);
+    const enum api_take taken = api_range_take(&query->range, query->call, name, value);
+    return taken == API_NOT_MINE ? take_field(query, name, value) : taken == API_TAKEN;
 }
 
 /* ---- Choosing the index -------------------------------------------------------------------- */
@@ -131,7 +133,7 @@ static bool is_given(const struct list_query *query, const struct sl_field *fiel
 }
 
 /* Are the given fields the place's leading ones? */
-static bool leads(const struct list_query *query, const struct sl_place *place)
+static bool has_fields(const struct list_query *query, const struct sl_place *place)
 {
     if (query->given_count > place->count)
         return false;
@@ -139,6 +141,12 @@ static bool leads(const struct list_query *query, const struct sl_place *place)
         if (!is_given(query, place->fields[i]))
             return false;
     return true;
+}
+
+/* And does a range go on from them? */
+static bool leads(const struct list_query *query, const struct sl_place *place)
+{
+    return has_fields(query, place) && api_range_fits(&query->range, place, query->given_count);
 }
 
 static bool choose_named(struct list_query *query, const struct sl_view_shape *shape)
@@ -151,8 +159,12 @@ static bool choose_named(struct list_query *query, const struct sl_view_shape *s
         query->listing.query.index = (int)i;
         if (leads(query, &shape->indexes[i]))
             return true;
-        api_refuse(query->call, "no_index", "index", "%s is filtered by the leading ones of: %s",
-                   view->indexes.items[i].name, view->indexes.items[i].fields);
+        if (has_fields(query, &shape->indexes[i]))
+            api_range_refuse(&query->range, query->call, view->indexes.items[i].fields);
+        else
+            api_refuse(query->call, "no_index", "index",
+                       "%s is filtered by the leading ones of: %s", view->indexes.items[i].name,
+                       view->indexes.items[i].fields);
         return false;
     }
     api_refuse(query->call, "no_index", "index", "%s has no such index", view->name);
@@ -180,8 +192,9 @@ static bool choose_index(struct list_query *query)
             return true;
         }
     }
-    api_refuse(query->call, "no_index", query->given[0]->name,
-               "no index of %s begins with the given fields", shape->view->name);
+    api_refuse(query->call, "no_index", query->given_count > 0 ? query->given[0]->name : NULL,
+               "no index of %s begins with the given fields%s", shape->view->name,
+               api_range_is_given(&query->range) ? " and goes on with that of the range" : "");
     return false;
 }
 
@@ -205,7 +218,7 @@ static bool read_query(struct list_query *query)
         api_refuse(call, "bad_query", NULL, "behind a %% come two hex digits, and texts are UTF-8");
         return false;
     }
-    return choose_index(query);
+    return choose_index(query) && api_range_read(&query->range, call, &query->listing.query);
 }
 
 /* ---- Answering ----------------------------------------------------------------------------- */

@@ -197,6 +197,7 @@ static void list_path(struct openapi *api, const struct sl_domain *domain,
     position_parameter(api, "min_position", "", domain->name,
                        "A position token: the answer reflects all below it.");
     list_parameters(api, view);
+    openapi_range_parameters(api, domain, view);
     openapi_put(api, "]");
     snprintf(text, sizeof text,
              "{'type':'object','required':['rows'],'properties':{'rows':{'type':'array','items':"

@@ -19,4 +19,8 @@ void openapi_text(struct openapi *api, const char *string);
  */
 void openapi_components(struct openapi *api, const struct sl_domain *const *domains, size_t count);
 
+/* ,{…},{…}: the parameters of a list that begin or end a range (openapi_list.c). */
+void openapi_range_parameters(struct openapi *api, const struct sl_domain *domain,
+                              const struct sl_view *view);
+
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "record/kinds.h"
 #include "record/pack.h"
 
 /* ---- Shapes ---------------------------------------------------------------------------------- */
@@ -283,6 +284,8 @@ static enum sl_err check_query(const struct sl_view_shape *shape, const struct s
 {
     if (query->limit < 1 || query->limit > 1000)
         return sl_fail(error, SL_INVALID, "limit must lie between 1 and 1000");
+    if (query->search.len > 0 && (query->from || query->to))
+        return sl_fail(error, SL_INVALID, "a search has no range");
     if (query->search.len > 0)
         return shape->search.count > 0 ? SL_OK
                                        : sl_fail(error, SL_INVALID, "view %s/%s has no search",
@@ -294,6 +297,14 @@ static enum sl_err check_query(const struct sl_view_shape *shape, const struct s
     if (query->equal_count > place->count)
         return sl_fail(error, SL_INVALID, "the index has %u fields only", place->count);
     SL_ASSERT(query->equal_count == 0 || query->equal);
+    if (!query->from && !query->to)
+        return SL_OK;
+    if (query->equal_count == place->count)
+        return sl_fail(error, SL_INVALID, "no field is left for a range: the index has %u",
+                       place->count);
+    const struct sl_field *field = place->fields[query->equal_count];
+    SL_ASSERT((!query->from || sl_field_is_there(field, query->from)) &&
+              (!query->to || sl_field_is_there(field, query->to)));
     return SL_OK;
 }
 

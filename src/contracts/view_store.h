@@ -27,7 +27,7 @@ struct sl_view_shape {
     const struct sl_view *view;
     struct sl_place key;
     struct sl_place indexes[SL_INDEXES_MAX]; /* as view->indexes; what is equal, in key order */
-    struct sl_place search; /* of texts; count 0: the view cannot be searched */
+    struct sl_place search;                  /* of texts; count 0: the view cannot be searched */
     uint64_t digest; /* of record, key, indexes, search, version: another digest is another build */
     /* Which of the view's builds this is, where several stand beside one another: 0, or what
      * `serving` tells, or a new one. Set before the shape is attached, and then constant. */
@@ -63,7 +63,11 @@ struct sl_list_query {
     int index;
     uint32_t equal_count; /* this many leading fields must equal those of `equal` */
     const void *equal;    /* a struct of the record with these fields set */
-    struct sl_text after; /* cursor of an earlier answer, or empty */
+    /* The range of the first field behind the equal ones, or NULL: structs of the record in which
+     * it is set. `from` belongs to the range, `to` does not, whichever way the list goes. */
+    const void *from;
+    const void *to;
+    struct sl_text after; /* cursor of an earlier answer of this range, or empty */
     bool descending;
     uint32_t limit;        /* 1 to 1,000 */
     struct sl_text search; /* words to find, or empty: then `index` is not used, best match first */

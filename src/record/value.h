@@ -46,6 +46,11 @@ bool sl_value_read(const struct sl_field *field, struct sl_text text, struct sl_
 /* As big as an enumeration's number, from 0; -1: no such name. */
 int sl_value_enum(const struct sl_field *field, struct sl_text name);
 
+/* Below zero, zero or above: the order in which lists stand. Numbers, times and decimals by size,
+ * texts, UUIDs and names of enumerations by bytes; of a field that a place can have. Decimals are
+ * compared as doubles, as stores index them. */
+int sl_value_compare(const struct sl_field *field, const void *a, const void *b);
+
 /* Is the value zero, nil or empty? A nested record is where all of its fields are. */
 bool sl_value_is_empty(const struct sl_field *field, const void *value);
 

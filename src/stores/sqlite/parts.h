@@ -45,6 +45,18 @@ enum sl_err sl_sqlite_reader_list(struct sl_view_reader *reader, const struct sl
 void sl_sqlite_reader_forget(struct sl_view_reader *reader, const struct sl_view_shape *shape);
 void sl_sqlite_reader_close(struct sl_view_reader *reader);
 
+/* list.c: the statement that answers the query, its values, and the place to go on from. */
+struct sl_sqlite_list_form sl_sqlite_list_form(const struct sl_sqlite_schema *schema,
+                                               const struct sl_list_query *query, bool after);
+/* A SQLite code. `after` is what sl_sqlite_list_after made, where the form has a cursor. */
+int sl_sqlite_list_bind(struct sl_sqlite_db *db, sqlite3_stmt *stmt,
+                        const struct sl_sqlite_list_form *form, const struct sl_list_query *query,
+                        const void *after, int64_t limit);
+/* Reads the query's cursor. SL_INVALID: none of this list, or outside of its range. */
+enum sl_err sl_sqlite_list_after(struct sl_sqlite_db *db, const struct sl_list_query *query,
+                                 struct sl_arena *arena, void **out,
+                                 struct sl_error *error) SL_USE_RESULT;
+
 /* cursor.c: cursors are texts of A–Z a–z 0–9 - _ in an arena; SL_INVALID: not one for this list. */
 enum sl_err sl_sqlite_cursor_write(const struct sl_sqlite_schema *schema,
                                    const struct sl_list_query *query, const void *row,

@@ -1,7 +1,7 @@
 /*
  * The view store's read side: per reader, a connection to each view that it was asked about, opened
  * when first needed, with at most one read transaction between begin and end. A list's statements
- * are prepared once for each index, number of equal fields, direction and "with a cursor".
+ * are prepared once for each index, number of equal fields, direction, bounds and "with a cursor".
  */
 #include "stores/sqlite/parts.h"
 
@@ -9,12 +9,12 @@
 
 #include "record/pack.h"
 
-enum { DIRECTIONS = 2, CURSORS = 2, SEARCH_COUNT_MAX = 10000 };
+enum { DIRECTIONS = 2, CURSORS = 2, BOUNDS = 4, SEARCH_COUNT_MAX = 10000 };
 
 struct read_view {
     struct read_view *next;
     struct sl_sqlite_db db;
-    sqlite3_stmt *lists[SL_INDEXES_MAX + 1][SL_PLACE_FIELDS_MAX + 1][DIRECTIONS][CURSORS];
+    sqlite3_stmt *lists[SL_INDEXES_MAX + 1][SL_PLACE_FIELDS_MAX + 1][DIRECTIONS][CURSORS][BOUNDS];
     sqlite3_stmt *search;
     struct sl_checkpoint checkpoint; /* within the transaction */
     bool reading;                    /* a transaction is open */
@@ -40,7 +40,7 @@ enum sl_err sl_sqlite_reader_open(struct sl_view_store *store, struct sl_view_re
 
 static void free_view(struct read_view *view)
 {
-    sqlite3_stmt **lists = &view->lists[0][0][0][0];
+    sqlite3_stmt **lists = &view->lists[0][0][0][0][0];
 
     for (size_t i = 0; i < sizeof view->lists / sizeof *lists; i++)
         (void)sqlite3_finalize(lists[i]);
@@ -202,17 +202,16 @@ static enum sl_err write_keys(const struct sl_view_shape *shape, struct sl_arena
     return SL_OK;
 }
 
-static enum sl_err list_statement(struct read_view *view, const struct sl_list_query *query,
+static enum sl_err list_statement(struct read_view *view, const struct sl_sqlite_list_form *form,
                                   sqlite3_stmt **out, struct sl_error *error)
 {
-    const bool after = query->after.len > 0;
+    const int bounds = form->from + 2 * form->to;
     sqlite3_stmt **stmt =
-        &view->lists[query->index + 1][query->equal_count][query->descending][after];
+        &view->lists[form->index + 1][form->equal_count][form->descending][form->after][bounds];
     struct sl_buf sql = {0};
 
     if (!*stmt) {
-        sl_sqlite_list_sql(&sql, &view->db.schema, query->index, query->equal_count,
-                           query->descending, after);
+        sl_sqlite_list_sql(&sql, &view->db.schema, form);
         sl_buf_byte(&sql, '\0');
         const enum sl_err err =
             sql.failed ? sl_fail(error, SL_NO_MEMORY, "no memory for a list")
@@ -225,50 +224,23 @@ static enum sl_err list_statement(struct read_view *view, const struct sl_list_q
     return SL_OK;
 }
 
-/* Binds the equal fields of `equal`, then all other terms of `after` (NULL: none), then the limit.
- */
-static int bind_list(struct read_view *view, sqlite3_stmt *stmt, const struct sl_list_query *query,
-                     const void *after)
-{
-    const struct sl_sqlite_order *order = &view->db.schema.orders[query->index + 1];
-    struct sl_sqlite_binder *binder = &view->db.binder;
-    uint32_t equal = 0, t = 0;
-    int at = 1, code = SQLITE_OK;
-
-    sl_sqlite_bind_start(binder, stmt);
-    for (; t < order->count && code == SQLITE_OK; t++) {
-        if (order->terms[t].repeats)
-            continue;
-        if (equal == query->equal_count)
-            break;
-        code = sl_sqlite_bind(binder, at++, order->terms[t].field, query->equal);
-        equal++;
-    }
-    for (; after && t < order->count && code == SQLITE_OK; t++)
-        code = sl_sqlite_bind(binder, at++, order->terms[t].field, after);
-    return code != SQLITE_OK ? code : sqlite3_bind_int64(stmt, at, (int64_t)query->limit + 1);
-}
-
 static enum sl_err list_index(struct read_view *view, const struct sl_list_query *query,
                               struct sl_arena *arena, struct sl_list_page *page,
                               struct sl_error *error)
 {
+    const struct sl_sqlite_list_form form =
+        sl_sqlite_list_form(&view->db.schema, query, query->after.len > 0);
     void *after = NULL;
     sqlite3_stmt *stmt;
     bool more = false;
     enum sl_err err;
 
-    if (query->after.len > 0) {
-        after = sl_arena_zeroed(arena, 1, view->db.schema.loose->size);
-        if (!after)
-            return sl_fail(error, SL_NO_MEMORY, "no memory for a cursor");
-        err = sl_sqlite_cursor_read(&view->db.schema, query, arena, after, error);
-        if (err != SL_OK)
-            return err;
-    }
-    if ((err = list_statement(view, query, &stmt, error)) != SL_OK)
+    if ((form.after &&
+         (err = sl_sqlite_list_after(&view->db, query, arena, &after, error)) != SL_OK) ||
+        (err = list_statement(view, &form, &stmt, error)) != SL_OK)
         return err;
-    const int code = bind_list(view, stmt, query, after);
+    const int code =
+        sl_sqlite_list_bind(&view->db, stmt, &form, query, after, (int64_t)query->limit + 1);
     if (code != SQLITE_OK)
         return sl_sqlite_fail(&view->db, code, "list rows", error);
     if ((err = collect(view, stmt, query->limit, arena, page, &more, error)) != SL_OK || !more)

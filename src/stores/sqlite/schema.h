@@ -47,9 +47,20 @@ enum sl_err sl_sqlite_schema_init(struct sl_sqlite_schema *schema,
                                   const struct sl_view_shape *shape, bool mirror,
                                   struct sl_arena *arena, struct sl_error *error) SL_USE_RESULT;
 
-/* Appends the statement of a list. Parameters, in this order: the equal fields, the terms after
- * them when there is a cursor, the limit. */
-void sl_sqlite_list_sql(struct sl_buf *sql, const struct sl_sqlite_schema *schema, int index,
-                        uint32_t equal_count, bool descending, bool after);
+/* What a list's statement depends on. Constant but for `columns` where it is prepared once. */
+struct sl_sqlite_list_form {
+    const char *columns; /* what it selects */
+    int index;           /* as in struct sl_list_query, like the next two */
+    uint32_t equal_count;
+    bool descending;
+    bool from; /* bounds of the first term behind the equal fields */
+    bool to;
+    bool after; /* a cursor; then the bound on its side is not to be there */
+};
+
+/* list.c: appends the statement of a list. Parameters, in this order: the equal fields, `from`,
+ * `to`, the terms behind the equal fields when there is a cursor, the limit. */
+void sl_sqlite_list_sql(struct sl_buf *sql, const struct sl_sqlite_schema *schema,
+                        const struct sl_sqlite_list_form *form);
 
 #endif
