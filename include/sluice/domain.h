@@ -156,8 +156,9 @@ struct sl_command {
         size_t count;
     } needs;
     /* Needs that follow from the command's lists or from states already loaded; called again, at
-     * most four rounds, until it names nothing new. Each call sees the states so far. At most
-     * 32,768 in all, of which 64 in the table; each takes the engine about a microsecond. */
+     * most four rounds, until it names nothing new. Each call sees the states so far; one that
+     * sees none may come long before the command's turn. At most 32,768 in all, of which 64 in the
+     * table; each takes the engine about a microsecond. */
     void (*more)(const struct sl_case *c, struct sl_needs *out);
     enum sl_ids ids;
     const char *roles; /* who may: words, one of which the principal must have; NULL: anybody */

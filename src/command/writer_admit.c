@@ -283,6 +283,15 @@ static enum sl_err name_more_needs(struct sl_writer *writer, struct sl_work *wor
     return err;
 }
 
+/* `more` is asked when it is the command's turn, since its answer hangs on states that those before
+ * it may change. Where it sees none, as the table names none, its first answer is the same now, and
+ * what it names is read beside that of others instead of one command at a time. What is under way
+ * stays bounded however much a command names. */
+static bool may_name_early(const struct sl_writer *writer, const struct sl_work *work)
+{
+    return work->command->command->more && work->slot_count == 0 && writer->loads_out < AHEAD;
+}
+
 /* Names the needs that the command's table says, and begins to read what is not here. */
 static void prepare(struct sl_writer *writer, struct sl_work *work)
 {
@@ -290,6 +299,10 @@ static void prepare(struct sl_writer *writer, struct sl_work *work)
         return; /* a repeat needs nothing */
     work->prepared = true;
     work->trouble = name_table_needs(writer, work);
+    if (!work->trouble && may_name_early(writer, work)) {
+        work->rounds++;
+        work->trouble = name_more_needs(writer, work);
+    }
     if (!work->trouble)
         work->trouble = add_guards(writer, work);
     sl_writer_ask(writer, work);

@@ -461,25 +461,6 @@ static void long_tags(void)
     end();
 }
 
-static void rounds(void)
-{
-    static const struct {
-        uint32_t rounds, width;
-        int status;
-    } cases[] = {{0, 1, 422},     {1, 1, 201},    {4, 1, 201},     {5, 1, 413},
-                 {1, 16, 201},    {1, 17, 201},   {4, 17, 201},    {2, 1000, 201},
-                 {1, 32768, 201}, {4, 8192, 201}, {1, 32769, 413}, {4, 8193, 413}};
-
-    REQUIRE(begin(0));
-    CHECK_U64(rig_do(&rig, rig_put(&rig, "ada", 1)), 201);
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct rig_command *chain = rig_chain(&rig, cases[i].rounds, cases[i].width);
-        if (!CHECK_U64(rig_do(&rig, chain), cases[i].status))
-            tap_note("%u rounds of %u", cases[i].rounds, cases[i].width);
-    }
-    end();
-}
-
 /* ---- Refusals that are events, of an item; an aggregate of which there is but one */
 
 static void check_blamed(struct rig_command *command, const char *message, const char *field,
@@ -769,7 +750,7 @@ int main(void)
                    {"of those who saw nothing, one wins", one_of_many_wins},
                    {"conditions on what is on its way", tagged_in_flight},
                    {"as much as there may be, and more", limits},
-                   {"tags have 128 bytes", long_tags}, {"needs in rounds", rounds},
+                   {"tags have 128 bytes", long_tags},
                    {"refusals with events, of items, by an only aggregate", blames},
                    {"events tagged from other streams while it is read", tags_from_elsewhere},
                    {"each allocation fails", memory_runs_out},

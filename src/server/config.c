@@ -64,6 +64,7 @@ static const struct key domain_keys[] = {{"enabled", YES_NO, DOMAIN(disabled), 0
                                          {"module", WORDS, DOMAIN(module), 0, 0},
                                          {"store", WORDS, DOMAIN(store), 0, 0},
                                          {"segment_bytes", SETTING, 0, 0, 0},
+                                         {"index_memory", SETTING, 0, 0, 0},
                                          {NULL, WORDS, 0, 0, 0}};
 
 static const struct key view_keys[] = {{"store", WORDS, SERVER(view_store), 0, 0},

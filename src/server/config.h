@@ -8,7 +8,7 @@
  *                   body_rate_min send_rate_min
  *     [auth]        anonymous hosts origins
  *     [token NAME]  secret roles
- *     [domain NAME] enabled module store segment_bytes
+ *     [domain NAME] enabled module store segment_bytes index_memory
  *     [views]       store vfs cache_kib
  *
  * aggregate_memory_bytes (256 MiB unless said, for each domain): the states that decide. Beyond it
