@@ -25,6 +25,7 @@ struct list_query {
     struct sl_text index;
     bool has_index;
     struct api_range range;
+    struct api_aggregate aggregate;
 };
 
 /* ---- Reading the query --------------------------------------------------------------------- */
@@ -44,10 +45,11 @@ static bool take_field(struct list_query *query, struct sl_text name, struct sl_
     const struct sl_field *field = api_field_named(view->record, name);
 
     if (!field) {
-        api_refuse(call, "unknown_parameter", NULL,
-                   "no field or parameter %.*s here; there are: index, after, limit, desc, q, "
-                   "from, to, min_position and the leading fields of an index",
-                   (int)(name.len < 64 ? name.len : 64), name.ptr);
+        api_refuse(
+            call, "unknown_parameter", NULL,
+            "no field or parameter %.*s here; there are: index, after, limit, desc, q, "
+            "from, to, aggregate, by, every, min_position and the leading fields of an index",
+            (int)(name.len < 64 ? name.len : 64), name.ptr);
         return false;
     }
     for (uint32_t i = 0; i < query->given_count; i++) {
@@ -118,7 +120,9 @@ static bool take(struct list_query *query, struct sl_text name, struct sl_text v
         api_refuse(query->call, "bad_query", "desc", "desc is 1 or 0");
         return false;
     }
-    const enum api_take taken = api_range_take(&query->range, query->call, name, value);
+    enum api_take taken = api_range_take(&query->range, query->call, name, value);
+    if (taken == API_NOT_MINE)
+        taken = api_aggregate_take(&query->aggregate, query->call, name, value);
     return taken == API_NOT_MINE ? take_field(query, name, value) : taken == API_TAKEN;
 }
 
@@ -143,10 +147,24 @@ static bool has_fields(const struct list_query *query, const struct sl_place *pl
     return true;
 }
 
-/* And does a range go on from them? */
+/* And does what else is asked for go on from them? */
 static bool leads(const struct list_query *query, const struct sl_place *place)
 {
-    return has_fields(query, place) && api_range_fits(&query->range, place, query->given_count);
+    return has_fields(query, place) && api_range_fits(&query->range, place, query->given_count) &&
+           api_aggregate_fits(&query->aggregate, place, query->given_count);
+}
+
+/* Why the named index does not serve. */
+static void refuse_index(struct list_query *query, const struct sl_place *place,
+                         const struct sl_index *index)
+{
+    if (!has_fields(query, place))
+        api_refuse(query->call, "no_index", "index", "%s is filtered by the leading ones of: %s",
+                   index->name, index->fields);
+    else if (!api_range_fits(&query->range, place, query->given_count))
+        api_range_refuse(&query->range, query->call, index->fields);
+    else
+        api_aggregate_refuse_index(query->call, index->fields);
 }
 
 static bool choose_named(struct list_query *query, const struct sl_view_shape *shape)
@@ -159,12 +177,7 @@ static bool choose_named(struct list_query *query, const struct sl_view_shape *s
         query->listing.query.index = (int)i;
         if (leads(query, &shape->indexes[i]))
             return true;
-        if (has_fields(query, &shape->indexes[i]))
-            api_range_refuse(&query->range, query->call, view->indexes.items[i].fields);
-        else
-            api_refuse(query->call, "no_index", "index",
-                       "%s is filtered by the leading ones of: %s", view->indexes.items[i].name,
-                       view->indexes.items[i].fields);
+        refuse_index(query, &shape->indexes[i], &view->indexes.items[i]);
         return false;
     }
     api_refuse(query->call, "no_index", "index", "%s has no such index", view->name);
@@ -194,7 +207,9 @@ static bool choose_index(struct list_query *query)
     }
     api_refuse(query->call, "no_index", query->given_count > 0 ? query->given[0]->name : NULL,
                "no index of %s begins with the given fields%s", shape->view->name,
-               api_range_is_given(&query->range) ? " and goes on with that of the range" : "");
+               query->aggregate.query.every_ns     ? " and goes on with a time or a date, for every"
+               : api_range_is_given(&query->range) ? " and goes on with that of the range"
+                                                   : "");
     return false;
 }
 
@@ -218,7 +233,8 @@ static bool read_query(struct list_query *query)
         api_refuse(call, "bad_query", NULL, "behind a %% come two hex digits, and texts are UTF-8");
         return false;
     }
-    return choose_index(query) && api_range_read(&query->range, call, &query->listing.query);
+    return choose_index(query) && api_range_read(&query->range, call, &query->listing.query) &&
+           api_aggregate_read(&query->aggregate, call, &query->listing);
 }
 
 /* ---- Answering ----------------------------------------------------------------------------- */
@@ -230,7 +246,9 @@ static void list_done(struct sl_view_listing *listing)
     /* Answering takes back the request's memory, and with it the listing. */
     struct sl_buf json = listing->json;
 
-    if (listing->err == SL_OK) {
+    if (listing->err == SL_OK && listing->refusal != SL_AGGREGATE_DONE) {
+        api_aggregate_refuse(call, listing);
+    } else if (listing->err == SL_OK) {
         const struct sl_text body = sl_buf_as_text(&json);
         api_headers(call);
         api_header_position(call, listing->position);
@@ -242,6 +260,8 @@ static void list_done(struct sl_view_listing *listing)
     } else if (listing->err == SL_INVALID) {
         api_refuse(call, listing->query.search.len ? "bad_query" : "bad_cursor",
                    listing->query.search.len ? "q" : "after", "%s", listing->error.message);
+    } else if (listing->aggregate && listing->err == SL_NO_MEMORY) {
+        api_refuse(call, "no_memory", NULL, "%s", listing->error.message);
     } else {
         api_refuse(call, "view_failed", NULL, "%s", listing->error.message);
     }

@@ -1,4 +1,5 @@
-/* What a list's query may say besides equal fields: ranges. Private to this folder. */
+/* What a list's query may say besides equal fields: ranges, and aggregates. Private to this folder.
+ */
 #ifndef SL_API_LISTING_H
 #define SL_API_LISTING_H
 
@@ -39,6 +40,31 @@ void api_range_refuse(const struct api_range *range, struct api_call *call, cons
  * answered. */
 bool api_range_read(const struct api_range *range, struct api_call *call,
                     struct sl_list_query *query);
+
+/* ---- Aggregates (http_aggregate.c) ----------------------------------------------------------- */
+
+struct api_aggregate {
+    struct sl_aggregate_query query;
+    struct sl_aggregate_item items[SL_AGGREGATES_MAX];
+    bool is_given; /* by aggregate=, without which the others have no meaning */
+};
+
+/* The words of every=, as SL_NAMES has names; they stand for the nanoseconds at the same place. */
+extern const char *const api_every_names[];
+
+/* Takes aggregate=, by= and every=. */
+enum api_take api_aggregate_take(struct api_aggregate *aggregate, struct api_call *call,
+                                 struct sl_text name, struct sl_text value);
+/* Is the place's first field behind as many equal ones a time, where stretches are wanted? */
+bool api_aggregate_fits(const struct api_aggregate *aggregate, const struct sl_place *place,
+                        uint32_t equal_count);
+/* Refuses: this index is not in order of a time. */
+void api_aggregate_refuse_index(struct api_call *call, const char *fields);
+/* Completes the listing's query by the list that it is of. False: it was answered. */
+bool api_aggregate_read(struct api_aggregate *aggregate, struct api_call *call,
+                        struct sl_view_listing *listing);
+/* Answers what the reader refused. */
+void api_aggregate_refuse(struct api_call *call, const struct sl_view_listing *listing);
 
 /* The record's field of this name, or NULL (http_list.c). */
 const struct sl_field *api_field_named(const struct sl_record *record, struct sl_text name);

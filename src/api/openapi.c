@@ -184,7 +184,7 @@ static void list_path(struct openapi *api, const struct sl_domain *domain,
                       const struct sl_view *view)
 {
     const struct sl_deed deed = {SL_DO_READ, domain->name, view->name, view->roles, false};
-    char text[400];
+    char text[800];
 
     path(api, "/%s/%s", domain->name, view->name);
     snprintf(text, sizeof text, "%s.%s.list", domain->name, view->name);
@@ -198,13 +198,14 @@ static void list_path(struct openapi *api, const struct sl_domain *domain,
                        "A position token: the answer reflects all below it.");
     list_parameters(api, view);
     openapi_range_parameters(api, domain, view);
+    openapi_aggregate_parameters(api, view);
     openapi_put(api, "]");
     snprintf(text, sizeof text,
-             "{'type':'object','required':['rows'],'properties':{'rows':{'type':'array','items':"
-             "{'$ref':'#/components/schemas/%s.%s'}},'next':{'type':'string'}}}",
-             domain->name, view->name);
-    answers(api, "Rows in order", text);
-    ERRORS(api, 401, 409, 504);
+             "{'anyOf':[{'type':'object','required':['rows'],'properties':{'rows':{'type':'array',"
+             "'items':{'$ref':'#/components/schemas/%s.%s'}},'next':{'type':'string'}}},%s]}",
+             domain->name, view->name, openapi_groups_schema);
+    answers(api, "Rows in order; with aggregate, groups", text);
+    ERRORS(api, 401, 409, 422, 504);
 }
 
 /* ---- Logs ---------------------------------------------------------------------------------- */

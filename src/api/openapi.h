@@ -22,5 +22,9 @@ void openapi_components(struct openapi *api, const struct sl_domain *const *doma
 /* ,{…},{…}: the parameters of a list that begin or end a range (openapi_list.c). */
 void openapi_range_parameters(struct openapi *api, const struct sl_domain *domain,
                               const struct sl_view *view);
+/* ,{…},{…}: aggregate, by and every. */
+void openapi_aggregate_parameters(struct openapi *api, const struct sl_view *view);
+/* What is answered then, written as openapi_put takes it. */
+extern const char openapi_groups_schema[];
 
 #endif

@@ -1,4 +1,4 @@
-/* What OpenAPI says of a list besides its rows: ranges. */
+/* What OpenAPI says of a list besides its rows: ranges and aggregates. */
 #include "api/listing.h"
 #include "api/openapi.h"
 
@@ -43,3 +43,42 @@ void openapi_range_parameters(struct openapi *api, const struct sl_domain *domai
         for (size_t j = 0; j < 2 && is_ordered(&shape, &view->record->fields[i]); j++)
             end_parameter(api, view->record->fields[i].name, ends[j]);
 }
+
+/* ---- Aggregates ------------------------------------------------------------------------------ */
+
+static void every_parameter(struct openapi *api)
+{
+    openapi_put(api, ",{'name':'every','in':'query','schema':{'type':'string','enum':[");
+    for (size_t i = 0; api_every_names[i]; i++)
+        openapi_put(api, "%s'%s'", i > 0 ? "," : "", api_every_names[i]);
+    openapi_put(api, "]},'description':'With aggregate: a group for each stretch of time, in UTC, "
+                     "of the first field behind those that are given by their value.'}");
+}
+
+void openapi_aggregate_parameters(struct openapi *api, const struct sl_view *view)
+{
+    const struct sl_record *record = view->record;
+    bool more = false;
+
+    openapi_put(api, ",{'name':'aggregate','in':'query','description':'Instead of rows, what they "
+                     "add up to: count, and sum, avg, min, max, first and last of a field, as in "
+                     "count,sum(amount).','schema':{'type':'string','pattern':'^(count|(sum|avg|"
+                     "min|max|first|last)[(][A-Za-z0-9_]+[)])(,(count|(sum|avg|min|max|first|last)"
+                     "[(][A-Za-z0-9_]+[)]))*$'}}");
+    openapi_put(api, ",{'name':'by','in':'query','description':'With aggregate: a group for each "
+                     "value of the field.','schema':{'type':'string','enum':[");
+    for (uint32_t i = 0; i < record->field_count; i++) {
+        if (!sl_aggregate_can_group(&record->fields[i]))
+            continue;
+        openapi_put(api, "%s'%s'", more ? "," : "", record->fields[i].name);
+        more = true;
+    }
+    openapi_put(api, "]}}");
+    every_parameter(api);
+}
+
+const char openapi_groups_schema[] =
+    "{'type':'object','required':['groups','rows'],'properties':{'groups':{'type':'array',"
+    "'description':'In order; each has what was asked for, and start and by where it has them.',"
+    "'items':{'type':'object'}},'rows':{'type':'integer','description':'How many were looked at'},"
+    "'next':{'type':'string'}}}";

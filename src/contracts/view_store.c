@@ -150,6 +150,7 @@ enum sl_err sl_view_store_open(const struct sl_view_store_ops *ops, struct sl_en
     SL_ASSERT(!(ops->capabilities & (SL_VIEWS_LIST | SL_VIEWS_SEARCH)) || ops->list);
     SL_ASSERT(!(ops->capabilities & SL_VIEWS_GENERATIONS) ||
               (ops->serving && ops->settle && ops->serve && ops->discard && ops->forget));
+    SL_ASSERT(!(ops->capabilities & SL_VIEWS_AGGREGATES) || ops->aggregate);
     SL_ASSERT(env && options && options->location);
     const enum sl_err err = ops->open(env, options, &store, error);
     if (err != SL_OK)
@@ -279,8 +280,8 @@ enum sl_err sl_view_reader_lookup(struct sl_view_reader *reader, const struct sl
     return reader->store->ops->lookup(reader, shape, found, count, arena, out, error);
 }
 
-static enum sl_err check_query(const struct sl_view_shape *shape, const struct sl_list_query *query,
-                               struct sl_error *error)
+enum sl_err sl_list_query_check(const struct sl_view_shape *shape,
+                                const struct sl_list_query *query, struct sl_error *error)
 {
     if (query->limit < 1 || query->limit > 1000)
         return sl_fail(error, SL_INVALID, "limit must lie between 1 and 1000");
@@ -318,7 +319,7 @@ enum sl_err sl_view_reader_list(struct sl_view_reader *reader, const struct sl_v
     if (!reader->store->ops->list)
         return sl_fail(error, SL_UNSUPPORTED, "the store %s has no lists",
                        reader->store->ops->scheme);
-    if ((err = check_query(shape, query, error)) != SL_OK ||
+    if ((err = sl_list_query_check(shape, query, error)) != SL_OK ||
         (err = reader->store->ops->list(reader, shape, query, arena, &page, error)) != SL_OK)
         return err;
     SL_ASSERT(page.count <= query->limit, "M1");

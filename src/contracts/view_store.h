@@ -18,7 +18,7 @@
 #include "base/env.h"
 #include "record/place.h"
 
-#define SL_VIEW_STORE_ABI 1u
+#define SL_VIEW_STORE_ABI 2u
 #define SL_INDEXES_MAX 8
 
 /* What a view looks like to its store. Lives as long as the store. */
@@ -81,10 +81,77 @@ struct sl_list_page {
     struct sl_checkpoint checkpoint; /* of the very rows handed out */
 };
 
+/* What is asked about the rows of a list, instead of the rows. */
+#define SL_AGGREGATES_MAX 16           /* of one query */
+#define SL_AGGREGATE_ROWS_MAX 100000u  /* that one query may look at */
+#define SL_AGGREGATE_GROUPS_MAX 10000u /* values of `by` in one stretch of time, or in all */
+
+enum sl_aggregate_kind {
+    SL_AGGREGATE_COUNT = 1, /* of rows */
+    /* Of the values that there are; absent ones have no part in it, and without any it is NULL. */
+    SL_AGGREGATE_SUM, /* as the field is; of integers 64 bits wide, of u128 u128 */
+    SL_AGGREGATE_AVG, /* a double */
+    SL_AGGREGATE_MIN, /* by the order of lists, like the next */
+    SL_AGGREGATE_MAX,
+    SL_AGGREGATE_FIRST, /* in the ascending order of the list, whichever way it goes */
+    SL_AGGREGATE_LAST,
+};
+
+struct sl_aggregate_item {
+    enum sl_aggregate_kind kind;
+    const struct sl_field *field; /* of the view's record; NULL: of a count */
+};
+
+struct sl_aggregate_query {
+    /* Which rows. `limit` and `after` are of groups, `descending` turns their order; no search. */
+    struct sl_list_query rows;
+    const struct sl_aggregate_item *aggregates;
+    uint32_t count; /* 1 to SL_AGGREGATES_MAX */
+    /* A group for each value of this field; NULL: not. */
+    const struct sl_field *by;
+    /* A group for each stretch of so long of the first field behind the equal ones, which is a
+     * time, or a date (then a day); counted from 1970-01-01T00:00:00Z. Rows without a time are in
+     * none. 0: not. With `by` a group for each pair. */
+    int64_t every_ns;
+    uint32_t rows_max; /* 1 to SL_AGGREGATE_ROWS_MAX */
+};
+
+struct sl_aggregate_value {
+    const struct sl_field
+        *form;         /* says how to read and write it; constant, for ever or as shapes */
+    const void *value; /* NULL: there is none */
+};
+
+struct sl_aggregate_group {
+    const void *row; /* a struct of the record, of which the time (its start) and `by` are set */
+    const struct sl_aggregate_value *values;
+};
+
+enum sl_aggregate_refusal {
+    SL_AGGREGATE_DONE,
+    SL_AGGREGATE_ROWS,       /* more than rows_max would have to be looked at */
+    SL_AGGREGATE_GROUPS,     /* more than SL_AGGREGATE_GROUPS_MAX */
+    SL_AGGREGATE_OVERFLOW,   /* a sum does not fit */
+    SL_AGGREGATE_CURRENCIES, /* a sum is of several currencies */
+};
+
+/* Groups in order of time, then of `by`; without either there is one, be there rows or not. All in
+ * the arena of the call. */
+struct sl_aggregate_page {
+    enum sl_aggregate_refusal refusal; /* then there are no groups, */
+    uint32_t refused;                  /* and of a sum this is its place among the aggregates */
+    struct sl_aggregate_group *groups;
+    uint32_t count;
+    uint32_t rows_seen;
+    struct sl_text next; /* cursor; empty: nothing follows */
+    struct sl_checkpoint checkpoint;
+};
+
 enum sl_view_store_capabilities {
     SL_VIEWS_LIST = 1,
     SL_VIEWS_SEARCH = 2,
     SL_VIEWS_GENERATIONS = 4,
+    SL_VIEWS_AGGREGATES = 8,
 };
 
 struct sl_view_store;
@@ -162,10 +229,19 @@ struct sl_view_store_ops {
     enum sl_err (*list)(struct sl_view_reader *reader, const struct sl_view_shape *shape,
                         const struct sl_list_query *query, struct sl_arena *arena,
                         struct sl_list_page *out, struct sl_error *error);
+    /* Where there are SL_VIEWS_AGGREGATES. SL_INVALID: a cursor that cannot be read. */
+    enum sl_err (*aggregate)(struct sl_view_reader *reader, const struct sl_view_shape *shape,
+                             const struct sl_aggregate_query *query, struct sl_arena *arena,
+                             struct sl_aggregate_page *out, struct sl_error *error);
     void (*reader_close)(struct sl_view_reader *reader);
 
     void (*close)(struct sl_view_store *store); /* after its readers */
 };
+
+/* Can groups be made of the field's values? Can these be compared? And be added up? */
+bool sl_aggregate_can_group(const struct sl_field *field);
+bool sl_aggregate_can_compare(const struct sl_field *field);
+bool sl_aggregate_can_add(const struct sl_field *field, enum sl_aggregate_kind kind);
 
 struct sl_view_store {
     const struct sl_view_store_ops *ops;
@@ -216,12 +292,23 @@ enum sl_err sl_view_reader_open(struct sl_view_store *store, struct sl_view_read
 enum sl_err sl_view_reader_begin(struct sl_view_reader *reader,
                                  struct sl_error *error) SL_USE_RESULT;
 void sl_view_reader_end(struct sl_view_reader *reader);
+/* What the wrappers of lists and aggregates check: SL_INVALID names what breaks a rule. */
+enum sl_err sl_list_query_check(const struct sl_view_shape *shape,
+                                const struct sl_list_query *query,
+                                struct sl_error *error) SL_USE_RESULT;
 enum sl_err sl_view_reader_lookup(struct sl_view_reader *reader, const struct sl_view_shape *shape,
                                   struct sl_row_found *found, size_t count, struct sl_arena *arena,
                                   struct sl_checkpoint *out, struct sl_error *error) SL_USE_RESULT;
 enum sl_err sl_view_reader_list(struct sl_view_reader *reader, const struct sl_view_shape *shape,
                                 const struct sl_list_query *query, struct sl_arena *arena,
                                 struct sl_list_page *out, struct sl_error *error) SL_USE_RESULT;
+/* SL_UNSUPPORTED: the store has no aggregates. SL_INVALID: a query that breaks a rule above, which
+ * the message names, or a bad cursor. SL_NO_MEMORY: the groups take more than the arena may. */
+enum sl_err sl_view_reader_aggregate(struct sl_view_reader *reader,
+                                     const struct sl_view_shape *shape,
+                                     const struct sl_aggregate_query *query, struct sl_arena *arena,
+                                     struct sl_aggregate_page *out,
+                                     struct sl_error *error) SL_USE_RESULT;
 void sl_view_reader_forget(struct sl_view_reader *reader, const struct sl_view_shape *shape);
 void sl_view_reader_close(struct sl_view_reader *reader); /* NULL is allowed */
 void sl_view_store_close(struct sl_view_store *store);    /* NULL is allowed */

@@ -21,8 +21,8 @@ struct sl_view_store_fault {
     atomic_int code;            /* with this enum sl_err */
 };
 
-/* Capabilities are those of SQLite's store: lists, search and generations; what the inner one lacks
- * it refuses. */
+/* Capabilities are those of SQLite's store: lists, search, generations and aggregates; what the
+ * inner one lacks it refuses. */
 extern const struct sl_view_store_ops sl_view_store_fault_ops;
 
 /* The nth call from now on (1: the very next) fails with `code`, and does nothing. 0: none does. */

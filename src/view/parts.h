@@ -264,6 +264,10 @@ void view_fetches_free(struct sl_view_table *table);
 bool view_staging_init(struct sl_rows *rows, struct sl_view_table *table);
 void view_staging_close(struct sl_rows *rows);
 
+/* aggregate.c: on a reader's thread; all memory but the answer's is in `arena`. */
+void view_aggregate(struct sl_view_reader *reader, struct sl_view_listing *list,
+                    struct sl_arena *arena);
+
 /* watch.c */
 void view_watches_init(struct view_watches *watches);
 void view_watches_tell(struct sl_view_table *table, struct view_row *row);

@@ -141,6 +141,11 @@ static void list_rows(struct view_reader *reader, struct sl_view_listing *list)
 {
     struct sl_arena *arena = list->as_rows ? &list->arena : &reader->arena;
 
+    if (list->aggregate) {
+        view_aggregate(reader->reader, list, &reader->arena);
+        sl_arena_reset(&reader->arena);
+        return;
+    }
     list->err = sl_view_reader_list(reader->reader, &list->build->shape, &list->query, arena,
                                     &list->page, &list->error);
     if (list->err == SL_OK)
@@ -412,6 +417,8 @@ void sl_view_list(struct sl_view_table *table, struct sl_view_listing *list)
     list->error = (struct sl_error){0};
     list->json = (struct sl_buf){0};
     list->page = (struct sl_list_page){0};
+    list->refusal = SL_AGGREGATE_DONE;
+    list->refused = 0;
     list->arena = (struct sl_arena){0};
     list->position = 0;
     if (table->attached) {

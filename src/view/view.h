@@ -165,9 +165,15 @@ struct sl_view_listing {
     struct sl_list_query query;                 /* texts and struct must live until `done` */
     void (*done)(struct sl_view_listing *list); /* engine's thread */
     bool as_rows; /* structs are wanted, in `page`, not JSON */
+    /* Aggregates are wanted of the rows that it says, not rows, and `query` is not looked at; NULL:
+     * not. Lives until `done`. */
+    const struct sl_aggregate_query *aggregate;
     /* Answer: {"rows": […], "next": "cursor"}; or the page, which lives in `arena`, which the
-     * caller closes. */
+     * caller closes. Of aggregates {"groups": [{"start": …, "by": …, "count": …, "sum(x)": …}],
+     * "rows": how many were looked at, "next": "cursor"}, unless they are refused. */
     struct sl_list_page page;
+    enum sl_aggregate_refusal refusal;
+    uint32_t refused; /* the place of the aggregate */
     struct sl_arena arena;
     enum sl_err err;
     struct sl_error error;
@@ -175,6 +181,8 @@ struct sl_view_listing {
     uint64_t position;  /* that the rows reflect */
 };
 void sl_view_list(struct sl_view_table *table, struct sl_view_listing *list);
+/* "sum": how queries and answers write it. */
+const char *sl_aggregate_name(enum sl_aggregate_kind kind);
 
 /* Asks that the store be brought up to the present position soon: for a list that waits. */
 void sl_view_hurry(struct sl_view_table *table);

@@ -36,4 +36,22 @@ void reading_fill(struct reading *out, int64_t id, uint64_t *seed, struct sl_are
 size_t reading_select(const struct sl_view_shape *shape, const struct sl_list_query *query,
                       const struct reading *rows, size_t count, const struct reading **out);
 
+/* A group that an aggregate must have, and what one of its aggregates must be. */
+struct reading_group {
+    int64_t start; /* of its stretch: nanoseconds, or days of a date; 0 without stretches */
+    const struct reading **rows;
+    size_t count;
+};
+
+/* The groups of all pages together, in order, in `arena`. */
+struct reading_group *reading_groups(const struct sl_view_shape *shape,
+                                     const struct sl_aggregate_query *query,
+                                     const struct reading *rows, size_t count,
+                                     struct sl_arena *arena, size_t *out_count);
+
+/* As JSON, appended; SL_AGGREGATE_OVERFLOW and _CURRENCIES instead where it must be refused. */
+enum sl_aggregate_refusal reading_aggregate(const struct reading_group *group,
+                                            const struct sl_aggregate_item *item,
+                                            struct sl_buf *out);
+
 #endif

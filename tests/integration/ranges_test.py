@@ -1,4 +1,4 @@
-"""Ranges of lists over HTTP: of the desks, and of the bank, which has fields `from` and `to`."""
+"""Ranges of lists and aggregates over HTTP: of the desks, and of the bank."""
 import desks
 import lib
 from desks import book
@@ -97,6 +97,117 @@ def of_bank(http):
         assert len(pages(http, held + 'from=cash&time.from=2020-01-01T00:00:00Z')) == 1
         assert pages(http, held + 'from=cash&time.to=2020-01-01T00:00:00Z') == []
         assert len(pages(http, held + 'from.from=cash&from.to=cashier')) == 1
+    return reply.position
+
+
+def groups(http, address, status=200):
+    """All groups, page by page, as lists of their values."""
+    found, after = [], ''
+    while True:
+        reply = http.get(address + after)
+        assert reply.status == status and reply.position, reply
+        found += [list(group.values()) for group in reply.json['groups']]
+        if 'next' not in reply.json:
+            return found
+        after = '&after=' + reply.json['next']
+
+
+def aggregates_of_desks(http, position):
+    def of(query):
+        return groups(http, f'/desks/bookings?min_position={position}&{query}')
+
+    with case('of all rows'):
+        everything = ('/desks/bookings?aggregate=count,min(day),max(day),first(desk),sum(seats)'
+                      '&min_position=' + position)
+        reply = http.get(everything)
+        assert reply.json == {'groups': [{'count': 12, 'min(day)': '2026-11-01',
+                                          'max(day)': '2026-11-09', 'first(desk)': 'A1',
+                                          'sum(seats)': 9}], 'rows': 12}, reply.json
+        assert http.get(everything, {'If-None-Match': reply.headers['etag']}).status == 304
+    with case('of a range'):
+        assert of('aggregate=count&day.from=2026-11-03&day.to=2026-11-06') == [[3]]
+    with case('of none'):
+        assert of('aggregate=count,sum(seats),last(desk)&who=Nobody') == [[0, None, None]]
+        assert of('aggregate=count&who=Nobody&by=desk') == []
+    with case('by a field, page by page, forwards and backwards'):
+        want = [['Ada', 9], ['Bob', 2], ['Cyd', 1]]
+        assert of('aggregate=count&by=who&limit=2') == want
+        assert of('aggregate=count&by=who&limit=1&desc=1') == want[::-1]
+        assert of('aggregate=avg(seats)&by=seats&limit=2') == [[None, None], [2, 2], [3, 3], [4, 4]]
+    with case('by days of which there are rows'):
+        assert of('aggregate=count&every=1d&limit=4') == \
+            [[f'2026-11-0{i}', 4 if i == 9 else 1] for i in range(1, 10)]
+        assert of('aggregate=count&every=1d&by=who&day.from=2026-11-08&limit=1') == \
+            [['2026-11-08', 'Ada', 1], ['2026-11-09', 'Ada', 1], ['2026-11-09', 'Bob', 2],
+             ['2026-11-09', 'Cyd', 1]]
+    with case('a page of stretches looks at its own rows'):
+        assert http.get('/desks/bookings?aggregate=count&every=1d&limit=3').json['rows'] == 4
+
+
+def wrong_aggregates(http):
+    table = [
+        ('aggregate=', 'bad_query', 'aggregate'), ('aggregate=count,', 'bad_query', 'aggregate'),
+        ('aggregate=count()', 'bad_query', 'aggregate'),
+        ('aggregate=sum', 'bad_query', 'aggregate'), ('aggregate=sum(', 'bad_query', 'aggregate'),
+        ('aggregate=sum(seets)', 'bad_query', 'aggregate'),
+        ('aggregate=sum(desk)', 'bad_query', 'aggregate'),
+        ('aggregate=median(seats)', 'bad_query', 'aggregate'),
+        ('aggregate=count,count', 'bad_query', 'aggregate'),
+        ('aggregate=count&aggregate=count', 'bad_query', 'aggregate'),
+        ('aggregate=count&q=ada', 'bad_query', 'aggregate'),
+        ('aggregate=count&by=color', 'bad_query', 'by'),
+        ('aggregate=count&every=1w', 'bad_query', 'every'),
+        ('aggregate=count&every=1h', 'bad_query', 'every'),
+        ('aggregate=count&every=1d&by=day', 'bad_query', 'by'),
+        ('by=who', 'bad_query', 'by'), ('every=1d', 'bad_query', 'every'),
+        ('aggregate=count&every=1d&day=2026-11-01', 'no_index', 'day'),
+        ('aggregate=count&every=1d&index=by-day&day=2026-11-01', 'no_index', 'every'),
+        ('aggregate=count&limit=0', 'bad_query', 'limit'),
+        ('aggregate=count&after=nonsense', 'bad_cursor', 'after'),
+    ]
+    for query, name, field in table:
+        with case(f'an aggregate with {query} is {name} of {field}'):
+            rule(http.get('/desks/bookings?' + query), 400, name, field)
+    with case('the place of a mistake is told'):
+        detail = http.get('/desks/bookings?aggregate=count,sum(seets)').json['detail']
+        assert 'sum(seets), at place 2' in detail, detail
+    with case('a list goes not on where groups ended, nor groups where others did'):
+        after = http.get('/desks/bookings?aggregate=count&by=who&limit=1').json['next']
+        for query in ('limit=1', 'aggregate=count&by=desk', 'aggregate=count&by=who&desc=1'):
+            rule(http.get(f'/desks/bookings?{query}&after={after}'), 400, 'bad_cursor', 'after')
+    with case('what is followed live has no aggregates'):
+        rule(http.get('/desks/bookings?aggregate=count', {'Accept': 'text/event-stream'}), 400,
+             'bad_query', 'aggregate')
+
+
+def aggregates_of_bank(http, position):
+    address = f'/bank/statement?min_position={position}&account=cash&'
+    rows = pages(http, address)
+    with case('a statement per day'):
+        found = groups(http, address + 'index=by-time&every=1d&aggregate=count,sum(amount),'
+                                       'first(balance),last(balance)')
+        assert sum(group[1] for group in found) == len(rows) == 9
+        assert sum(group[2] for group in found) == sum(row['amount'] for row in rows)
+        assert found[0][3] == rows[0]['balance'] and found[-1][4] == rows[-1]['balance'], found
+        assert found[0][0] == rows[0]['time'][:10] + 'T00:00:00Z', found
+    with case('per counterparty'):
+        assert groups(http, address + 'by=other&aggregate=sum(amount)') == \
+            [['rent', -16], ['shop', -20]]
+    with case('a sum over 64 bits is refused, and names its field'):
+        big = 10 ** 15  # as much as a transfer may be
+        for number in range(2):
+            reply = http.post('/bank/OpenAccount', {'id': f'big{number}', 'kind': 'external',
+                                                    'currency': 'EUR'})
+            assert reply.status == 201, reply
+        transfer = {'from': 'big0', 'to': 'big1', 'amount': big, 'currency': 'EUR'}
+        for _ in range(2):
+            reply = http.post('/bank/Transfer', [transfer] * 4700)
+            assert {item['status'] for item in reply.json} == {201}, reply
+        big1 = f'/bank/statement?min_position={reply.position}&account=big1&aggregate='
+        rule(http.get(big1 + 'count,sum(amount)'), 422, 'sum_overflow', 'amount')
+        rule(http.get(big1 + 'count,sum(amount)&by=other'), 422, 'sum_overflow', 'amount')
+        assert groups(http, big1 + 'sum(amount)&to=4701') == [[4700 * big]]
+        assert groups(http, big1 + 'avg(amount)') == [[float(big)]]
 
 
 def main():
@@ -106,7 +217,14 @@ def main():
         assert [item['status'] for item in reply.json] == [201] * 9, reply
         of_desks(server.http, reply.position)
         wrong(server.http)
-        of_bank(server.http)
+        more = [book(10, 'B1', '2026-11-09', 'Bob', seats=2),
+                book(11, 'B2', '2026-11-09', 'Bob', seats=3),
+                book(12, 'B3', '2026-11-09', 'Cyd', seats=4)]
+        reply = server.http.post('/desks/BookDesk', more)
+        assert [item['status'] for item in reply.json] == [201] * 3, reply
+        aggregates_of_desks(server.http, reply.position)
+        wrong_aggregates(server.http)
+        aggregates_of_bank(server.http, of_bank(server.http))
     lib.done()
 
 

@@ -3,7 +3,8 @@
  *
  * A cursor is base64url, without padding, of: one byte of format; one byte that says which list it
  * is of (2 × (index + 1), plus 1 where it descends); the values of the index's and the key's fields
- * of the last row handed out, packed. A search's cursor is the format byte, 0xff, and a count.
+ * of the last row handed out, packed. A search's cursor is the format byte, 0xff, and a count; a
+ * group's is the format byte, 0xfe, eight bytes of the query, and its time and value, packed.
  * Nothing in it needs to be trusted: any values are a place to go on from.
  */
 #include "stores/sqlite/parts.h"
@@ -11,7 +12,7 @@
 #include "base/bytes.h"
 #include "record/pack.h"
 
-enum { FORMAT = 1, OF_SEARCH = 0xff };
+enum { FORMAT = 1, OF_GROUPS = 0xfe, OF_SEARCH = 0xff };
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -135,4 +136,36 @@ enum sl_err sl_sqlite_cursor_read_count(struct sl_text cursor, struct sl_arena *
         return refuse(error);
     *out = sl_le64(bytes.ptr + 2);
     return SL_OK;
+}
+
+enum sl_err sl_sqlite_cursor_write_group(const struct sl_record *order, uint64_t of,
+                                         const void *row, struct sl_arena *arena,
+                                         struct sl_text *out)
+{
+    struct sl_buf bytes = {0};
+
+    sl_buf_byte(&bytes, FORMAT);
+    sl_buf_byte(&bytes, OF_GROUPS);
+    sl_buf_le64(&bytes, of);
+    sl_pack(&bytes, order, row);
+    const enum sl_err err = bytes.failed ? SL_NO_MEMORY : encode(sl_buf_slice(&bytes), arena, out);
+    sl_buf_close(&bytes);
+    return err;
+}
+
+enum sl_err sl_sqlite_cursor_read_group(const struct sl_record *order, uint64_t of,
+                                        struct sl_text cursor, struct sl_arena *arena, void *row,
+                                        struct sl_error *error)
+{
+    struct sl_slice bytes;
+    enum sl_err err = decode(cursor, arena, &bytes);
+
+    if (err == SL_OK && (bytes.len < 10 || bytes.ptr[0] != FORMAT || bytes.ptr[1] != OF_GROUPS ||
+                         sl_le64(bytes.ptr + 2) != of))
+        err = SL_INVALID;
+    if (err == SL_OK)
+        err = sl_unpack(order, (struct sl_slice){bytes.ptr + 10, bytes.len - 10}, arena, row, NULL);
+    if (err == SL_NO_MEMORY)
+        return sl_fail(error, SL_NO_MEMORY, "no memory for a cursor");
+    return err == SL_OK ? SL_OK : refuse(error);
 }

@@ -42,6 +42,11 @@ enum sl_err sl_sqlite_reader_lookup(struct sl_view_reader *reader,
 enum sl_err sl_sqlite_reader_list(struct sl_view_reader *reader, const struct sl_view_shape *shape,
                                   const struct sl_list_query *query, struct sl_arena *arena,
                                   struct sl_list_page *out, struct sl_error *error);
+enum sl_err sl_sqlite_reader_aggregate(struct sl_view_reader *reader,
+                                       const struct sl_view_shape *shape,
+                                       const struct sl_aggregate_query *query,
+                                       struct sl_arena *arena, struct sl_aggregate_page *out,
+                                       struct sl_error *error);
 void sl_sqlite_reader_forget(struct sl_view_reader *reader, const struct sl_view_shape *shape);
 void sl_sqlite_reader_close(struct sl_view_reader *reader);
 
@@ -70,6 +75,21 @@ enum sl_err sl_sqlite_cursor_write_count(uint64_t count, struct sl_arena *arena,
                                          struct sl_text *out) SL_USE_RESULT;
 enum sl_err sl_sqlite_cursor_read_count(struct sl_text cursor, struct sl_arena *arena,
                                         uint64_t *out, struct sl_error *error) SL_USE_RESULT;
+
+/* Of groups: a struct of the record in which the fields of `order` are set; `of` tells queries
+ * apart.
+ */
+enum sl_err sl_sqlite_cursor_write_group(const struct sl_record *order, uint64_t of,
+                                         const void *row, struct sl_arena *arena,
+                                         struct sl_text *out) SL_USE_RESULT;
+enum sl_err sl_sqlite_cursor_read_group(const struct sl_record *order, uint64_t of,
+                                        struct sl_text cursor, struct sl_arena *arena, void *row,
+                                        struct sl_error *error) SL_USE_RESULT;
+
+/* aggregate.c: within the caller's read transaction; all but the page's checkpoint. */
+enum sl_err sl_sqlite_aggregate(struct sl_sqlite_db *db, const struct sl_aggregate_query *query,
+                                struct sl_arena *arena, struct sl_aggregate_page *out,
+                                struct sl_error *error) SL_USE_RESULT;
 
 /* search.c: the words that somebody typed as an FTS5 expression that finds rows with all of them;
  * none of its operators is reachable. SL_INVALID: too long, or no words. */

@@ -297,3 +297,19 @@ enum sl_err sl_sqlite_reader_list(struct sl_view_reader *base, const struct sl_v
     out->checkpoint = view->checkpoint;
     return err;
 }
+
+enum sl_err sl_sqlite_reader_aggregate(struct sl_view_reader *base,
+                                       const struct sl_view_shape *shape,
+                                       const struct sl_aggregate_query *query,
+                                       struct sl_arena *arena, struct sl_aggregate_page *out,
+                                       struct sl_error *error)
+{
+    struct read_view *view;
+    enum sl_err err;
+
+    if ((err = read_view(base, shape, &view, error)) != SL_OK ||
+        (err = sl_sqlite_aggregate(&view->db, query, arena, out, error)) != SL_OK)
+        return err;
+    out->checkpoint = view->checkpoint;
+    return SL_OK;
+}

@@ -348,8 +348,7 @@ static enum sl_err store_discard(struct sl_view_store *store, const struct sl_vi
 
     if (view) {
         /* Nobody wants what its log would bring into it. */
-        (void)sqlite3_db_config(view->db.handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
-                                (int *)NULL);
+        (void)sqlite3_db_config(view->db.handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);
         remove_view(store, view);
     }
     return sl_sqlite_remove_build(store, shape, error);
@@ -370,7 +369,7 @@ static void store_close(struct sl_view_store *store)
 const struct sl_view_store_ops sl_sqlite_view_store = {
     .abi = SL_VIEW_STORE_ABI,
     .scheme = "sqlite",
-    .capabilities = SL_VIEWS_LIST | SL_VIEWS_SEARCH | SL_VIEWS_GENERATIONS,
+    .capabilities = SL_VIEWS_LIST | SL_VIEWS_SEARCH | SL_VIEWS_GENERATIONS | SL_VIEWS_AGGREGATES,
     .open = store_open,
     .attach = store_attach,
     .apply = store_apply,
@@ -385,6 +384,7 @@ const struct sl_view_store_ops sl_sqlite_view_store = {
     .end = sl_sqlite_reader_end,
     .lookup = sl_sqlite_reader_lookup,
     .list = sl_sqlite_reader_list,
+    .aggregate = sl_sqlite_reader_aggregate,
     .reader_close = sl_sqlite_reader_close,
     .close = store_close,
 };
