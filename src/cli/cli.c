@@ -30,8 +30,8 @@ static const struct verb {
      cli_log_help, cli_log},
     {"backup", "DIR [--json] [--verify]", "copies all logs, also while the server runs",
      cli_backup_help, cli_backup},
-    {"restore", "DIR --data NEW [--json]", "makes a data folder out of a backup",
-     cli_restore_help, cli_restore},
+    {"restore", "DIR --data NEW [--json]", "makes a data folder out of a backup", cli_restore_help,
+     cli_restore},
     {"new", "NAME", "writes the skeleton of a domain, which builds and passes its specification",
      "NAME becomes a folder here: a domain with a command, an event, a view and its\n"
      "specification, a meson.build, and a README that says how to build and run it.",
@@ -67,9 +67,12 @@ int cli_connect(const struct sl_cli *cli, struct sl_client **out)
     char socket[1024];
 
     if (cli->url) {
-        if (!sl_client_url(cli->url, host, &options.port))
+        if (!sl_client_url(cli->url, host, &options.port, &options.tls))
             return cli_wrong("%s is no address like http://127.0.0.1:7070", cli->url);
+        if (cli->ca && !options.tls)
+            return cli_wrong("--ca is for an address that begins with https://");
         options.host = host;
+        options.ca = cli->ca;
     } else {
         snprintf(socket, sizeof socket, "%s/sluice.sock", cli->data);
         options.socket = socket;
@@ -117,17 +120,20 @@ static void print_help(void)
          "  sluice [options] VERB …\n  sluice [options] DOMAIN VERB …\n");
     for (size_t i = 0; i < VERBS; i++)
         printf("  %-8s %-26s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
-    puts("\nOptions:\n"
-         "  --data DIR      whose server is spoken to, over DIR/sluice.sock (default: data)\n"
-         "  --url URL       or its address, such as http://127.0.0.1:7070\n"
-         "  --token TOKEN   who asks; else the environment's SLUICE_TOKEN\n"
-         "  --config FILE   for domains in shared objects (default: sluice.conf, if it is there)\n"
-         "  --version       the version\n\n"
-         "A domain's own verbs: sluice help DOMAIN\n\n"
-         "Exit codes: 0 done; 1 failed; 2 wrong usage; 10 wrong configuration; 11 the port is "
-         "taken;\n"
-         "12 another server has the data; 13 damaged data; 14 no server answers; 15 the server "
-         "refused.");
+    puts(
+        "\nOptions:\n"
+        "  --data DIR      whose server is spoken to, over DIR/sluice.sock (default: data)\n"
+        "  --url URL       or its address, such as http://127.0.0.1:7070 or https://shop.example\n"
+        "  --ca FILE       with https: who may have signed the server's certificate (PEM); may be\n"
+        "                  the certificate itself (default: whom this machine trusts)\n"
+        "  --token TOKEN   who asks; else the environment's SLUICE_TOKEN\n"
+        "  --config FILE   for domains in shared objects (default: sluice.conf, if it is there)\n"
+        "  --version       the version\n\n"
+        "A domain's own verbs: sluice help DOMAIN\n\n"
+        "Exit codes: 0 done; 1 failed; 2 wrong usage; 10 wrong configuration; 11 the port is "
+        "taken;\n"
+        "12 another server has the data; 13 damaged data; 14 no server answers; 15 the server "
+        "refused.");
 }
 
 static const struct sl_domain *find_domain(const struct sl_cli *cli, const char *name,
@@ -221,6 +227,7 @@ static int read_options(struct sl_cli *cli, int argc, char **argv)
         const char **target;
     } table[] = {{"--data", &cli->data},
                  {"--url", &cli->url},
+                 {"--ca", &cli->ca},
                  {"--token", &cli->token},
                  {"--config", &cli->config}};
     int kept = 1;

@@ -4,8 +4,8 @@
  *     sluice VERB …
  *     sluice DOMAIN VERB …
  *
- * Options that all verbs share may stand anywhere: --data DIR, --url URL, --token TOKEN, --config
- * FILE.
+ * Options that all verbs share may stand anywhere: --data DIR, --url URL, --ca FILE, --token TOKEN,
+ * --config FILE.
  */
 #ifndef SL_CLI_CLI_H
 #define SL_CLI_CLI_H
@@ -27,6 +27,7 @@ struct sl_cli {
     /* From the command line. */
     const char *data;   /* whose socket is spoken to; "data" */
     const char *url;    /* or an address */
+    const char *ca;     /* whose signature is believed there; NULL: this machine's choice */
     const char *token;  /* --token, or SLUICE_TOKEN */
     const char *config; /* --config */
 };

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client/secure.h"
 #include "record/value.h"
 
 #define ANSWER_BYTES_MAX (256u << 20)
@@ -44,10 +45,12 @@ enum sl_err sl_client_new(const struct sl_client_options *options, struct sl_cli
         return sl_fail(error, SL_NO_MEMORY, "no memory for a client");
     client->fd = -1;
     client->port = options->port;
+    client->tls = options->tls;
     client->request.bytes_max = REQUEST_BYTES_MAX;
     client->answer.bytes_max = ANSWER_BYTES_MAX;
     if (!copy(&client->socket, options->socket) || !copy(&client->host, options->host) ||
-        !copy(&client->token, options->token) || sl_env_posix_new(&client->env, error) != SL_OK) {
+        !copy(&client->token, options->token) || !copy(&client->ca, options->ca) ||
+        sl_env_posix_new(&client->env, error) != SL_OK) {
         sl_client_free(client);
         return sl_fail(error, SL_NO_MEMORY, "no memory for a client");
     }
@@ -62,23 +65,25 @@ void sl_client_free(struct sl_client *client)
     if (client->progress_is_open)
         fputc('\n', stderr);
     client_disconnect(client);
+    client_secure_free(client);
     sl_buf_close(&client->request);
     sl_buf_close(&client->answer);
     sl_env_free(client->env);
     free(client->socket);
     free(client->host);
     free(client->token);
+    free(client->ca);
     free(client);
 }
 
-bool sl_client_url(const char *url, char host[256], uint16_t *out_port)
+bool sl_client_url(const char *url, char host[256], uint16_t *out_port, bool *out_tls)
 {
-    static const char scheme[] = "http://";
-    unsigned long port = 80;
+    const bool tls = strncmp(url, "https://", 8) == 0;
+    unsigned long port = tls ? 443 : 80;
 
-    if (strncmp(url, scheme, sizeof scheme - 1) != 0)
+    if (!tls && strncmp(url, "http://", 7) != 0)
         return false;
-    const char *at = url + sizeof scheme - 1;
+    const char *at = url + (tls ? 8 : 7);
     const bool bracket = *at == '[';
     const size_t len = bracket ? strcspn(at + 1, "]") : strcspn(at, ":/");
     if (len == 0 || len > 255 || (bracket && at[len + 1] != ']'))
@@ -96,6 +101,7 @@ bool sl_client_url(const char *url, char host[256], uint16_t *out_port)
     memcpy(host, at + bracket, len);
     host[len] = '\0';
     *out_port = (uint16_t)port;
+    *out_tls = tls;
     return true;
 }
 

@@ -57,7 +57,10 @@ static void urls(void)
         {"http://shop.example", true, "shop.example", 80},
         {"http://shop.example/", true, "shop.example", 80},
         {"http://[::1]:7070", true, "::1", 7070},
-        {"https://shop.example", false, "", 0},
+        {"https://shop.example", true, "shop.example", 443},
+        {"https://[::1]:7070/", true, "::1", 7070},
+        {"ftp://shop.example", false, "", 0},
+        {"https:/shop.example", false, "", 0},
         {"http://", false, "", 0},
         {"http://:7070", false, "", 0},
         {"http://a:0", false, "", 0},
@@ -69,10 +72,12 @@ static void urls(void)
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         char host[256] = "";
         uint16_t port = 0;
-        if (!CHECK(sl_client_url(table[i].url, host, &port) == table[i].good))
+        bool tls = false;
+        if (!CHECK(sl_client_url(table[i].url, host, &port, &tls) == table[i].good))
             tap_note("%s", table[i].url);
         CHECK_STRING(host, table[i].host);
         CHECK_U64(port, table[i].port);
+        CHECK(tls == (table[i].good && table[i].url[4] == 's'));
     }
 }
 

@@ -1,4 +1,4 @@
-#include "client/parts.h"
+#include "client/secure.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -16,6 +16,7 @@ enum { SILENCE_S = 75 };
 
 void client_disconnect(struct sl_client *client)
 {
+    client_secure_end(client);
     if (client->fd >= 0)
         close(client->fd);
     client->fd = -1;
@@ -71,12 +72,15 @@ enum sl_err client_connect(struct sl_client *client, struct sl_error *error)
 
     if (client->fd >= 0)
         return SL_OK;
-    const enum sl_err err =
-        client->socket ? connect_unix(client, error) : connect_tcp(client, error);
+    enum sl_err err = client->socket ? connect_unix(client, error) : connect_tcp(client, error);
     if (err == SL_OK) {
         setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &silence, sizeof silence);
         setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &silence, sizeof silence);
     }
+    if (err == SL_OK && client->tls)
+        err = client_secure(client, error);
+    if (err != SL_OK)
+        client_disconnect(client);
     return err;
 }
 
@@ -85,8 +89,10 @@ static enum sl_err send_all(struct sl_client *client, struct sl_error *error)
     size_t sent = 0;
 
     while (sent < client->request.len) {
-        const ssize_t n =
-            send(client->fd, client->request.ptr + sent, client->request.len - sent, MSG_NOSIGNAL);
+        const uint8_t *bytes = client->request.ptr + sent;
+        const size_t left = client->request.len - sent;
+        const ssize_t n = client->tls ? client_secure_send(client, bytes, left)
+                                      : send(client->fd, bytes, left, MSG_NOSIGNAL);
         if (n < 0 && errno != EINTR)
             return sl_fail(error, SL_IO, "sending failed");
         if (n > 0)
@@ -106,7 +112,8 @@ static enum sl_err receive(struct sl_client *client, struct sl_error *error)
         return sl_fail(error, SL_LIMIT, "the answer is larger than %zu bytes",
                        client->answer.bytes_max);
     do {
-        n = recv(client->fd, room, AT_ONCE, 0);
+        n = client->tls ? client_secure_receive(client, room, AT_ONCE)
+                        : recv(client->fd, room, AT_ONCE, 0);
     } while (n < 0 && errno == EINTR);
     if (n < 0)
         return sl_fail(error, SL_IO, "no answer");

@@ -11,7 +11,10 @@ struct sl_client {
     char *socket;
     char *host;
     char *token;
+    char *ca;
+    struct secure *secure; /* secure.c; NULL: nothing was said by TLS yet */
     uint16_t port;
+    bool tls;
     int fd; /* -1: not connected */
     struct sl_buf request;
     struct sl_buf answer;  /* as it came: head and body */

@@ -31,6 +31,16 @@ def make_certificate(folder, name, days=2, key_name=None):
                    check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+def make_expired(folder, name):
+    """A certificate of folder/key.pem that has run out."""
+    subprocess.run(['openssl', 'req', '-new', '-key', 'key.pem', '-subj', '/CN=old', '-out',
+                    'old.csr'], cwd=folder, check=True, stderr=subprocess.DEVNULL)
+    write(folder, 'names', 'subjectAltName=DNS:localhost,IP:127.0.0.1\n')
+    subprocess.run(['openssl', 'x509', '-req', '-in', 'old.csr', '-signkey', 'key.pem', '-days',
+                    '-1', '-extfile', 'names', '-out', name], cwd=folder, check=True,
+                   stderr=subprocess.DEVNULL)
+
+
 def write(folder, name, text):
     path = os.path.join(folder, name)
     with open(path, 'w', encoding='utf-8') as file:
@@ -41,9 +51,11 @@ def write(folder, name, text):
 class TlsServer:
     """A server that speaks TLS; `trust` knows its first certificate."""
 
-    def __init__(self, handshake_ms=10000):
+    def __init__(self, handshake_ms=10000, spoil=None):
         self.folder = lib.temp_folder()
         make_certificate(self.folder, 'first')
+        if spoil:
+            spoil(self.folder)
         shutil.copy(os.path.join(self.folder, 'cert.pem'), os.path.join(self.folder, 'first.pem'))
         write(self.folder, 'sluice.conf', CONFIG.format(handshake_ms=handshake_ms))
         self.port, self.resp_port = lib.free_port(), lib.free_port()
@@ -256,6 +268,69 @@ def strangers(server):
             assert get(stream) == b'HTTP/1.1 200 OK'
 
 
+def sluice(server, *arguments):
+    """The command line, as anybody on this machine may type it: exit code and all it says."""
+    with open(os.path.join(server.folder, 'data', 'admin.token'), encoding='utf-8') as file:
+        token = file.read().strip()
+    done = subprocess.run([lib.program(), '--token', token, *arguments], cwd=server.folder,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30, check=False,
+                          text=True)
+    return done.returncode, done.stdout
+
+
+def command_line(server):
+    here = f'https://127.0.0.1:{server.port}'
+    table = (
+        ('an authority that is trusted', ('--ca', 'first.pem', '--url', here), 0, ', ready, up '),
+        ('a name', ('--ca', 'first.pem', '--url', f'https://localhost:{server.port}/'), 0,
+         ', ready, up '),
+        ('an authority that nobody knows', ('--url', here), 1,
+         'nobody whom this machine trusts has signed the certificate of the server at 127.0.0.1: '
+         'name the file'),
+        ('another authority', ('--ca', 'others/cert.pem', '--url', here), 1,
+         'nobody whom the file of --ca names has signed'),
+        ('a name that the certificate has not', ('--ca', 'first.pem', '--url',
+                                                 f'https://127.1:{server.port}'), 1,
+         'the certificate of the server at 127.1 is for localhost, 127.0.0.1: use such a name'),
+        ('no TLS where TLS is spoken', ('--url', f'http://127.0.0.1:{server.port}'), 15,
+         'the server answered 400'),
+        ('an authority that is not there', ('--ca', 'none.pem', '--url', here), 1,
+         'no certificate (PEM) can be read from none.pem'),
+        ('a file that is no certificate', ('--ca', 'sluice.conf', '--url', here), 1,
+         'no certificate (PEM) can be read from sluice.conf'),
+        ('an authority and no TLS', ('--ca', 'first.pem', '--url', 'http://127.0.0.1:1'), 2,
+         '--ca is for an address that begins with https://'),
+        ('nobody answers', ('--ca', 'first.pem', '--url', f'https://127.0.0.1:{lib.free_port()}'),
+         14, 'no server answers at 127.0.0.1:'),
+    )
+    other = os.path.join(server.folder, 'others')
+    os.mkdir(other)
+    make_certificate(other, 'other')
+    for name, arguments, code, message in table:
+        with case(f'sluice status: {name}'):
+            got, output = sluice(server, *arguments, 'status')
+            assert got == code and message in output, (got, output)
+    with case('a verb that takes many answers, larger than a record'):
+        got, output = sluice(server, '--ca', 'first.pem', '--url', here, 'view', 'list')
+        assert got == 0 and 'bank/balance' in output, output
+
+
+def command_line_in_bad_times():
+    with lib.Server() as clear:
+        with case('sluice status: TLS where none is spoken'):
+            done = subprocess.run([lib.program(), '--url', f'https://127.0.0.1:{clear.port}',
+                                   'status'], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  timeout=30, check=False, text=True)
+            assert done.returncode == 1 and 'speaks no TLS: write http:// in --url' in done.stdout
+    server = TlsServer(spoil=lambda folder: make_expired(folder, 'cert.pem'))
+    with case('sluice status: a certificate that has expired'):
+        got, output = sluice(server, '--ca', 'cert.pem', '--url',
+                             f'https://127.0.0.1:{server.port}', 'status')
+        assert got == 1 and 'has expired: give the server a new one' in output, (got, output)
+    server.child.signal(signal.SIGTERM)
+    server.child.wait()
+
+
 def slow_handshakes():
     server = TlsServer(handshake_ms=1000)
     with case('handshakes that do not go on are ended'):
@@ -358,13 +433,10 @@ def at_start():
         code, output = check(folder, '--host', '0.0.0.0', '--insecure')
         assert code == 0, output
     with case('a certificate that has run out is spoken of'):
-        subprocess.run(['openssl', 'req', '-x509', '-key', 'key.pem', '-days', '-1', '-subj',
-                        '/CN=old', '-out', 'old.pem'], cwd=folder, check=False,
-                       stderr=subprocess.DEVNULL)
-        if os.path.exists(os.path.join(folder, 'old.pem')):
-            write(folder, 'sluice.conf', '[server]\ntls_certificate = old.pem\ntls_key = key.pem\n')
-            code, output = check(folder)
-            assert code == 0 and 'warning: the certificate in old.pem is not good' in output, output
+        make_expired(folder, 'old.pem')
+        write(folder, 'sluice.conf', '[server]\ntls_certificate = old.pem\ntls_key = key.pem\n')
+        code, output = check(folder)
+        assert code == 0 and 'warning: the certificate in old.pem is not good' in output, output
 
 
 def in_clear():
@@ -383,6 +455,8 @@ def main():
     at_start()
     server = TlsServer()
     people(server)
+    command_line(server)
+    command_line_in_bad_times()
     bytes_of_all_sizes(server)
     ends(server)
     strangers(server)
