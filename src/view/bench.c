@@ -157,21 +157,35 @@ static void list_done(struct sl_view_listing *list)
     ((struct asked *)list)->done = true;
 }
 
-const char *bench_list(struct bench *bench, struct sl_list_query query)
+static const char *ask(struct bench *bench, struct sl_list_query query,
+                       const struct sl_aggregate_query *aggregate)
 {
     static char answer[65536];
-    struct asked asked = {.list = {.query = query, .done = list_done}};
+    struct asked asked = {.list = {.query = query, .aggregate = aggregate, .done = list_done}};
 
     sl_view_list(bench->table, &asked.list);
     bench_run(bench);
     SL_ASSERT(asked.done);
     if (asked.list.err != SL_OK)
         snprintf(answer, sizeof answer, "%s", sl_err_name(asked.list.err));
+    else if (asked.list.refusal != SL_AGGREGATE_DONE)
+        snprintf(answer, sizeof answer, "%" PRIu64 " refused %d of %u", asked.list.position,
+                 (int)asked.list.refusal, asked.list.refused);
     else
         snprintf(answer, sizeof answer, "%" PRIu64 " %.*s", asked.list.position,
                  (int)asked.list.json.len, (const char *)asked.list.json.ptr);
     sl_buf_close(&asked.list.json);
     return answer;
+}
+
+const char *bench_list(struct bench *bench, struct sl_list_query query)
+{
+    return ask(bench, query, NULL);
+}
+
+const char *bench_aggregate(struct bench *bench, const struct sl_aggregate_query *query)
+{
+    return ask(bench, (struct sl_list_query){0}, query);
 }
 
 /* ---- Stock ----------------------------------------------------------------------------------- */

@@ -46,6 +46,8 @@ enum sl_view_result bench_project(struct bench *bench, const struct sl_event *ev
 enum sl_lookup_result bench_lookup(struct bench *bench, const char *key, struct sl_view_row *out);
 /* What a list answers, or its error's name; lives until the next call. */
 const char *bench_list(struct bench *bench, struct sl_list_query query);
+/* The same of aggregates; of a refusal "POSITION refused WHICH of PLACE". */
+const char *bench_aggregate(struct bench *bench, const struct sl_aggregate_query *query);
 
 /* ---- Stock: a view whose events are made of a seed ------------------------------------------- */
 

@@ -87,12 +87,17 @@ static void turn(struct engine *engine, bool wait)
         sl_view_table_turn(engine->table, now);
 }
 
+static const struct sl_aggregate_item items[] = {{SL_AGGREGATE_COUNT, NULL}};
+static const struct sl_aggregate_query counted = {
+    .rows = {.index = 0, .limit = 1}, .aggregates = items, .count = 1, .rows_max = STOCK_KEYS};
+
 static void ask(struct engine *engine, struct asked *asked, uint64_t position)
 {
     if (asked->busy)
         return;
     asked->busy = true;
     asked->list = (struct sl_view_listing){.query = {.index = (int)(position % 2) - 1, .limit = 50},
+                                           .aggregate = position % 3 == 0 ? &counted : NULL,
                                            .done = list_done};
     sl_view_list(engine->table, &asked->list);
 }
