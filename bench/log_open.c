@@ -3,8 +3,9 @@
  *
  *   log_open fill FOLDER EVENTS [BATCH]   appends events like the bank's transfers, each with its
  *                                         outcome; prints events a second and bytes on disk
- *   log_open rest FOLDER                  opens it, and waits until all full segments are sealed;
- *                                         prints how long that took, and bytes on disk
+ *   log_open rest FOLDER                  opens it, and waits until all full segments are sealed
+ *                                         and their groups have files; prints how long that took,
+ *                                         and bytes on disk
  *   log_open use FOLDER                   opens it, and prints how long that took, what memory it
  *                                         takes, and how long reads take
  *
@@ -204,32 +205,50 @@ static void fill(const char *folder, uint64_t event_count, size_t batch)
 
 /* ---- Sealing --------------------------------------------------------------------------------- */
 
-/* Raw segments in the folder: the last is being written, all others wait to be sealed. */
-static size_t raw_segments(const char *folder)
+struct files {
+    size_t raw; /* segments: the last is being written, all others wait to be sealed */
+    size_t sealed, groups;
+};
+
+static struct files count_files(const char *folder)
 {
+    struct files files = {0};
     DIR *dir = opendir(folder);
-    size_t count = 0;
 
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
         const char *dot = strrchr(entry->d_name, '.');
-        count += dot && strcmp(dot, ".seg") == 0 && strncmp(entry->d_name, "spare", 5) != 0;
+        if (!dot)
+            continue;
+        files.raw += strcmp(dot, ".seg") == 0 && strncmp(entry->d_name, "spare", 5) != 0;
+        files.sealed += strcmp(dot, ".sealed") == 0;
+        files.groups += strcmp(dot, ".group") == 0;
     }
     if (dir)
         closedir(dir);
-    return count;
+    return files;
+}
+
+static bool is_at_rest(const char *folder)
+{
+    const struct files files = count_files(folder);
+
+    return files.raw <= 1 &&
+           files.groups >= files.sealed / 8 + files.sealed / 64 + files.sealed / 512;
 }
 
 static void rest(const char *folder)
 {
-    const size_t before = raw_segments(folder);
+    const struct files before = count_files(folder);
     const uint64_t start = now_ns();
     struct sl_event_store *store = open_store(folder);
     const uint64_t opened = now_ns();
 
     (void)claim_store(store);
-    while (raw_segments(folder) > 1)
+    while (!is_at_rest(folder))
         (void)sl_mailbox_wait(mailbox, 100000000);
-    printf("{\"raw_segments\":%zu,\"open_ms\":%.2f,\"s\":%.2f,\"disk_mib\":%.1f}\n", before,
+    const struct files after = count_files(folder);
+    printf("{\"raw_segments\":%zu,\"sealed\":%zu,\"groups\":%zu,\"open_ms\":%.2f,\"s\":%.2f,"
+           "\"disk_mib\":%.1f}\n", before.raw, after.sealed, after.groups,
            (double)(opened - start) / 1e6, (double)(now_ns() - start) / 1e9,
            (double)folder_bytes(folder, false) / 1048576);
     sl_event_store_close(store);

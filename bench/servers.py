@@ -32,6 +32,7 @@ class Sluice:
     """`sluice serve` as it comes, without a configuration."""
 
     name = 'Sluice'
+    arguments = ()
 
     def __init__(self, program, folder):
         self.program = program
@@ -45,7 +46,8 @@ class Sluice:
         """Returns the seconds from exec to the first /readyz that says yes."""
         begun = time.monotonic()
         self.child = lib.Child([self.program, 'serve', '--port', str(self.port), '--resp-port',
-                                str(self.resp_port), '--data', self.data], cwd=self.folder)
+                                str(self.resp_port), '--data', self.data, *self.arguments],
+                               cwd=self.folder)
         while True:
             try:
                 http = lib.Http(self.port)
@@ -86,6 +88,28 @@ class Sluice:
         """How many events the bank's log has."""
         reply = lib.Http(self.port).get('/bank/balance/000000000000')
         return int(reply.position.rpartition(':')[2])
+
+
+class SmallSluice(Sluice):
+    """The same with a configuration that bounds its memory."""
+
+    config = """[server]
+aggregate_memory_bytes = 16777216
+id_memory_bytes = 25165824
+
+[domain bank]
+index_memory = 25165824
+
+[views]
+cache_kib = 1024
+"""
+
+    def __init__(self, program, folder):
+        path = os.path.join(folder, 'sluice.conf')
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write(self.config)
+        self.arguments = ('--config', path)
+        super().__init__(program, folder)
 
 
 class Redis:

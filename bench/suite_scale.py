@@ -1,23 +1,33 @@
 """Large: a log of millions of events, as many accounts, as many command ids, in bounded memory.
 
-The programs stand in this folder and use the server's own parts, without network and views. Nobody
-is beside them: what they say is how much memory and time these things take when they are many.
+What they say is how much memory and time these things take when they are many; nobody is beside
+them. `server` is the whole server, with network and views; the other programs stand in this folder
+and use the server's own parts.
 """
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
 import sys
+import threading
+import time
 
+import machine
 import servers
 import suite_slice
+from servers import lib
 from table import Row
 
 OPEN_LIMIT_MS = 1000
 ACCOUNT_MEMORY_MIB = 64
 ID_MEMORY_MIB = 40
 BATCH = '2048'
+SEGMENT_MEMORY = str(4 << 20)  # of the index: small, so that a log of millions has a thousand segments
+SERVER_MEMORY_MIB = 256
+CLIENTS = 3
+ITEMS = 1000  # of a request
 
 
 class World(suite_slice.World):
@@ -113,10 +123,162 @@ def measure_accounts(world):
             world.notes.append(f'accounts, {name}: {resident} MiB at the end')
 
 
+# ---- Many segments ------------------------------------------------------------------------------
+
+def use_log(tool, folder, **settings):
+    """{read: {p50_us, …}}, of a log with nothing cached."""
+    forget_cached()
+    lines = suite_slice.said([tool, 'use', folder], settings=settings).strip().split('\n')
+    found = {}
+    for line in lines[1:]:
+        read, took = re.fullmatch(r'(\{.*?\}) (\{.*\})', line).groups()
+        found[json.loads(read)['read']] = json.loads(took)
+    return found
+
+
+def measure_segments(world):
+    tool, folder = world.tool('bench_log_open'), os.path.join(world.room('segments'), 'log')
+    memory = {'SLUICE_INDEX_MEMORY': SEGMENT_MEMORY}
+    suite_slice.said([tool, 'fill', folder, str(world.count_of()), BATCH], settings=memory)
+    rested = json.loads(suite_slice.said([tool, 'rest', folder], settings=memory))
+    rounds = {'with': [], 'without': []}
+    aside = world.room('aside')
+    groups = [name for name in os.listdir(folder) if name.endswith('.group')]
+    for number in range(world.options.rounds):
+        for which in list(rounds) if number % 2 == 0 else list(rounds)[::-1]:
+            world.settle()
+            # Without sealing none are made while they are away.
+            for name in groups if which == 'without' else []:
+                os.rename(os.path.join(folder, name), os.path.join(aside, name))
+            rounds[which].append(use_log(tool, folder, SLUICE_SEAL='no', **memory))
+            for name in groups if which == 'without' else []:
+                os.rename(os.path.join(aside, name), os.path.join(folder, name))
+    for read in rounds['with'][0]:
+        world.rows.append(Row(f'{rested["sealed"]:,} segments: {read}, p50 | without groups', 'µs',
+                              [found[read]['p50_us'] for found in rounds['with']],
+                              [found[read]['p50_us'] for found in rounds['without']],
+                              'without groups', None, False))
+    world.notes.append(f'segments: {world.count_of():,} events, {rested["sealed"]} sealed '
+                       f'segments and {rested["groups"]} groups, {rested["disk_mib"]:,.0f} MiB; '
+                       f'the index has {int(SEGMENT_MEMORY) >> 20} MiB of memory')
+
+
+# ---- The whole server ---------------------------------------------------------------------------
+
+def memory_mib(pid, what):
+    """VmRSS, or VmHWM: the kernel's own mark of the most that there was."""
+    return int(re.search(rf'{what}:\s*(\d+) kB', machine.read(f'/proc/{pid}/status')).group(1)) / 1024
+
+
+class Flood:
+    """Arrays of commands from several connections at once, each item of which must be accepted."""
+
+    def __init__(self, sluice, command, run, body_of, is_over):
+        self.sluice, self.command, self.run = sluice, command, run
+        self.body_of, self.is_over = body_of, is_over
+        self.lock = threading.Lock()
+        self.next, self.failed, self.took = 0, None, []
+
+    def _client(self):
+        http = lib.Http(self.sluice.port, timeout_s=300)
+        while not self.failed:
+            with self.lock:
+                at = self.next
+                if self.is_over(at):
+                    return
+                self.next += ITEMS
+            body = '[' + ','.join(self.body_of(at + i) for i in range(ITEMS)) + ']'
+            reply = http.post(f'/bank/{self.command}', body,
+                              {'Content-Type': 'application/json',
+                               'Idempotency-Key': f'{self.run}-{at}'})
+            if reply.status != 200 or reply.body.count(b'"status":201') != ITEMS:
+                self.failed = f'{self.command} {at}: {reply.status} {reply.body[:500]!r}'
+            self.took.append((time.monotonic(), ITEMS))
+
+    def go(self):
+        """Commands a second: in all, in the first tenth, in the last tenth."""
+        begun = time.monotonic()
+        clients = [threading.Thread(target=self._client) for _ in range(CLIENTS)]
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join()
+        if self.failed:
+            raise RuntimeError(self.failed)
+        times = [begun] + [when for when, _ in self.took]
+        tenth = max(1, len(self.took) // 10)
+        return (len(self.took) * ITEMS / (times[-1] - begun),
+                tenth * ITEMS / (times[tenth] - begun),
+                tenth * ITEMS / (times[-1] - times[-1 - tenth]))
+
+
+def account_of(number):
+    return (f'{{"id":"{number:012}","currency":"EUR","limit":{servers.LIMIT}}}')
+
+
+def transfer_of(count):
+    """A transfer between any two accounts."""
+    debited = random.randrange(count)
+    credited = (debited + random.randrange(1, count)) % count
+    return (f'{{"from":"{debited:012}","to":"{credited:012}","amount":{random.randrange(1, 1000)},'
+            f'"currency":"EUR"}}')
+
+
+def read_balances(sluice, count, seconds):
+    """Milliseconds of reads of random accounts, one after the other; all of them are there."""
+    http, took, end = lib.Http(sluice.port), [], time.monotonic() + seconds
+    while time.monotonic() < end:
+        number = random.randrange(count)
+        begun = time.monotonic()
+        reply = http.get(f'/bank/balance/{number:012}')
+        took.append((time.monotonic() - begun) * 1e3)
+        if reply.status != 200:
+            raise RuntimeError(f'account {number}: {reply!r}')
+    http.close()
+    return sorted(took)
+
+
+def measure_server(world):
+    count = max(ITEMS, world.count_of() // ITEMS * ITEMS)
+    seconds = world.options.seconds
+    sluice = world.start(servers.SmallSluice, world.program)
+    world.settle()
+    what, add = f'{count / 1e6:g} M accounts through the server', world.rows.append
+
+    def memory(after):
+        add(Row(f'{what}: memory, the most until {after}', 'MiB',
+                [memory_mib(sluice.pid, 'VmHWM')], [SERVER_MEMORY_MIB], 'a limit', 1, False))
+
+    opened = Flood(sluice, 'OpenAccount', world.new_run(), account_of, lambda at: at >= count).go()
+    memory('all were opened')
+    if sluice.head() < count:
+        raise RuntimeError(f'{count} accounts were opened, the log has {sluice.head()} events')
+    for name, rate in zip(('', ', the first tenth', ', the last tenth'), opened):
+        add(Row(f'{what}: opened{name}', '/s', [rate], [], '', None, True))
+    took = read_balances(sluice, count, seconds)
+    for name, part in ('p50', 0.5), ('p99', 0.99):
+        add(Row(f'{what}: a balance of any, one at a time, {name}', 'ms',
+                [took[int(part * len(took))]], [], '', None, False))
+    end = time.monotonic() + seconds
+    moved = Flood(sluice, 'Transfer', world.new_run(), lambda _: transfer_of(count),
+                  lambda _: time.monotonic() > end).go()
+    add(Row(f'{what}: transfers between any two', '/s', [moved[0]], [], '', None, True))
+    memory('transfers were made')
+    sluice.stop()
+    add(Row(f'{what}: start, until /readyz says yes', 'ms', [sluice.start() * 1e3], [], '', None,
+            False))
+    read_balances(sluice, count, min(seconds, 5))
+    memory('read after the start')
+    world.notes.append(f'server: {" ".join(sluice.config.split())}; {CLIENTS} connections, '
+                       f'{ITEMS} commands a request; durable, ids remembered, all views kept')
+
+
 MEASUREMENTS = [
     ('log', 'a large log: appended, sealed, opened cold, read', measure_log),
     ('ids', 'many command ids: rate, memory, disk', measure_ids),
     ('accounts', 'more accounts than memory may hold', measure_accounts),
+    ('segments', 'lookups in many segments, with and without groups', measure_segments),
+    ('server', 'the whole server, with more accounts than memory may hold', measure_server),
 ]
 
 
@@ -130,7 +292,13 @@ def measure(options):
         if options.only and name not in options.only:
             continue
         print(f'{name}: {what}', file=sys.stderr)
-        function(world)
+        try:
+            function(world)
+        finally:
+            for server in world.running:
+                server.stop()
+            world.running = []
         for left in os.listdir(world.folder):
-            shutil.rmtree(os.path.join(world.folder, left), ignore_errors=True)
+            path = os.path.join(world.folder, left)
+            shutil.rmtree(path, ignore_errors=True) if os.path.isdir(path) else os.remove(path)
     return world

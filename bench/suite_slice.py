@@ -114,8 +114,8 @@ def _under(folder):
     return path
 
 
-def said(command, cwd='/'):
-    result = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+def said(command, cwd='/', settings=None):
+    result = subprocess.run(command, cwd=cwd, env={**os.environ, **(settings or {})}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, check=False)
     text = result.stdout.decode('utf-8', 'replace')
     if result.returncode:
