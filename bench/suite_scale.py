@@ -24,7 +24,7 @@ OPEN_LIMIT_MS = 1000
 ACCOUNT_MEMORY_MIB = 64
 ID_MEMORY_MIB = 40
 BATCH = '2048'
-SEGMENT_MEMORY = str(4 << 20)  # of the index: small, so that a log of millions has a thousand segments
+SEGMENT_MEMORY = str(4 << 20)  # of the index: small, so that millions make a thousand segments
 SERVER_MEMORY_MIB = 256
 CLIENTS = 3
 ITEMS, TRANSFERS = 1000, 100  # of a request
@@ -167,7 +167,8 @@ def measure_segments(world):
 
 def memory_mib(pid, what):
     """VmRSS, or VmHWM: the kernel's own mark of the most that there was."""
-    return int(re.search(rf'{what}:\s*(\d+) kB', machine.read(f'/proc/{pid}/status')).group(1)) / 1024
+    status = machine.read(f'/proc/{pid}/status')
+    return int(re.search(rf'{what}:\s*(\d+) kB', status).group(1)) / 1024
 
 
 class Flood:

@@ -115,7 +115,8 @@ def _under(folder):
 
 
 def said(command, cwd='/', settings=None):
-    result = subprocess.run(command, cwd=cwd, env={**os.environ, **(settings or {})}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    result = subprocess.run(command, cwd=cwd, env={**os.environ, **(settings or {})},
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, check=False)
     text = result.stdout.decode('utf-8', 'replace')
     if result.returncode:
