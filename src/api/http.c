@@ -275,7 +275,7 @@ static bool is_ours(struct api_call *call)
         return false;
     }
     const enum sl_origin origin =
-        sl_auth_origin(auth, sl_request_header(request, "origin"), request->host);
+        sl_auth_origin(auth, sl_request_header(request, "origin"), request->host, request->tls);
     if (origin == SL_ORIGIN_FOREIGN) {
         api_refuse(call, "foreign_origin", NULL, "pages of this origin may not use this server");
         return false;
@@ -360,8 +360,8 @@ static bool deed_of(const struct api_call *call, struct sl_deed *out)
             (struct sl_deed){SL_DO_READ_LOG, domain->name, NULL, sl_auth_log_roles(domain), false};
         return true;
     case SL_ROUTE_OWN:
-        *out = (struct sl_deed){SL_DO_COMMAND, domain ? domain->name : NULL,
-                                call->own->route->path, call->own->route->roles, false};
+        *out = (struct sl_deed){SL_DO_COMMAND, domain ? domain->name : NULL, call->own->route->path,
+                                call->own->route->roles, false};
         return true;
     default:
         return false;
@@ -449,9 +449,9 @@ static void find_door(struct api_call *call)
     const struct sl_own_route *own =
         routes->count > 0 ? sl_own_find(routes, request->raw_path) : NULL;
 
-    call->route = own ? (struct sl_door){.kind = SL_ROUTE_OWN,
-                                         .domain = api_text(own->domain->name)}
-                      : sl_route_of(request->raw_path);
+    call->route =
+        own ? (struct sl_door){.kind = SL_ROUTE_OWN, .domain = api_text(own->domain->name)}
+            : sl_route_of(request->raw_path);
 }
 
 static bool takes_method(struct api_call *call)

@@ -83,8 +83,11 @@ enum sl_origin {
     SL_ORIGIN_FRIEND,   /* a configured one: the answer may be shown to it */
     SL_ORIGIN_FOREIGN,  /* refuse */
 };
+/* Where the page that sent this lives; `tls`: the request came by TLS, and so must the page have
+ * (in clear it may have come by TLS, too: to a proxy that ends it). Ports must be the same, of
+ * which a scheme's own, 80 or 443, may be left out. */
 enum sl_origin sl_auth_origin(const struct sl_auth *auth, struct sl_text origin,
-                              struct sl_text host);
+                              struct sl_text host, bool tls);
 
 /* Are there friends at all? Then what an answer says depends on who asks for it. */
 bool sl_auth_has_origins(const struct sl_auth *auth);

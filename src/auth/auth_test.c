@@ -86,8 +86,11 @@ static void policy(void)
         {"a user may not operate", "ada", "user", {SL_DO_ADMIN}, SL_FORBIDDEN},
         {"the anonymous one may not operate", "anonymous", "user", {SL_DO_ADMIN}, SL_UNKNOWN_ASKER},
         {"a user may watch", "anonymous", "user", {SL_DO_WATCH}, SL_PERMITTED},
-        {"internal commands are for processes", "root", "admin",
-         {SL_DO_COMMAND, .internal = true}, SL_FORBIDDEN},
+        {"internal commands are for processes",
+         "root",
+         "admin",
+         {SL_DO_COMMAND, .internal = true},
+         SL_FORBIDDEN},
         {"the log by role", "eve", "user", {SL_DO_READ_LOG, .roles = "auditor"}, SL_FORBIDDEN},
         {"the open log", "eve", "user", {SL_DO_READ_LOG}, SL_PERMITTED},
     };
@@ -182,35 +185,84 @@ static void hosts(void)
     sl_auth_free(auth);
 }
 
+static const struct {
+    const char *origin;
+    const char *host;
+    enum sl_origin clear, tls; /* by which the request came */
+} sites[] = {
+    {"", "localhost:7070", SL_ORIGIN_NONE, SL_ORIGIN_NONE},
+    {"http://localhost:7070", "localhost:7070", SL_ORIGIN_SAME, SL_ORIGIN_FOREIGN},
+    {"https://localhost:7070", "localhost:7070", SL_ORIGIN_SAME, SL_ORIGIN_SAME},
+    {"HTTPS://LocalHost:7070", "LOCALHOST:7070", SL_ORIGIN_SAME, SL_ORIGIN_SAME},
+    {"HTTP://localhost:7070", "localhost:7070", SL_ORIGIN_SAME, SL_ORIGIN_FOREIGN},
+    /* ports */
+    {"https://localhost:7071", "localhost:7070", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    {"http://localhost:7071", "localhost:7070", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    {"https://localhost", "localhost:7070", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    {"https://localhost:7070", "localhost", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    {"https://localhost", "localhost", SL_ORIGIN_SAME, SL_ORIGIN_SAME},
+    {"https://localhost", "localhost:443", SL_ORIGIN_SAME, SL_ORIGIN_SAME},
+    {"https://localhost:443", "localhost", SL_ORIGIN_SAME, SL_ORIGIN_SAME},
+    {"https://localhost", "localhost:80", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    {"http://localhost", "localhost:80", SL_ORIGIN_SAME, SL_ORIGIN_FOREIGN},
+    {"http://localhost", "localhost:443", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    {"https://localhost:", "localhost:7070", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    {"https://localhost:07070", "localhost:7070", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    /* other names of the same, which are not looked up */
+    {"https://localhost.:7070", "localhost:7070", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    {"https://127.0.0.1:7070", "localhost:7070", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    {"https://[::1]:7070", "[::1]:7070", SL_ORIGIN_SAME, SL_ORIGIN_SAME},
+    {"https://[::1]", "[::1]:443", SL_ORIGIN_SAME, SL_ORIGIN_SAME},
+    {"https://[0:0:0:0:0:0:0:1]:7070", "[::1]:7070", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    {"https://::1:7070", "[::1]:7070", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    {"https://[::1%25lo]:7070", "[::1]:7070", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    /* what is no origin */
+    {"null", "localhost:7070", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    {"null", "null", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    {"*", "localhost:7070", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    {"localhost:7070", "localhost:7070", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    {"//localhost:7070", "localhost:7070", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    {"https:localhost:7070", "localhost:7070", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    {"ftp://localhost:7070", "localhost:7070", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    {"file://", "localhost:7070", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    {"https://", "localhost:7070", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    {"https://localhost:7070/", "localhost:7070", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    {"https://me@localhost:7070", "localhost:7070", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    {"https://localhost:7070@evil.example", "localhost:7070", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    {"https://localhost:7070.evil.example", "localhost:7070", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    {"https://localhost:7070 https://evil.example", "localhost:7070", SL_ORIGIN_FOREIGN,
+     SL_ORIGIN_FOREIGN},
+    {"https://localhost:7070, https://evil.example", "localhost:7070", SL_ORIGIN_FOREIGN,
+     SL_ORIGIN_FOREIGN},
+    {"http://evil.example", "localhost:7070", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    /* named ones: as they were named */
+    {"https://app.example", "localhost:7070", SL_ORIGIN_FRIEND, SL_ORIGIN_FRIEND},
+    {"https://APP.example", "localhost:7070", SL_ORIGIN_FRIEND, SL_ORIGIN_FRIEND},
+    {"http://app.example", "localhost:7070", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    {"https://app.example:8443", "localhost:7070", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    {"https://app.example.", "localhost:7070", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    {"https://an.app.example", "localhost:7070", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    {"https://app.example.evil.example", "localhost:7070", SL_ORIGIN_FOREIGN, SL_ORIGIN_FOREIGN},
+    {"http://old.example", "localhost:7070", SL_ORIGIN_FRIEND, SL_ORIGIN_FRIEND},
+};
+
 static void origins(void)
 {
-    static const struct {
-        const char *origin;
-        const char *host;
-        enum sl_origin then;
-    } table[] = {
-        {"", "localhost:7070", SL_ORIGIN_NONE},
-        {"http://localhost:7070", "localhost:7070", SL_ORIGIN_SAME},
-        {"https://localhost:7070", "localhost:7070", SL_ORIGIN_SAME},
-        {"http://localhost:7071", "localhost:7070", SL_ORIGIN_FOREIGN},
-        {"http://evil.example", "localhost:7070", SL_ORIGIN_FOREIGN},
-        {"null", "localhost:7070", SL_ORIGIN_FOREIGN},
-        {"localhost:7070", "localhost:7070", SL_ORIGIN_FOREIGN},
-        {"ftp://localhost:7070", "localhost:7070", SL_ORIGIN_FOREIGN},
-        {"https://app.example", "localhost:7070", SL_ORIGIN_FRIEND},
-        {"http://app.example", "localhost:7070", SL_ORIGIN_FOREIGN},
-    };
     struct sl_auth *auth = NULL;
     struct sl_error error = {0};
 
     REQUIRE(sl_auth_new(&auth) == SL_OK);
     CHECK(sl_auth_add_origin(auth, text("https://app.example"), &error) == SL_OK);
+    CHECK(sl_auth_add_origin(auth, text("http://old.example"), &error) == SL_OK);
     CHECK(sl_auth_add_origin(auth, text("app.example"), &error) == SL_INVALID);
     CHECK(sl_auth_add_origin(auth, text("https://app.example/x"), &error) == SL_INVALID);
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (!CHECK(sl_auth_origin(auth, text(table[i].origin), text(table[i].host)) ==
-                   table[i].then))
-            tap_note("%s at %s", table[i].origin, table[i].host);
+    for (size_t i = 0; i < sizeof sites / sizeof *sites; i++) {
+        const struct sl_text origin = text(sites[i].origin), host = text(sites[i].host);
+        bool good = CHECK(sl_auth_origin(auth, origin, host, false) == sites[i].clear);
+        good &= CHECK(sl_auth_origin(auth, origin, host, true) == sites[i].tls);
+        if (!good)
+            tap_note("%s at %s", sites[i].origin, sites[i].host);
+    }
     sl_auth_free(auth);
 }
 

@@ -8,6 +8,7 @@
  */
 #include "auth/auth_private.h"
 
+#include <string.h>
 #include <strings.h>
 
 static bool same_name(struct sl_text a, struct sl_text b)
@@ -64,19 +65,34 @@ static bool strip(struct sl_text *text, struct sl_text prefix)
     return true;
 }
 
-enum sl_origin sl_auth_origin(const struct sl_auth *auth, struct sl_text origin,
-                              struct sl_text host)
+/* A browser leaves a scheme's own port out of both; others may write it. */
+static struct sl_text without_own_port(struct sl_text host, struct sl_text port)
 {
-    struct sl_text site = origin;
+    if (host.len > port.len && memcmp(host.ptr + host.len - port.len, port.ptr, port.len) == 0)
+        host.len -= port.len;
+    return host;
+}
+
+/* With TLS a page must have come by TLS, too: whoever can put himself between makes pages of this
+ * very name and port in clear, and must not command by them what he cannot by himself. */
+enum sl_origin sl_auth_origin(const struct sl_auth *auth, struct sl_text origin,
+                              struct sl_text host, bool tls)
+{
+    struct sl_text site = origin, port = SL_TEXT(":443");
 
     if (origin.len == 0)
         return SL_ORIGIN_NONE;
     for (size_t i = 0; i < auth->origin_count; i++)
         if (same_name(origin, auth->origins[i]))
             return SL_ORIGIN_FRIEND;
-    if (!strip(&site, SL_TEXT("http://")) && !strip(&site, SL_TEXT("https://")))
-        return SL_ORIGIN_FOREIGN;
-    return same_name(site, host) ? SL_ORIGIN_SAME : SL_ORIGIN_FOREIGN;
+    if (!strip(&site, SL_TEXT("https://"))) {
+        if (tls || !strip(&site, SL_TEXT("http://")))
+            return SL_ORIGIN_FOREIGN;
+        port = SL_TEXT(":80");
+    }
+    return same_name(without_own_port(site, port), without_own_port(host, port))
+               ? SL_ORIGIN_SAME
+               : SL_ORIGIN_FOREIGN;
 }
 
 bool sl_auth_has_origins(const struct sl_auth *auth)

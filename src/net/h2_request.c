@@ -236,6 +236,7 @@ static void take_head(struct http_request *r, bool ends)
     r->request.query = head.query;
     r->request.host = head.host;
     r->request.local = http->conn.local;
+    r->request.tls = http->conn.tls != NULL;
     if (!sl_http_take_headers(r, &head)) {
         http->conn.drop = true;
         return;

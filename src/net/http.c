@@ -319,6 +319,7 @@ static bool read_head(struct http_conn *http)
     r->request.query = head.query;
     r->request.host = head.host;
     r->request.local = conn->local;
+    r->request.tls = conn->tls != NULL;
     const enum sl_http_path path = sl_http_take_path(r, &head);
     if (path == SL_HTTP_PATH_BAD) {
         refuse(http, &sl_http_bad_path);

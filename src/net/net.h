@@ -139,6 +139,7 @@ struct sl_request {
     uint32_t header_count;
     struct sl_text body;
     bool local;             /* came over the Unix socket */
+    bool tls;               /* came by TLS */
     int64_t arrived_ns;     /* monotonic: when the turn began in which it was whole */
     struct sl_arena *arena; /* given back when the request was answered: for the handler's use */
     void *user;             /* the handler's */

@@ -122,6 +122,122 @@ def metrics_of(text):
     return types, labels
 
 
+SAMPLE = re.compile(r'(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)'
+                    r'(?:\{(?P<labels>(?:[^"}]|"(?:[^"\\]|\\.)*")*)\})? '
+                    r'(?P<value>-?[0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?|[+-]Inf|NaN)')
+LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\[\\"n])*)"')
+SUFFIXES = {'histogram': ('_bucket', '_sum', '_count'), 'counter': ('',), 'gauge': ('',)}
+
+
+def exposition(text):
+    """What Prometheus' own reader and its linter would say of it: a list of complaints."""
+    types, helps, seen, series = {}, set(), set(), {}
+    family, done = None, set()
+    if not text.endswith('\n'):
+        yield 'the last line has no end'
+    for number, line in enumerate(text.splitlines(), 1):
+        if found := re.fullmatch(r'# (HELP|TYPE) ([a-zA-Z_:][a-zA-Z0-9_:]*) (.+)', line):
+            word, name, rest = found.groups()
+            if name != family:
+                if name in done or name in types or name in helps:
+                    yield f'{number}: {name} comes in two places'
+                done.add(family)
+                family = name
+            if name in (helps if word == 'HELP' else types):
+                yield f'{number}: a second {word} of {name}'
+            if word == 'HELP':
+                helps.add(name)
+            else:
+                types[name] = rest
+                if rest not in SUFFIXES:
+                    yield f'{number}: {rest} is no type'
+                if (rest == 'counter') != name.endswith('_total'):
+                    yield f'{number}: {name} is a {rest}: counters, and they alone, end by _total'
+            continue
+        found = SAMPLE.fullmatch(line)
+        if not found:
+            yield f'{number}: neither a comment nor a sample: {line!r}'
+            continue
+        labels = LABEL.findall(found['labels'] or '')
+        if ','.join(f'{name}="{value}"' for name, value in labels) != (found['labels'] or ''):
+            yield f'{number}: labels that are none: {line!r}'
+        if len({name for name, _ in labels}) != len(labels):
+            yield f'{number}: a label twice: {line!r}'
+        if family not in types or family not in helps:
+            yield f'{number}: no HELP and TYPE before {line!r}'
+        elif found['name'] not in [family + suffix for suffix in SUFFIXES[types[family]]]:
+            yield f'{number}: {found["name"]} is not of {family}'
+        key = (found['name'], frozenset(labels))
+        if key in seen:
+            yield f'{number}: the same sample again: {line!r}'
+        seen.add(key)
+        series[key] = float(found['value'])
+        if types.get(family) == 'counter' and not series[key] >= 0:
+            yield f'{number}: a counter below zero: {line!r}'
+    yield from histograms(types, series)
+
+
+def histograms(types, series):
+    """Buckets in order and cumulative, +Inf there and the count, a sum beside it."""
+    for name in (name for name, kind in types.items() if kind == 'histogram'):
+        rows = {}
+        for (sample, labels), value in series.items():
+            rest = frozenset(pair for pair in labels if pair[0] != 'le')
+            if sample == name + '_bucket':
+                bound = [value for label, value in labels if label == 'le']
+                rows.setdefault(rest, []).append((float((bound or ['NaN'])[0]), value))
+        counts = {labels for (sample, labels) in series if sample == name + '_count'}
+        if not rows or counts != set(rows):
+            yield f'{name}: buckets without a count, or the other way round'
+        for labels, buckets in rows.items():
+            bounds, values = zip(*buckets)
+            if list(bounds) != sorted(set(bounds)) or bounds[-1] != float('inf'):
+                yield f'{name}: bounds {bounds}'
+            if list(values) != sorted(values):
+                yield f'{name}: buckets are not cumulative: {values}'
+            if values[-1] != series.get((name + '_count', labels)):
+                yield f'{name}: +Inf is not the count'
+            if (name + '_sum', labels) not in series:
+                yield f'{name}: no sum'
+
+
+HEAD = '# HELP a b\n# TYPE a histogram\n'
+WRONG = (
+    ('no end', '# HELP a b\n# TYPE a gauge\na 1', 'no end'),
+    ('no TYPE', '# HELP a b\na 1\n', 'no HELP and TYPE'),
+    ('HELP twice', '# HELP a b\n# HELP a b\n# TYPE a gauge\na 1\n', 'a second HELP'),
+    ('two places', '# HELP a b\n# TYPE a gauge\na 1\n# HELP c d\n# TYPE c gauge\nc 1\n'
+     '# TYPE a gauge\n', 'in two places'),
+    ('a counter by another name', '# HELP a b\n# TYPE a counter\na 1\n', 'end by _total'),
+    ('a stranger between', '# HELP a b\n# TYPE a gauge\nc 1\n', 'c is not of a'),
+    ('no number', '# HELP a b\n# TYPE a gauge\na x\n', 'neither a comment nor'),
+    ('a label without quotes', '# HELP a b\n# TYPE a gauge\na{b=c} 1\n', 'labels that are none'),
+    ('the same again', '# HELP a b\n# TYPE a gauge\na 1\na 2\n', 'the same sample'),
+    ('buckets that fall', HEAD + 'a_bucket{le="1"} 2\na_bucket{le="+Inf"} 1\na_sum 1\na_count 1\n',
+     'not cumulative'),
+    ('no +Inf', HEAD + 'a_bucket{le="1"} 1\na_sum 1\na_count 1\n', 'bounds'),
+    ('+Inf is another', HEAD + 'a_bucket{le="+Inf"} 1\na_sum 1\na_count 2\n', '+Inf is not'),
+    ('no sum', HEAD + 'a_bucket{le="+Inf"} 1\na_count 1\n', 'no sum'),
+    ('no count', HEAD + 'a_bucket{le="+Inf"} 1\na_sum 1\n', 'without a count'),
+)
+
+
+def metrics(server, admin):
+    with case('/metrics: what is wrong would be seen'):
+        for name, text, part in WRONG:
+            complaints = list(exposition(text))
+            assert any(part in complaint for complaint in complaints), (name, complaints)
+        good = HEAD + 'a_bucket{le="1"} 0\na_bucket{le="+Inf"} 1\na_sum 1.5\na_count 1\n'
+        assert not list(exposition(good)), list(exposition(good))
+    with case('/metrics is what Prometheus reads'):
+        assert server.http.post('/desks/BookDesk', desks.book(900, 'M1')).status == 201
+        reply = server.http.get('/metrics', bearer(admin))
+        assert reply.headers['content-type'].startswith('text/plain; version=0.0.4'), reply.headers
+        complaints = list(exposition(reply.text))
+        assert not complaints, '\n'.join(complaints)
+        assert 'sluice_turn_seconds_count' in reply.text
+
+
 def dashboard(server, admin):
     with open(os.path.join(lib.TOP, 'docs', 'grafana.json'), encoding='utf-8') as file:
         board = json.load(file)
@@ -152,6 +268,7 @@ def main():
             admin = file.read().strip()
         document(server, admin)
         error_pages(server)
+        metrics(server, admin)
         dashboard(server, admin)
         schemathesis(server, admin)
         with case('the server still runs, and stops when told'):

@@ -331,6 +331,32 @@ def command_line_in_bad_times():
     server.child.wait()
 
 
+def pages(server):
+    """What a page of this site is, over TLS; the table of all kinds is auth_test.c's."""
+    table = (
+        ('none', None, 200),
+        ('its own', f'https://localhost:{server.port}', 200),
+        ('its own in upper case', f'HTTPS://LOCALHOST:{server.port}', 200),
+        ('its own name and port in clear', f'http://localhost:{server.port}', 403),
+        ('another port', 'https://localhost:1', 403),
+        ('no port', 'https://localhost', 403),
+        ('a dot behind', f'https://localhost.:{server.port}', 403),
+        ('an address', f'https://[::1]:{server.port}', 403),
+        ('null', 'null', 403),
+    )
+    for protocol in ('--http1.1', '--http2'):
+        for name, origin, status in table:
+            with case(f'Origin over TLS, {protocol}: {name}'):
+                header = ['-H', f'Origin: {origin}'] if origin else []
+                done = subprocess.run(
+                    ['curl', '-sS', protocol, '--cacert', os.path.join(server.folder, 'cert.pem'),
+                     '-o', '/dev/null', '-w', '%{http_code}', *header,
+                     f'https://localhost:{server.port}/readyz'],
+                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20, check=False,
+                    text=True)
+                assert done.stdout == str(status), done
+
+
 def slow_handshakes():
     server = TlsServer(handshake_ms=1000)
     with case('handshakes that do not go on are ended'):
@@ -455,6 +481,7 @@ def main():
     at_start()
     server = TlsServer()
     people(server)
+    pages(server)
     command_line(server)
     command_line_in_bad_times()
     bytes_of_all_sizes(server)
