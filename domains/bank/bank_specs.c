@@ -184,6 +184,12 @@ const struct sl_spec bank_specs[] = {
       .given = ADA "\n" BEN "\n" PENDING,
       .when = "ExpireTransfer {id: 7}",
       .then = "" },
+    { .name = "but when its timer has fired, also by a clock that was set back since",
+      .now = "1970-01-01T00:00:59Z",
+      .given = ADA "\n" BEN "\n" PENDING,
+      .when = "ExpireTransfer {id: 7, due: 1970-01-01T00:01:01Z}",
+      .then = "TransferExpired {id: 7, from: ada, to: ben, amount: 300, ledger: 978, flags: "
+              "2, from_after: {entry: 1, flags: 10}, to_after: {entry: 1, flags: 10}}" },
     { .name = "of several transfers all happen",
       .now = NOW,
       .given = ADA "\n" BEN "\n" CASH,

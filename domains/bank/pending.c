@@ -95,10 +95,12 @@ enum sl_verdict bank_decide_void(const struct sl_case *c, struct sl_decision *ou
 
 struct expire {
     struct sl_text id;
+    struct sl_time due; /* a time that the clock has reached, whatever it shows now */
 };
 
 const struct sl_record bank_expire_record =
-    SL_RECORD(struct expire, BANK_ID_FIELD(struct expire, id, .required = true));
+    SL_RECORD(struct expire, BANK_ID_FIELD(struct expire, id, .required = true),
+              SL_FIELD(struct expire, due, .help = "a time that has come"));
 
 void bank_expire_needs(const struct sl_case *c, struct sl_needs *out)
 {
@@ -126,7 +128,10 @@ enum sl_verdict bank_decide_expire(const struct sl_case *c, struct sl_decision *
     if (!held || !held->stored)
         return sl_refuse(out, "transfer_not_found", "there is no transfer {id}");
     const uint64_t expiry = ledger_expiry(&held->transfer);
-    if (held->stage != LEDGER_IS_PENDING || expiry == 0 || c->now.ns < (int64_t)expiry)
+    /* A timer fires once. A clock that was set back since must not make it as if it never had: what
+     * is held would be held for ever. */
+    const int64_t come_ns = command->due.ns > c->now.ns ? command->due.ns : c->now.ns;
+    if (held->stage != LEDGER_IS_PENDING || expiry == 0 || come_ns < (int64_t)expiry)
         return SL_ACCEPTED;
     struct ledger_held_account from = *(const struct ledger_held_account *)c->state[1];
     struct ledger_held_account to = *(const struct ledger_held_account *)c->state[2];
@@ -150,9 +155,11 @@ enum sl_verdict bank_decide_expire(const struct sl_case *c, struct sl_decision *
 
 struct hold {
     struct sl_text id;
+    struct sl_time due;
 };
 
-const struct sl_record bank_hold_record = SL_RECORD(struct hold, SL_FIELD(struct hold, id));
+const struct sl_record bank_hold_record =
+    SL_RECORD(struct hold, SL_FIELD(struct hold, id), SL_FIELD(struct hold, due));
 
 void bank_react_hold(const struct sl_event *event, void *state, struct sl_reaction *out)
 {
@@ -162,14 +169,15 @@ void bank_react_hold(const struct sl_event *event, void *state, struct sl_reacti
         const struct bank_transferred *transferred = event->body;
         hold->id = transferred->hold;
         if (transferred->flags & LEDGER_PENDING) {
-            const int64_t made_ns = (int64_t)transferred->timestamp;
-            sl_timer_set(out, "expiry",
-                         sl_time_after((struct sl_time){made_ns}, transferred->timeout));
+            const struct sl_time made = {(int64_t)transferred->timestamp};
+            hold->due = sl_time_after(made, transferred->timeout);
+            sl_timer_set(out, "expiry", hold->due);
         } else {
             sl_timer_clear(out, "expiry");
         }
     } else if (sl_timer_fired(event, "expiry")) {
         struct expire *command = sl_send(out, "bank", "ExpireTransfer");
         command->id = hold->id;
+        command->due = hold->due;
     }
 }

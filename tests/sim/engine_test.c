@@ -31,9 +31,9 @@ const char *__asan_default_options(void)
 
 /* What a life is like. */
 struct lot {
-    size_t clients;  /* who may wait at the same time */
-    uint64_t acts;   /* of 64 moments, so many are a client's */
-    unsigned steps;  /* moments of a reign */
+    size_t clients; /* who may wait at the same time */
+    uint64_t acts;  /* of 64 moments, so many are a client's */
+    unsigned steps; /* moments of a reign */
     int reigns;
     int64_t jumped, jumped_most; /* of the UTC clock, all in all */
     bool loses_power, disk_fails, disk_fills, disk_is_slow, clock_jumps, is_unfair, ends_in_heal;
@@ -48,7 +48,8 @@ static uint64_t draw(struct world *world, uint64_t limit)
 static struct lot draw_lot(struct world *world)
 {
     struct lot lot = {.rebuilds = world->seed % 2 == 0,
-                      .clients = 1 + draw(world, 40), .acts = 2 + draw(world, 20),
+                      .clients = 1 + draw(world, 40),
+                      .acts = 2 + draw(world, 20),
                       .steps = 500 + (unsigned)draw(world, 4000),
                       .reigns = 1 + (int)draw(world, 3)};
 
@@ -271,6 +272,5 @@ int main(int argc, char **argv)
     (void)signal(SIGSEGV, on_death);
     seeds_path = argc > 1 ? argv[1] : "seeds.txt";
     return TAP_RUN({"seeds that once failed", seeds_that_once_failed},
-                   {"the same seed is the same life", a_seed_is_a_life},
-                   {"lives", lives});
+                   {"the same seed is the same life", a_seed_is_a_life}, {"lives", lives});
 }

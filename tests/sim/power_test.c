@@ -22,6 +22,7 @@ enum {
 
 static const int64_t ms = INT64_C(1000000);
 static struct world world;
+static struct world_held held; /* in all lives */
 
 /* The machine that loses its power frees nothing. */
 const char *__asan_default_options(void);
@@ -41,6 +42,8 @@ static void live(void)
     for (int reign = 0; reign < 2 && !sl_sim_power_is_out(world.env); reign++) {
         if (world_start(&world) != WORLD_READY)
             return;
+        for (size_t i = 0; i < 4 && reign == 0; i++)
+            world_open(&world, i);
         for (int i = 0; i < 500 && !sl_sim_power_is_out(world.env); i++) {
             if (draw(8) == 0)
                 world_act(&world);
@@ -61,6 +64,8 @@ static bool recover(void)
             world_step(&world, ms);
         world_crash(&world);
     }
+    /* What is pending may run out while nobody is there. */
+    sl_sim_advance(world.env, (int64_t)draw(3) * 8000 * ms);
     return world_expect(&world, world_start(&world) == WORLD_READY, world.error.message);
 }
 
@@ -82,6 +87,10 @@ static uint64_t run_life(uint64_t seed, uint64_t cut)
     if (world.bad)
         tap_note("SLUICE_SEED=%llu SLUICE_CUT=%llu", (unsigned long long)seed,
                  (unsigned long long)cut);
+    held.made += world.held.made;
+    held.posted += world.held.posted;
+    held.voided += world.held.voided;
+    held.expired += world.held.expired;
     const bool good = CHECK(!world.bad);
     world_crash(&world);
     world_free(&world);
@@ -115,7 +124,9 @@ static void the_power_fails_at_each_call(void)
                 return;
         }
     }
-    tap_note("%llu cuts", (unsigned long long)cuts);
+    tap_note("%llu cuts; %u pending transfers: %u posted, %u voided, %u ran out",
+             (unsigned long long)cuts, held.made, held.posted, held.voided, held.expired);
+    CHECK(held.posted > 0 && held.voided > 0 && held.expired > 0);
 }
 
 int main(void)

@@ -63,7 +63,7 @@ static void step(void *self, struct sl_message *message)
 
     if (message->kind == WORLD_SUBMIT) {
         struct world_command *command = (struct world_command *)(void *)message;
-        sl_core_submit(command->kind <= WORLD_TRANSFER ? world->bank : world->order,
+        sl_core_submit(world_is_bank(command->kind) ? world->bank : world->order,
                        &command->submission);
     } else if (message->kind == WORLD_LOOKUP) {
         sl_core_lookup(&((struct world_question *)(void *)message)->lookup);
@@ -156,16 +156,15 @@ static enum sl_err open_core(struct world *world)
     const struct sl_core_domain_options domains[] = {
         {&bank_domain, &sl_log_store_ops, {"data/log/bank", "bank", setting, world}},
         {&order_domain, &sl_log_store_ops, {"data/log/order", "order", setting, world}}};
-    const struct sl_core_options options = {
-        .env = world->env,
-        .mailbox = world->mailbox,
-        .domains = domains,
-        .domain_count = 2,
-        .view_store = &sl_sqlite_view_store,
-        .view_store_options = {"data/views", setting, world},
-        .queue_max = world->queue_max,
-        .aggregate_memory_max = world->aggregate_memory_max,
-        .readers = 2};
+    const struct sl_core_options options = {.env = world->env,
+                                            .mailbox = world->mailbox,
+                                            .domains = domains,
+                                            .domain_count = 2,
+                                            .view_store = &sl_sqlite_view_store,
+                                            .view_store_options = {"data/views", setting, world},
+                                            .queue_max = world->queue_max,
+                                            .aggregate_memory_max = world->aggregate_memory_max,
+                                            .readers = 2};
 
     enum sl_err err = sl_disk_make_folder(world->env, "data/views", &world->error);
     return err ? err : sl_core_open(&options, &world->core, &world->error);
@@ -226,8 +225,7 @@ enum world_start world_start(struct world *world)
     world->order = sl_core_domain_at(world->core, 1);
     watch(world);
     while (!sl_core_is_ready(world->core)) {
-        if (sl_sim_power_is_out(world->env) ||
-            sl_core_failure(world->core, &world->error) != SL_OK)
+        if (sl_sim_power_is_out(world->env) || sl_core_failure(world->core, &world->error) != SL_OK)
             return refuse(world);
         if (sl_env_monotonic(world->env) >= until) {
             world_expect(world, world->may_stall, "it starts or says why not");
@@ -281,7 +279,9 @@ void world_rebuild(struct world *world)
 void world_step(struct world *world, int64_t far_ns)
 {
     const int64_t now = sl_env_monotonic(world->env);
+    const int64_t utc_ns = sl_env_now(world->env).ns;
 
+    world->latest_ns = utc_ns > world->latest_ns ? utc_ns : world->latest_ns;
     /* P8: who does something for ever at one moment runs in circles. */
     world->steps_now = now == world->steps_at ? world->steps_now + 1 : 0;
     world->steps_at = now;
@@ -317,7 +317,7 @@ static void done(struct sl_submission *submission, const struct sl_outcome *outc
 {
     struct world_command *command = submission->user;
     struct world *world = command->world;
-    struct sl_core_domain *domain = command->kind <= WORLD_TRANSFER ? world->bank : world->order;
+    struct sl_core_domain *domain = world_is_bank(command->kind) ? world->bank : world->order;
     const uint64_t rule = sl_hash64(outcome->rule.ptr, outcome->rule.len, 0);
     /* 202 says of an accepted one only that a strong view was late for this answer. */
     const int status = outcome->status == 202 ? 201 : outcome->status;
@@ -375,6 +375,20 @@ static size_t print_json(const struct world_command *c, char *json, size_t size)
                        "{\"from\":\"a%zu\",\"to\":\"a%zu\",\"amount\":%lld,\"currency\":\"EUR\"}",
                        c->a, c->b, (long long)c->amount);
         break;
+    case WORLD_HOLD:
+        len = snprintf(json, size,
+                       "{\"id\":\"h%zu\",\"from\":\"a%zu\",\"to\":\"a%zu\",\"amount\":%lld,"
+                       "\"currency\":\"EUR\",\"pending\":true,\"timeout\":%lld}",
+                       c->number, c->a, c->b, (long long)c->amount, (long long)c->within_s);
+        break;
+    case WORLD_POST:
+        len = c->amount ? snprintf(json, size, "{\"pending\":\"h%zu\",\"amount\":%lld}", c->a,
+                                   (long long)c->amount)
+                        : snprintf(json, size, "{\"pending\":\"h%zu\"}", c->a);
+        break;
+    case WORLD_VOID:
+        len = snprintf(json, size, "{\"pending\":\"h%zu\"}", c->a);
+        break;
     case WORLD_ADD:
         len = snprintf(json, size, "{\"item\":\"i%zu\",\"quantity\":%d}", c->a, WORLD_STOCK);
         break;
@@ -394,8 +408,9 @@ static size_t print_json(const struct world_command *c, char *json, size_t size)
     return (size_t)len;
 }
 
-static const char *const names[] = {"",         "OpenAccount", "Transfer",   "AddStock",
-                                    "PlaceOrder", "ShipOrder",   "CancelOrder"};
+static const char *const names[] = {
+    "",         "OpenAccount", "Transfer",  "Transfer",   "PostTransfer", "VoidTransfer",
+    "AddStock", "PlaceOrder",  "ShipOrder", "CancelOrder"};
 
 /* Makes the command's body and sends it. */
 static struct world_command *make(struct world *world, struct world_command given)
@@ -414,17 +429,14 @@ static struct world_command *make(struct world *world, struct world_command give
     command->world = world;
     command->number = world->command_count;
     const struct sl_command *found =
-        sl_core_command(given.kind <= WORLD_TRANSFER ? world->bank : world->order, name);
+        sl_core_command(world_is_bank(given.kind) ? world->bank : world->order, name);
     void *body = sl_arena_zeroed(&command->arena, 1, found->record->size);
     const struct sl_text text = {json, print_json(command, json, sizeof json)};
     SL_ASSERT(sl_json_read(world->parser, found->record, text, &command->arena, body, &broken) ==
               SL_OK);
     sl_sim_takes_memory = sl_sim_takes_memory - 1;
-    command->submission = (struct sl_submission){.command = found,
-                                                 .body = body,
-                                                 .principal = &nobody,
-                                                 .done = done,
-                                                 .user = command};
+    command->submission = (struct sl_submission){
+        .command = found, .body = body, .principal = &nobody, .done = done, .user = command};
     command->submission.id.bytes[0] = command->submission.digest.bytes[0] = 0xc1;
     memcpy(command->submission.id.bytes + 8, &command->number, sizeof command->number);
     memcpy(command->submission.digest.bytes + 8, &command->number, sizeof command->number);
@@ -442,6 +454,20 @@ struct world_command *world_transfer(struct world *world, size_t from, size_t to
 {
     return make(world, (struct world_command){
                            .kind = WORLD_TRANSFER, .a = from, .b = to, .amount = amount});
+}
+
+struct world_command *world_hold(struct world *world, size_t from, size_t to, int64_t amount,
+                                 int64_t within_s)
+{
+    return make(
+        world, (struct world_command){
+                   .kind = WORLD_HOLD, .a = from, .b = to, .amount = amount, .within_s = within_s});
+}
+
+struct world_command *world_resolve(struct world *world, enum world_kind kind, size_t hold,
+                                    int64_t amount)
+{
+    return make(world, (struct world_command){.kind = kind, .a = hold, .amount = amount});
 }
 
 struct world_command *world_add(struct world *world, size_t item)
@@ -488,10 +514,11 @@ void world_ask(struct world *world, const struct world_command *command)
         command ? &world->questions[command->number % WORLD_QUESTIONS] : NULL;
 
     if (!command || command->status != 201 || command->kind > WORLD_PLACE ||
+        command->kind == WORLD_POST || command->kind == WORLD_VOID ||
         (question->world && !question->answered))
         return;
     *question = (struct world_question){.world = world, .must_be_there = true};
-    struct sl_core_domain *domain = command->kind <= WORLD_TRANSFER ? world->bank : world->order;
+    struct sl_core_domain *domain = world_is_bank(command->kind) ? world->bank : world->order;
     struct sl_text view = SL_TEXT("balance");
     if (command->kind == WORLD_ADD) {
         view = SL_TEXT("stock");
@@ -525,7 +552,13 @@ void world_act(struct world *world)
     const uint64_t what = world->command_count ? sl_sim_random(world->env, 16) : 15;
     struct world_command *command = world->command_count ? any(world) : NULL;
 
-    if (what < 5) {
+    if (what < 2) {
+        /* Cash has what the others, at first, have not. Of those with a time-out, a part runs out.
+         */
+        world_hold(world, sl_sim_random(world->env, 3) ? 0 : sl_sim_random(world->env, 4),
+                   1 + sl_sim_random(world->env, 3), 1 + (int64_t)sl_sim_random(world->env, 50),
+                   (int64_t)sl_sim_random(world->env, 4) * 5);
+    } else if (what < 5) {
         world_transfer(world, sl_sim_random(world->env, WORLD_ACCOUNTS),
                        sl_sim_random(world->env, WORLD_ACCOUNTS),
                        1 + (int64_t)sl_sim_random(world->env, 50));
@@ -537,6 +570,9 @@ void world_act(struct world *world)
                     1 + (int64_t)sl_sim_random(world->env, 3) * 20);
     } else if (what < 10 && command->kind == WORLD_PLACE) {
         world_end_order(world, what == 8 ? WORLD_SHIP : WORLD_CANCEL, command->number);
+    } else if (what < 11 && command->kind == WORLD_HOLD) {
+        world_resolve(world, what % 2 ? WORLD_POST : WORLD_VOID, command->number,
+                      what % 2 ? (int64_t)sl_sim_random(world->env, 40) : 0);
     } else if (what < 13) {
         world_send(world, command);
     } else if (what < 14 && command) {

@@ -15,12 +15,15 @@ enum {
     WORLD_ACCOUNTS = 12, /* the first is cash, without a bound */
     WORLD_ITEMS = 4,
     WORLD_COMMANDS_MAX = 60000,
-    WORLD_STOCK = 1000,  /* what AddStock adds */
+    WORLD_STOCK = 1000, /* what AddStock adds */
 };
 
 enum world_kind {
     WORLD_OPEN = 1, /* account `a` */
     WORLD_TRANSFER, /* from `a` to `b` */
+    WORLD_HOLD,     /* likewise, pending, named after its number; runs out `within_s`; 0: never */
+    WORLD_POST,     /* `amount` of what command `a` holds; 0: all */
+    WORLD_VOID,     /* what command `a` holds */
     WORLD_ADD,      /* to the stock of item `a` */
     WORLD_PLACE,    /* an order, numbered like its command, for `amount` of item `a` */
     WORLD_SHIP,     /* the order of command `a` */
@@ -40,7 +43,7 @@ struct world_command {
     size_t a, b;
     int64_t amount, price, within_s;
     bool under_way;
-    bool confirmed;    /* told once more since it was last asked for (world_check) */
+    bool confirmed; /* told once more since it was last asked for (world_check) */
     unsigned sends, unknowns;
     int status;        /* what was told; 0: nothing that says whether it was carried out */
     uint64_t position; /* that was told with it */
@@ -80,18 +83,22 @@ struct world {
         uint64_t capacity;
         uint64_t next; /* of the present reign: the next one to be seen; UINT64_MAX: any */
     } seen[2];
-    struct sl_error error; /* why it did not start */
+    struct sl_error error;     /* why it did not start */
     struct sl_message message; /* to the engine's actor */
     struct sl_message rebuild; /* likewise; on its way while `rebuild_asked` */
     bool rebuild_asked;
     unsigned rebuilds; /* that were begun */
     bool closing;
     bool has_closed;
+    int64_t latest_ns;  /* that the UTC clock ever showed */
     uint64_t steps_now; /* taken at this moment: */
     int64_t steps_at;
     bool bad;
+    struct world_held {
+        unsigned made, posted, voided, expired;
+    } held;         /* pending transfers in the log, when it was last checked */
     bool may_stall; /* the machine is so broken that nothing need come to an end */
-    bool is_quiet; /* a complaint is not printed: the caller tells it */
+    bool is_quiet;  /* a complaint is not printed: the caller tells it */
     char complaint[200];
     uint64_t told; /* a digest of what clients were told */
     uint32_t queue_max;
@@ -129,10 +136,20 @@ bool world_expect(struct world *world, bool good, const char *what);
 /* A command is made and sent. NULL: the world is full, or memory is out. */
 struct world_command *world_open(struct world *world, size_t account);
 struct world_command *world_transfer(struct world *world, size_t from, size_t to, int64_t amount);
+struct world_command *world_hold(struct world *world, size_t from, size_t to, int64_t amount,
+                                 int64_t within_s);
+struct world_command *world_resolve(struct world *world, enum world_kind kind, size_t hold,
+                                    int64_t amount);
 struct world_command *world_add(struct world *world, size_t item);
 struct world_command *world_place(struct world *world, size_t item, int64_t amount, int64_t price,
                                   int64_t within_s);
 struct world_command *world_end_order(struct world *world, enum world_kind kind, size_t order);
+/* Whose command that is. */
+static inline bool world_is_bank(enum world_kind kind)
+{
+    return kind <= WORLD_VOID;
+}
+
 /* The same again. Nothing happens while it is under way. */
 void world_send(struct world *world, struct world_command *command);
 /* Asks for the row that an accepted command must have left, at its position (P3). */
@@ -146,9 +163,9 @@ void world_act(struct world *world);
  * says. The engine must be ready and the machine sound. */
 void world_check(struct world *world);
 
-/* As world_check, and: when time has passed, no order is left open (no timer, no command of the
- * process was lost); and views that are deleted come back the same (V2, P7). The engine is stopped
- * and started for that. */
+/* As world_check, and: when time has passed, no order is left open and nothing is held whose time
+ * is over (no timer, no command of a process was lost); and views that are deleted come back the
+ * same (V2, P7). The engine is stopped and started for that. */
 void world_check_all(struct world *world);
 
 /* Runs until the flag is set, at most for so long in simulated time. */

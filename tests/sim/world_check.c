@@ -7,9 +7,11 @@
  *   P5, V1  views say what the log says;
  *   V2, P7  views that are deleted come back the same, row by row, and the log did not change;
  *   and no process forgets: each order is shipped or cancelled when its time is over, each refusal
- *   of its payment was told once, each timer fired once.
+ *   of its payment was told once, each timer fired once; what is held by the bank is posted, voided
+ *   or given back once, never given back before its time, and never kept after it (world_bank.c).
  */
 #include "tests/sim/world.h"
+#include "tests/sim/world_bank.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -36,7 +38,7 @@ struct truth {
     bool answered;
     uint64_t counts[2]; /* events of each domain, less the processes' own */
     unsigned opened[WORLD_ACCOUNTS];
-    int64_t balances[WORLD_ACCOUNTS];
+    struct world_books *books;
     int64_t on_hand[WORLD_ITEMS], reserved[WORLD_ITEMS];
     unsigned stock_events[3];   /* reserved, released, shipped */
     struct order_truth *orders; /* by command */
@@ -141,9 +143,6 @@ static void count_command(struct truth *truth, const struct sl_stored_event *eve
     command->events++;
     if (command->kind == WORLD_OPEN) {
         truth->opened[command->a]++;
-    } else if (command->kind == WORLD_TRANSFER) {
-        truth->balances[command->a] -= command->amount;
-        truth->balances[command->b] += command->amount;
     } else if (command->kind == WORLD_ADD) {
         truth->on_hand[command->a] += WORLD_STOCK;
     }
@@ -153,9 +152,11 @@ static void count_event(struct truth *truth, const struct sl_stored_event *event
 {
     const bool is_order = truth->domain == truth->world->order;
 
+    if (!is_order)
+        world_books_note(truth->books, event);
     check_revision(truth, event);
     count_command(truth, event);
-    if (starts(event->stream, "order/") || starts(event->stream, "$process/"))
+    if (is_order && (starts(event->stream, "order/") || starts(event->stream, "$process/")))
         count_order(truth, event);
     truth->stock_events[0] += is_type(event, "StockReserved");
     truth->stock_events[1] += is_type(event, "StockReleased");
@@ -224,7 +225,8 @@ static bool find_truth(struct truth *truth, struct world *world)
     *truth = (struct truth){.world = world, .stream_capacity = 1u << 17};
     truth->orders = calloc(world->command_count + 1, sizeof *truth->orders);
     truth->streams = calloc(truth->stream_capacity, sizeof *truth->streams);
-    if (!truth->orders || !truth->streams)
+    truth->books = world_books_new(world);
+    if (!truth->orders || !truth->streams || !truth->books)
         return false;
     for (size_t i = 0; i < world->command_count; i++)
         world->commands[i]->events = world->commands[i]->failures = 0;
@@ -236,6 +238,7 @@ static bool find_truth(struct truth *truth, struct world *world)
 
 static void free_truth(struct truth *truth)
 {
+    world_books_free(truth->books);
     free(truth->orders);
     free(truth->streams);
 }
@@ -275,6 +278,19 @@ static bool ask_all_again(struct world *world)
     return true;
 }
 
+/* A refusal that is due to what the books held burns the transfer's id, by an event. */
+static bool burns_its_id(const struct world_command *command)
+{
+    static const char not_found[] = "pending_transfer_not_found";
+
+    if (command->status != 422)
+        return false;
+    if (command->kind == WORLD_TRANSFER || command->kind == WORLD_HOLD)
+        return command->a != command->b;
+    return (command->kind == WORLD_POST || command->kind == WORLD_VOID) &&
+           command->rule == sl_hash64(not_found, strlen(not_found), 0);
+}
+
 static void check_commands(struct truth *truth)
 {
     struct world *world = truth->world;
@@ -288,9 +304,7 @@ static void check_commands(struct truth *truth)
         }
         world_expect(world, command->events == (command->status == 201),
                      "P2, P4: each accepted command is in the log once, and no other");
-        world_expect(world,
-                     command->failures == (command->kind == WORLD_TRANSFER &&
-                                           command->status == 422 && command->a != command->b),
+        world_expect(world, command->failures == burns_its_id(command),
                      "P2, P4: each transfer that was refused is, too, as one that failed");
     }
 }
@@ -339,7 +353,7 @@ struct wanted_row {
     struct sl_lookup lookup;
     struct world *world;
     char key[48];
-    char text[96]; /* stands in the row; empty: there is none */
+    char text[192]; /* stands in the row; empty: there is none */
     bool answered;
 };
 
@@ -400,8 +414,15 @@ static void check_views(struct truth *truth)
         if (command->kind == WORLD_OPEN && command->status == 201) {
             snprintf(wanted.key, sizeof wanted.key, "a%zu", command->a);
             snprintf(wanted.text, sizeof wanted.text, "\"balance\":%" PRId64 ",",
-                     truth->balances[command->a]);
+                     world_books_balance(truth->books, command->a));
             check_row(world, world->bank, SL_TEXT("balance"), &wanted);
+        } else if (command->kind == WORLD_HOLD) {
+            snprintf(wanted.key, sizeof wanted.key, "h%zu", i);
+            snprintf(wanted.text, sizeof wanted.text, "\"amount\":\"%" PRId64 "\"",
+                     command->amount);
+            if (!world_books_holds(truth->books, i))
+                wanted.text[0] = 0;
+            check_row(world, world->bank, SL_TEXT("holds"), &wanted);
         } else if (command->kind == WORLD_PLACE) {
             snprintf(wanted.key, sizeof wanted.key, "00000000-0000-4000-8000-%012zx", i);
             snprintf(wanted.text, sizeof wanted.text, "\"status\":\"%s\"", status_of(order));
@@ -418,6 +439,19 @@ static void check_views(struct truth *truth)
     }
 }
 
+static void check_trial(struct truth *truth)
+{
+    static struct wanted_row wanted;
+
+    for (size_t i = 0; i < WORLD_ACCOUNTS; i++)
+        if (truth->opened[i]) {
+            snprintf(wanted.key, sizeof wanted.key, "978"); /* EUR */
+            world_books_trial(truth->books, wanted.text, sizeof wanted.text);
+            check_row(truth->world, truth->world->bank, SL_TEXT("trial-balance"), &wanted);
+            return;
+        }
+}
+
 static bool check(struct world *world, bool is_late, uint64_t counts[2])
 {
     struct truth truth;
@@ -425,7 +459,9 @@ static bool check(struct world *world, bool is_late, uint64_t counts[2])
     if (ask_all_again(world) && find_truth(&truth, world)) {
         check_commands(&truth);
         check_orders(&truth, is_late);
+        world_books_check(truth.books, is_late);
         check_views(&truth);
+        check_trial(&truth);
         memcpy(counts, truth.counts, sizeof truth.counts);
         free_truth(&truth);
     }
