@@ -58,7 +58,9 @@ const struct sl_domain bank_domain = {
                                          { "by-due", "due, id" }),
           .help = "Pending transfers that are neither posted nor voided." },
         { "trial-balance", &bank_trial_record, "ledger", bank_project_trial,
-          .help = "All debits and all credits of each ledger; their sums are the same." }),
+          .help = "All debits and all credits of each ledger; their sums are the same." },
+        { "chain", &bank_chain_record, "account", bank_project_chain,
+          .help = "Each account's hash chain: how long it is, and its head." }),
     .processes = SL_LIST(const struct sl_process,
         { "hold", "hold", &bank_hold_record, bank_react_hold }),
     .routes = SL_LIST(const struct sl_route,
@@ -68,7 +70,10 @@ const struct sl_domain bank_domain = {
           .help = "TigerBeetle's requests: records in, result records out." },
         { .method = "GET", .path = "export/{format}", .serve = bank_serve_export,
           .parameters = "account from until",
-          .help = "What was posted, as hledger, csv or camt.053." }),
+          .help = "What was posted, as hledger, csv or camt.053." },
+        { .method = "GET", .path = "journal", .serve = bank_serve_journal,
+          .answer_type = "application/octet-stream", .parameters = "account from",
+          .help = "All events, or one account's, in the bytes that the hash chains are of." }),
     .verbs = SL_LIST(const struct sl_verb,
         { "export", "--format hledger|csv|camt.053 [--account ID]",
           "Writes what was posted: a journal for hledger, a table, or an account's statement.",
@@ -76,5 +81,8 @@ const struct sl_domain bank_domain = {
         { "import", "ACCOUNTS.csv TRANSACTIONS.csv[.zst] [--check] [--limit N]",
           "Opens the accounts and replays the transactions of a PaySim run (see data/SOURCE.md). "
           "Safe to repeat while the server remembers ids (24 hours, unless configured otherwise): "
-          "every transaction has an id of its own.", bank_import }),
+          "every transaction has an id of its own.", bank_import },
+        { "verify", "[--account ID] [--expect POSITION:HEX] [--json]",
+          "Reads the log and computes every hash chain, balance and trial balance anew; compares "
+          "them with what is served, and the log's head with one that was noted.", bank_verify }),
 };

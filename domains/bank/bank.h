@@ -7,6 +7,7 @@
  *     work.h                 what commands have in common: states into a book, a book into events
  *     accounts.c transfers.c pending.c requests.c   the commands
  *     views.c                what is shown
+ *     chain.h audit.h        hash chains over what happened, and who checks them
  */
 #ifndef BANK_BANK_H
 #define BANK_BANK_H
@@ -214,6 +215,13 @@ void bank_project_balance(const struct sl_event *event, struct sl_rows *rows);
 void bank_project_statement(const struct sl_event *event, struct sl_rows *rows);
 void bank_project_holds(const struct sl_event *event, struct sl_rows *rows);
 void bank_project_trial(const struct sl_event *event, struct sl_rows *rows);
+
+/* ---- Hash chains (chain.c, journal.c, verify.c) ---------------------------------------------- */
+
+extern const struct sl_record bank_chain_record;
+void bank_project_chain(const struct sl_event *event, struct sl_rows *rows);
+void bank_serve_journal(struct sl_visit *visit);
+int bank_verify(struct sl_client *client, int argc, char **argv);
 
 /* ---- POST /bank/batch/{operation} (batch.c) -------------------------------------------------- */
 

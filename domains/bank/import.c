@@ -6,6 +6,7 @@
  * to whole ones. With --check every refusal and every balance after each row is compared with the
  * data.
  */
+#include "domains/bank/answer.h"
 #include "domains/bank/bank.h"
 #include "domains/bank/csv.h"
 
@@ -92,53 +93,6 @@ static bool post(struct import *import, const char *path, const char *body, size
 
 /* ---- Reading answers ------------------------------------------------------------------------- */
 
-/* Goes to the end of the value at p: a string, an object, an array or a word. */
-static const char *skip(const char *p, const char *end)
-{
-    int depth = 0;
-
-    for (; p < end; p++) {
-        if (*p == '"') {
-            for (p++; p < end && *p != '"'; p++)
-                p += *p == '\\';
-        } else if (*p == '{' || *p == '[') {
-            depth++;
-        } else if (*p == '}' || *p == ']') {
-            if (depth-- == 0)
-                return p;
-        } else if (*p == ',' && depth == 0) {
-            return p;
-        }
-    }
-    return end;
-}
-
-/* The next element of an array; `*p` stands behind "[" or an element. False: the end. */
-static bool next_element(const char **p, const char *end, struct sl_text *out)
-{
-    while (*p < end && (**p == ',' || **p == ' ' || **p == '\n'))
-        (*p)++;
-    if (*p >= end || **p == ']')
-        return false;
-    const char *stop = skip(*p, end);
-    *out = (struct sl_text){*p, (size_t)(stop - *p)};
-    *p = stop;
-    return true;
-}
-
-/* The number behind "name": in an element, at any depth, the first; false: it is not there. */
-static bool number_of(struct sl_text element, const char *name, int64_t *out)
-{
-    char quoted[40];
-    const int len = snprintf(quoted, sizeof quoted, "\"%s\":", name);
-    const char *found = memmem(element.ptr, element.len, quoted, (size_t)len);
-
-    if (!found)
-        return false;
-    *out = strtoll(found + len, NULL, 10);
-    return true;
-}
-
 /* The number at the end of an element's position token; false: it has none. */
 static bool position_of(struct sl_text element, uint64_t *out)
 {
@@ -180,8 +134,8 @@ static void compare_balances(struct import *import, const uint64_t *positions)
             snprintf(path, sizeof path, "/bank/events?limit=1000");
         else
             snprintf(path, sizeof path, "/bank/events?limit=1000&after=%" PRIu64, positions[i] - 1);
-        if (sl_client_get(import->client, path, (struct sl_text){0}, DEADLINE_S, &answer,
-                          &error) != SL_OK ||
+        if (sl_client_get(import->client, path, (struct sl_text){0}, DEADLINE_S, &answer, &error) !=
+                SL_OK ||
             answer.status != 200) {
             fprintf(stderr, "import: events cannot be read: %s\n", error.message);
             import->failed = true;
@@ -191,16 +145,18 @@ static void compare_balances(struct import *import, const uint64_t *positions)
         const char *p = memchr(answer.body.ptr, '[', answer.body.len);
         struct sl_text event;
         const size_t before = i;
-        for (p = p ? p + 1 : end; i < import->items && next_element(&p, end, &event);) {
+        for (p = p ? p + 1 : end; i < import->items && bank_answer_next(&p, end, &event);) {
             int64_t position, from, to;
             while (i < import->items && (import->rows[i].refused || positions[i] == UINT64_MAX))
                 i++;
             if (i == import->items)
                 break;
             const struct row *row = &import->rows[i];
-            if (!number_of(event, "position", &position) || (uint64_t)position != positions[i])
+            if (!bank_answer_number(event, "position", &position) ||
+                (uint64_t)position != positions[i])
                 continue; /* somebody else's event lies between */
-            if (!number_of(event, "from_balance", &from) || !number_of(event, "to_balance", &to)) {
+            if (!bank_answer_number(event, "from_balance", &from) ||
+                !bank_answer_number(event, "to_balance", &to)) {
                 differs(import, row, "a balance", 0, row->from_after);
             } else {
                 const int64_t client = row->credits ? to : from;
@@ -227,12 +183,12 @@ static void compare(struct import *import, struct sl_text body)
     struct sl_text item;
     size_t i = 0;
 
-    for (p = p ? p + 1 : end; i < import->items && next_element(&p, end, &item); i++) {
+    for (p = p ? p + 1 : end; i < import->items && bank_answer_next(&p, end, &item); i++) {
         const struct row *row = &import->rows[i];
         int64_t status = 0;
 
         positions[i] = UINT64_MAX;
-        number_of(item, "status", &status);
+        bank_answer_number(item, "status", &status);
         import->refused += status == 422;
         if (status != (row->refused ? 422 : 201)) {
             differs(import, row, "the status", status, row->refused ? 422 : 201);
@@ -259,9 +215,9 @@ static bool all_accepted(struct sl_text body, size_t count)
     struct sl_text item;
     size_t i = 0;
 
-    for (p = p ? p + 1 : end; next_element(&p, end, &item); i++) {
+    for (p = p ? p + 1 : end; bank_answer_next(&p, end, &item); i++) {
         int64_t status = 0;
-        if (!number_of(item, "status", &status) || status != 201) {
+        if (!bank_answer_number(item, "status", &status) || status != 201) {
             fprintf(stderr, "import: not accepted: %.*s\n", (int)item.len, item.ptr);
             return false;
         }
@@ -329,8 +285,7 @@ static bool flush_rows(struct import *import, const char *what)
 
     if (import->items == 0)
         return true;
-    if (!flush_opened(import) ||
-        !append(&import->body, &import->body_len, &import->body_size, "]"))
+    if (!flush_opened(import) || !append(&import->body, &import->body_len, &import->body_size, "]"))
         return false;
     snprintf(id, sizeof id, "paysim-%s-%" PRIu64, what, import->done);
     if (!post(import, "/bank/Transfer", import->body, import->body_len, id, &answer))
@@ -383,8 +338,8 @@ static bool import_accounts(struct import *import, const char *path)
         if (good && import->items == CHUNK)
             good = flush_rows(import, "opening");
     }
-    good = bank_csv_close(&csv, path) && good && flush_opened(import) &&
-           flush_rows(import, "opening");
+    good =
+        bank_csv_close(&csv, path) && good && flush_opened(import) && flush_rows(import, "opening");
     import->done = 0;
     return good;
 }

@@ -1,0 +1,108 @@
+/* What the audit's files share: its state, and tables by id. */
+#ifndef BANK_AUDIT_PARTS_H
+#define BANK_AUDIT_PARTS_H
+
+#include "domains/bank/audit.h"
+#include "domains/bank/ids.h"
+
+struct claim {
+    sl_u128 sums[4];
+    uint64_t entry;
+    uint16_t flags;
+};
+
+/* One event, borrowed from the bytes that were taken. */
+struct change {
+    const uint8_t *canon;
+    size_t canon_len;
+    enum bank_canon_kind kind;
+    uint64_t position;
+    uint64_t timestamp;
+    struct sl_text id, from, to, pending;
+    sl_u128 amount, pending_amount;
+    uint32_t ledger;
+    uint16_t flags, pending_flags;
+    int64_t limit;
+    struct claim claims[2];
+};
+
+/* What items of a table begin with. */
+struct name {
+    uint8_t len;
+    char text[BANK_ID_MAX];
+};
+
+struct account {
+    struct name name;
+    uint32_t ledger;
+    uint16_t flags;
+    bool has_row[2]; /* by enum bank_served_kind */
+    int64_t limit;
+    uint64_t entries, links, position;
+    sl_u128 sums[4], claimed[4];
+    struct bank_head head;
+};
+
+struct pending {
+    struct name name;
+    bool resolved;
+    sl_u128 amount;
+};
+
+struct ledger {
+    uint32_t number;
+    bool has_row;
+    uint64_t accounts, transfers;
+    sl_u128 claimed[4];
+};
+
+/* Items by id; they move when one is added. */
+struct table {
+    size_t item_bytes, count, max;
+    uint8_t *items;
+    uint32_t *slots; /* 1 + the item's place; 0: free */
+    size_t slot_count;
+};
+
+/* A served row that does not fit yet. */
+struct watch {
+    struct bank_served row;
+    struct name name;
+    bool fitted;
+};
+
+struct bank_audit {
+    struct bank_audit_options options;
+    struct bank_audit_result result;
+    uint64_t position; /* of the event taken last */
+    uint64_t last_account, last_transfer;
+    struct table accounts, pendings;
+    struct ledger *ledgers;
+    size_t ledger_count;
+    struct watch *watches;
+    size_t watch_count, watch_max;
+};
+
+/* audit.c */
+void audit_differs(struct bank_audit *audit, struct sl_text account, const char *what,
+                   const char *expected, const char *found);
+void audit_compare(struct bank_audit *audit, struct sl_text account, const char *what,
+                   sl_u128 expected, sl_u128 found);
+void audit_u128(sl_u128 number, char out[BANK_ID_MAX + 1]);
+
+/* audit_table.c: NULL: there is none, or no memory. */
+void *audit_find(struct table *table, struct sl_text id);
+void *audit_add(struct table *table, struct sl_text id);
+void audit_table_free(struct table *table);
+struct ledger *audit_ledger(struct bank_audit *audit, uint32_t number);
+
+static inline struct sl_text audit_id(const struct account *account)
+{
+    return (struct sl_text){account->name.text, account->name.len};
+}
+
+/* audit_served.c */
+void audit_watch(struct bank_audit *audit, const struct change *change);
+void audit_end_watches(struct bank_audit *audit);
+
+#endif
