@@ -26,6 +26,7 @@ struct list_query {
     bool has_index;
     struct api_range range;
     struct api_aggregate aggregate;
+    struct api_facets facets;
 };
 
 /* ---- Reading the query --------------------------------------------------------------------- */
@@ -45,11 +46,11 @@ static bool take_field(struct list_query *query, struct sl_text name, struct sl_
     const struct sl_field *field = api_field_named(view->record, name);
 
     if (!field) {
-        api_refuse(
-            call, "unknown_parameter", NULL,
-            "no field or parameter %.*s here; there are: index, after, limit, desc, q, "
-            "from, to, aggregate, by, every, min_position and the leading fields of an index",
-            (int)(name.len < 64 ? name.len : 64), name.ptr);
+        api_refuse(call, "unknown_parameter", NULL,
+                   "no field or parameter %.*s here; there are: index, after, limit, desc, q, "
+                   "from, to, aggregate, by, every, facets, min_position and the leading fields of "
+                   "an index",
+                   (int)(name.len < 64 ? name.len : 64), name.ptr);
         return false;
     }
     for (uint32_t i = 0; i < query->given_count; i++) {
@@ -123,6 +124,8 @@ static bool take(struct list_query *query, struct sl_text name, struct sl_text v
     enum api_take taken = api_range_take(&query->range, query->call, name, value);
     if (taken == API_NOT_MINE)
         taken = api_aggregate_take(&query->aggregate, query->call, name, value);
+    if (taken == API_NOT_MINE)
+        taken = api_facets_take(&query->facets, query->call, name, value);
     return taken == API_NOT_MINE ? take_field(query, name, value) : taken == API_TAKEN;
 }
 
@@ -193,10 +196,8 @@ static bool choose_index(struct list_query *query)
     query->listing.query.equal_count = query->given_count;
     if (query->has_index)
         return choose_named(query, shape);
-    if (query->listing.query.search.len > 0 && query->given_count > 0) {
-        api_refuse(query->call, "no_index", "q", "a search takes no fields");
-        return false;
-    }
+    if (query->listing.query.search.len > 0)
+        return true; /* its fields are filters, whichever they are */
     if (leads(query, &shape->key))
         return true;
     for (size_t i = 0; i < shape->view->indexes.count; i++) {
@@ -234,6 +235,8 @@ static bool read_query(struct list_query *query)
         return false;
     }
     return choose_index(query) && api_range_read(&query->range, call, &query->listing.query) &&
+           api_facets_read(&query->facets, call, query->given, query->given_count,
+                           &query->listing.query) &&
            api_aggregate_read(&query->aggregate, call, &query->listing);
 }
 
@@ -260,6 +263,9 @@ static void list_done(struct sl_view_listing *listing)
     } else if (listing->err == SL_INVALID) {
         api_refuse(call, listing->query.search.len ? "bad_query" : "bad_cursor",
                    listing->query.search.len ? "q" : "after", "%s", listing->error.message);
+    } else if (listing->query.facet_count > 0 && listing->err == SL_LIMIT &&
+               listing->page.count == 0) {
+        api_refuse(call, "too_many_rows", "facets", "%s", listing->error.message);
     } else if (listing->aggregate && listing->err == SL_NO_MEMORY) {
         api_refuse(call, "no_memory", NULL, "%s", listing->error.message);
     } else {

@@ -66,6 +66,21 @@ bool api_aggregate_read(struct api_aggregate *aggregate, struct api_call *call,
 /* Answers what the reader refused. */
 void api_aggregate_refuse(struct api_call *call, const struct sl_view_listing *listing);
 
+/* ---- Facets (http_facets.c) ------------------------------------------------------------------ */
+
+struct api_facets {
+    const struct sl_field *fields[SL_FACETS_MAX];
+    uint32_t count; /* 0: none */
+};
+
+/* Takes facets=. */
+enum api_take api_facets_take(struct api_facets *facets, struct api_call *call, struct sl_text name,
+                              struct sl_text value);
+/* Completes the query: the given fields are filters of a search. False: it was answered. */
+bool api_facets_read(const struct api_facets *facets, struct api_call *call,
+                     const struct sl_field *const *given, uint32_t given_count,
+                     struct sl_list_query *query);
+
 /* The record's field of this name, or NULL (http_list.c). */
 const struct sl_field *api_field_named(const struct sl_record *record, struct sl_text name);
 

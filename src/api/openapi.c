@@ -199,10 +199,12 @@ static void list_path(struct openapi *api, const struct sl_domain *domain,
     list_parameters(api, view);
     openapi_range_parameters(api, domain, view);
     openapi_aggregate_parameters(api, view);
+    openapi_facet_parameters(api, view);
     openapi_put(api, "]");
     snprintf(text, sizeof text,
              "{'anyOf':[{'type':'object','required':['rows'],'properties':{'rows':{'type':'array',"
-             "'items':{'$ref':'#/components/schemas/%s.%s'}},'next':{'type':'string'}}},%s]}",
+             "'items':{'$ref':'#/components/schemas/%s.%s'}},'next':{'type':'string'},"
+             "'facets':{'type':'object'}}},%s]}",
              domain->name, view->name, openapi_groups_schema);
     answers(api, "Rows in order; with aggregate, groups", text);
     ERRORS(api, 401, 409, 422, 504);

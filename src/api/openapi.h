@@ -22,6 +22,8 @@ void openapi_components(struct openapi *api, const struct sl_domain *const *doma
 /* ,{…},{…}: the parameters of a list that begin or end a range (openapi_list.c). */
 void openapi_range_parameters(struct openapi *api, const struct sl_domain *domain,
                               const struct sl_view *view);
+/* ,{…}: facets, where the view can be searched. */
+void openapi_facet_parameters(struct openapi *api, const struct sl_view *view);
 /* ,{…},{…}: aggregate, by and every. */
 void openapi_aggregate_parameters(struct openapi *api, const struct sl_view *view);
 /* What is answered then, written as openapi_put takes it. */

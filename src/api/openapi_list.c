@@ -77,6 +77,16 @@ void openapi_aggregate_parameters(struct openapi *api, const struct sl_view *vie
     every_parameter(api);
 }
 
+void openapi_facet_parameters(struct openapi *api, const struct sl_view *view)
+{
+    if (view->search)
+        openapi_put(api,
+                    ",{'name':'facets','in':'query','schema':{'type':'string','pattern':"
+                    "'^[A-Za-z0-9_]+(,[A-Za-z0-9_]+){0,7}$'},'description':'With q: which "
+                    "values these fields have among all rows found, and how often. Fields that "
+                    "are given by their value filter the rows, and not their own facet.'}");
+}
+
 const char openapi_groups_schema[] =
     "{'type':'object','required':['groups','rows'],'properties':{'groups':{'type':'array',"
     "'description':'In order; each has what was asked for, and start and by where it has them.',"

@@ -149,9 +149,11 @@ static const struct sl_rule rules[] = {
      "GET /{domain} shows the indexes and their fields."},
     {"no_search", 400, "The view has no search", "Only views that say so can be searched with q=.",
      "GET /{domain} shows which can."},
-    {"too_many_rows", 422, "An aggregate would be of too many rows",
-     "One request looks at 100,000 rows at most, and nothing is cut in silence.",
-     "Narrow the range by from and to. With every=, a smaller limit makes smaller pages."},
+    {"too_many_rows", 422, "An aggregate or facet would be of too many rows",
+     "One request looks at 100,000 rows at most, and counts 10,000 values of a facet; nothing is "
+     "cut in silence.",
+     "Narrow the range by from and to, or search more narrowly. With every=, a smaller limit makes "
+     "smaller pages."},
     {"too_many_groups", 422, "An aggregate would have too many groups",
      "The field that by= names has more than 10,000 values in these rows, or in one stretch of "
      "every=.",

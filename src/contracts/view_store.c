@@ -280,11 +280,32 @@ enum sl_err sl_view_reader_lookup(struct sl_view_reader *reader, const struct sl
     return reader->store->ops->lookup(reader, shape, found, count, arena, out, error);
 }
 
+/* Filters and facets are of searches, and of fields of which groups can be made. */
+static enum sl_err check_facets(const struct sl_list_query *query, struct sl_error *error)
+{
+    if (query->filter_count > SL_FACETS_MAX || query->facet_count > SL_FACETS_MAX)
+        return sl_fail(error, SL_INVALID, "a search has at most %d filters and facets",
+                       SL_FACETS_MAX);
+    if (query->search.len == 0 && query->filter_count + query->facet_count > 0)
+        return sl_fail(error, SL_INVALID, "only a search has filters and facets");
+    for (uint32_t i = 0; i < query->filter_count; i++)
+        if (!sl_aggregate_can_group(query->filters[i]))
+            return sl_fail(error, SL_INVALID, "%s: nothing is filtered by it",
+                           query->filters[i]->name);
+    for (uint32_t i = 0; i < query->facet_count; i++)
+        if (!sl_aggregate_can_group(query->facets[i]))
+            return sl_fail(error, SL_INVALID, "%s: it has no facet", query->facets[i]->name);
+    return SL_OK;
+}
+
 enum sl_err sl_list_query_check(const struct sl_view_shape *shape,
                                 const struct sl_list_query *query, struct sl_error *error)
 {
     if (query->limit < 1 || query->limit > 1000)
         return sl_fail(error, SL_INVALID, "limit must lie between 1 and 1000");
+    const enum sl_err err = check_facets(query, error);
+    if (err != SL_OK)
+        return err;
     if (query->search.len > 0 && (query->from || query->to))
         return sl_fail(error, SL_INVALID, "a search has no range");
     if (query->search.len > 0)

@@ -71,6 +71,33 @@ struct sl_list_query {
     bool descending;
     uint32_t limit;        /* 1 to 1,000 */
     struct sl_text search; /* words to find, or empty: then `index` is not used, best match first */
+    /* Of a search alone, whose equal_count is 0: rows in which each of these fields is as in
+     * `equal`. At most SL_FACETS_MAX, each once, like `facets`. */
+    const struct sl_field *const *filters;
+    uint32_t filter_count;
+    /* Of a search alone: which values these fields have among all rows found, and how often. A
+     * field's own filter does not narrow its facet: so the values show that could be chosen
+     * instead.
+     */
+    const struct sl_field *const *facets;
+    uint32_t facet_count;
+};
+
+#define SL_FACETS_MAX 8
+#define SL_FACET_VALUES_MAX 50        /* that are handed out, of each */
+#define SL_FACET_ROWS_MAX 100000u     /* that a search with facets may find */
+#define SL_FACET_DIFFERENT_MAX 10000u /* values of one facet */
+
+struct sl_facet_value {
+    const void *row; /* a struct of the record, of which the field is set, or absent */
+    uint64_t count;
+};
+
+struct sl_facet {
+    const struct sl_field *field;
+    struct sl_facet_value *values; /* the most frequent first, then in the order of lists */
+    uint32_t count;
+    uint32_t others; /* different values that are not handed out */
 };
 
 /* Rows, and where to go on. All in the arena of the call. */
@@ -78,6 +105,7 @@ struct sl_list_page {
     struct sl_row_found *rows;
     uint32_t count;
     struct sl_text next;             /* cursor; empty: nothing follows */
+    struct sl_facet *facets;         /* as many as were asked for */
     struct sl_checkpoint checkpoint; /* of the very rows handed out */
 };
 
@@ -225,7 +253,8 @@ struct sl_view_store_ops {
     enum sl_err (*lookup)(struct sl_view_reader *reader, const struct sl_view_shape *shape,
                           struct sl_row_found *found, size_t count, struct sl_arena *arena,
                           struct sl_checkpoint *out, struct sl_error *error);
-    /* SL_INVALID: a cursor or search that cannot be read. */
+    /* SL_INVALID: a cursor or search that cannot be read. SL_LIMIT: a search with facets finds more
+     * rows, or a facet has more values, than it may. */
     enum sl_err (*list)(struct sl_view_reader *reader, const struct sl_view_shape *shape,
                         const struct sl_list_query *query, struct sl_arena *arena,
                         struct sl_list_page *out, struct sl_error *error);

@@ -268,6 +268,9 @@ void view_staging_close(struct sl_rows *rows);
 void view_aggregate(struct sl_view_reader *reader, struct sl_view_listing *list,
                     struct sl_arena *arena);
 
+/* facets.c: appends ,"facets":{"brand":{"values":[{"value":…,"count":…}],"others":0}} */
+void view_write_facets(struct sl_buf *out, const struct sl_facet *facets, uint32_t count);
+
 /* watch.c */
 void view_watches_init(struct view_watches *watches);
 void view_watches_tell(struct sl_view_table *table, struct view_row *row);

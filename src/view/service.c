@@ -131,6 +131,8 @@ static void write_page(struct sl_view_listing *list)
         SL_BUF_LITERAL(&list->json, ",\"next\":");
         sl_json_write_text(&list->json, page->next);
     }
+    if (list->query.facet_count > 0)
+        view_write_facets(&list->json, page->facets, list->query.facet_count);
     sl_buf_byte(&list->json, '}');
     if (list->json.failed)
         list->err = sl_fail(&list->error, SL_LIMIT,

@@ -168,9 +168,10 @@ struct sl_view_listing {
     /* Aggregates are wanted of the rows that it says, not rows, and `query` is not looked at; NULL:
      * not. Lives until `done`. */
     const struct sl_aggregate_query *aggregate;
-    /* Answer: {"rows": […], "next": "cursor"}; or the page, which lives in `arena`, which the
-     * caller closes. Of aggregates {"groups": [{"start": …, "by": …, "count": …, "sum(x)": …}],
-     * "rows": how many were looked at, "next": "cursor"}, unless they are refused. */
+    /* Answer: {"rows": […], "next": "cursor"}, and "facets" if they are asked for; or the page,
+     * which lives in `arena`, which the caller closes. Of aggregates {"groups": [{"start": …,
+     * "by": …, "count": …, "sum(x)": …}], "rows": how many were looked at, "next": "cursor"},
+     * unless they are refused. */
     struct sl_list_page page;
     enum sl_aggregate_refusal refusal;
     uint32_t refused; /* the place of the aggregate */

@@ -1,4 +1,4 @@
-"""Ranges of lists and aggregates over HTTP: of the desks, and of the bank."""
+"""Ranges of lists, aggregates and facets over HTTP: of the desks, and of the bank."""
 import desks
 import lib
 from desks import book
@@ -210,6 +210,52 @@ def aggregates_of_bank(http, position):
         assert groups(http, big1 + 'avg(amount)') == [[float(big)]]
 
 
+def facets_of_desks(http, position):
+    def of(query):
+        reply = http.get(f'/desks/bookings?min_position={position}&{query}')
+        assert reply.status == 200 and reply.position, reply
+        return reply.json
+
+    def counts(facet):
+        return {value['value']: value['count'] for value in facet['values']}
+
+    with case('facets of a search'):
+        found = of('q=bob&facets=day,seats')
+        assert [row['desk'] for row in found['rows']] == ['B1', 'B2'], found
+        assert found['facets'] == {
+            'day': {'values': [{'value': '2026-11-09', 'count': 2}], 'others': 0},
+            'seats': {'values': [{'value': 2, 'count': 1}, {'value': 3, 'count': 1}],
+                      'others': 0}}, found
+    with case('a filter narrows rows and other facets, not its own'):
+        found = of('q=ada&facets=day,desk&day=2026-11-03')
+        assert [row['desk'] for row in found['rows']] == ['A3'], found
+        assert counts(found['facets']['day']) == {f'2026-11-0{i}': 1 for i in range(1, 10)}
+        assert counts(found['facets']['desk']) == {'A3': 1}, found
+    with case('values that are absent are counted as null'):
+        assert counts(of('q=ada&facets=seats')['facets']['seats']) == {None: 9}
+    with case('the most frequent first, on each page, whatever the page has'):
+        page = of('q=2026* OR b* bob*&facets=who'.replace(' ', '%20'))
+        assert page['rows'] == [] and page['facets'] == {'who': {'values': [], 'others': 0}}, page
+        page = of('q=a*&limit=2&facets=who')
+        assert len(page['rows']) == 2 and counts(page['facets']['who']) == {'Ada': 9}, page
+        again = of('q=a*&limit=2&facets=who&after=' + page['next'])
+        assert again['facets'] == page['facets'] and again['rows'] != page['rows'], again
+    with case('a filter without facets, page by page'):
+        assert [row['desk'] for row in of('q=bob&seats=3')['rows']] == ['B2']
+        rows = pages(http, f'/desks/bookings?min_position={position}&q=b*&who=Bob&limit=1')
+        assert sorted(row['desk'] for row in rows) == ['B1', 'B2'], rows
+    for query, field in (('facets=day', 'facets'), ('q=ada&facets=color', 'facets'),
+                         ('q=ada&facets=day,day', 'facets'), ('q=ada&facets=', 'facets'),
+                         ('q=ada&facets=day&facets=desk', 'facets'),
+                         ('q=ada&day=tomorrow', 'day')):
+        with case(f'a search with {query} is refused'):
+            rule(http.get('/desks/bookings?' + query), 400, 'bad_query', field)
+    with case('a search that is followed live has neither'):
+        for query, field in (('q=ada&facets=day', 'facets'), ('q=ada&day=2026-11-03', 'day')):
+            rule(http.get('/desks/bookings?' + query, {'Accept': 'text/event-stream'}), 400,
+                 'bad_query', field)
+
+
 def main():
     with desks.server() as server:
         bookings = [book(i, f'A{i}', f'2026-11-0{i}') for i in range(1, 10)]
@@ -224,6 +270,7 @@ def main():
         assert [item['status'] for item in reply.json] == [201] * 3, reply
         aggregates_of_desks(server.http, reply.position)
         wrong_aggregates(server.http)
+        facets_of_desks(server.http, reply.position)
         aggregates_of_bank(server.http, of_bank(server.http))
     lib.done()
 

@@ -91,6 +91,15 @@ enum sl_err sl_sqlite_aggregate(struct sl_sqlite_db *db, const struct sl_aggrega
                                 struct sl_arena *arena, struct sl_aggregate_page *out,
                                 struct sl_error *error) SL_USE_RESULT;
 
+/* facets.c: a search that has filters: words, limit, offset, then the filters' values, which are
+ * bound. The caller finalizes it. */
+enum sl_err sl_sqlite_filtered_search(struct sl_sqlite_db *db, const struct sl_list_query *query,
+                                      sqlite3_stmt **out, struct sl_error *error) SL_USE_RESULT;
+/* What the query's facets are among the rows that have the words. */
+enum sl_err sl_sqlite_facets(struct sl_sqlite_db *db, const struct sl_list_query *query,
+                             struct sl_text words, struct sl_arena *arena, struct sl_facet **out,
+                             struct sl_error *error) SL_USE_RESULT;
+
 /* search.c: the words that somebody typed as an FTS5 expression that finds rows with all of them;
  * none of its operators is reachable. SL_INVALID: too long, or no words. */
 enum sl_err sl_sqlite_search_words(struct sl_text typed, struct sl_arena *arena,

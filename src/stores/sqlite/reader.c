@@ -250,11 +250,26 @@ static enum sl_err list_index(struct read_view *view, const struct sl_list_query
     return err == SL_OK ? SL_OK : sl_fail(error, err, "no memory for a cursor");
 }
 
+/* The one that is kept, or one of its own for a search with filters. */
+static enum sl_err search_statement(struct read_view *view, const struct sl_list_query *query,
+                                    sqlite3_stmt **out, struct sl_error *error)
+{
+    enum sl_err err = SL_OK;
+
+    if (query->filter_count > 0)
+        return sl_sqlite_filtered_search(&view->db, query, out, error);
+    if (!view->search)
+        err = sl_sqlite_prepare(&view->db, view->db.schema.search, &view->search, error);
+    *out = view->search;
+    return err;
+}
+
 static enum sl_err list_found(struct read_view *view, const struct sl_list_query *query,
                               struct sl_arena *arena, struct sl_list_page *page,
                               struct sl_error *error)
 {
     struct sl_text words;
+    sqlite3_stmt *stmt;
     uint64_t before = 0;
     bool more = false;
     enum sl_err err;
@@ -267,14 +282,17 @@ static enum sl_err list_found(struct read_view *view, const struct sl_list_query
                        SEARCH_COUNT_MAX);
     if ((err = sl_sqlite_search_words(query->search, arena, &words, error)) != SL_OK)
         return err;
-    if (!view->search &&
-        (err = sl_sqlite_prepare(&view->db, view->db.schema.search, &view->search, error)) != SL_OK)
+    if ((err = search_statement(view, query, &stmt, error)) != SL_OK)
         return err;
-    (void)sqlite3_bind_text(view->search, 1, words.ptr, (int)words.len, SQLITE_STATIC);
-    (void)sqlite3_bind_int64(view->search, 2, (int64_t)query->limit + 1);
-    (void)sqlite3_bind_int64(view->search, 3, (int64_t)before);
-    err = collect(view, view->search, query->limit, arena, page, &more, error);
-    (void)sqlite3_clear_bindings(view->search);
+    (void)sqlite3_bind_text(stmt, 1, words.ptr, (int)words.len, SQLITE_STATIC);
+    (void)sqlite3_bind_int64(stmt, 2, (int64_t)query->limit + 1);
+    (void)sqlite3_bind_int64(stmt, 3, (int64_t)before);
+    err = collect(view, stmt, query->limit, arena, page, &more, error);
+    (void)sqlite3_clear_bindings(stmt);
+    if (stmt != view->search)
+        (void)sqlite3_finalize(stmt);
+    if (err == SL_OK && query->facet_count > 0)
+        err = sl_sqlite_facets(&view->db, query, words, arena, &page->facets, error);
     if (err != SL_OK || !more || before + query->limit > SEARCH_COUNT_MAX)
         return err;
     err = sl_sqlite_cursor_write_count(before + query->limit, arena, &page->next);
