@@ -21,9 +21,9 @@
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 
 /* A list inside a table: SL_LIST(const struct sl_need, { &desk_days, "desk, day" }). */
-#define SL_LIST(type, ...)                                                                         \
-    {                                                                                              \
-        (type[]){__VA_ARGS__}, sizeof((type[]){__VA_ARGS__}) / sizeof(type)                        \
+#define SL_LIST(type, ...)                                                  \
+    {                                                                       \
+        (type[]){__VA_ARGS__}, sizeof((type[]){__VA_ARGS__}) / sizeof(type) \
     }
 
 /* ---- Events ------------------------------------------------------------------------------- */
@@ -65,9 +65,9 @@ struct sl_event {
     const void *body; /* a struct of type->record */
     uint64_t position;
     uint64_t revision;
-    struct sl_time time;     /* when it was decided */
-    struct sl_text stream;   /* "desk-day/A4,2026-11-23" */
-    struct sl_uuid command;  /* the command that caused it */
+    struct sl_time time;    /* when it was decided */
+    struct sl_text stream;  /* "desk-day/A4,2026-11-23" */
+    struct sl_uuid command; /* the command that caused it */
 };
 
 /* ---- The write side ----------------------------------------------------------------------- */
@@ -175,13 +175,13 @@ void *sl_row_put(struct sl_rows *rows);
 
 /* The row with this key, to be changed in place (all but its key); NULL where there is none.
  * Keys are pointers to values of the key's fields, in order: sl_row_edit(rows, &desk, &day). */
-#define sl_row_edit(rows, ...)                                                                     \
-    sl_row_edit_key((rows), (const void *const[]){__VA_ARGS__},                                    \
+#define sl_row_edit(rows, ...)                                  \
+    sl_row_edit_key((rows), (const void *const[]){__VA_ARGS__}, \
                     sizeof((const void *const[]){__VA_ARGS__}) / sizeof(void *))
 
 /* Removes the row with this key; nothing happens where there is none. */
-#define sl_row_delete(rows, ...)                                                                   \
-    sl_row_delete_key((rows), (const void *const[]){__VA_ARGS__},                                  \
+#define sl_row_delete(rows, ...)                                  \
+    sl_row_delete_key((rows), (const void *const[]){__VA_ARGS__}, \
                       sizeof((const void *const[]){__VA_ARGS__}) / sizeof(void *))
 
 void *sl_row_edit_key(struct sl_rows *rows, const void *const *values, size_t count);
@@ -209,9 +209,13 @@ struct sl_view {
         size_t count;
     } indexes;
     const char *search; /* text fields for full-text search, or NULL */
-    bool strong;        /* replies to commands wait until this view has applied them */
-    uint32_t version;   /* raise it when `project` changes meaning: the view is rebuilt */
-    const char *roles;  /* who may read; NULL: anybody */
+    /* Where on the earth a row is, "lat, lon": the names of its latitude and longitude, doubles or
+     * decimals in degrees; it can then be asked for what is nearest. NULL: nowhere. A row is left
+     * out of such answers while one of the two is absent, or beyond 90 or 180 degrees. */
+    const char *near;
+    bool strong;       /* replies to commands wait until this view has applied them */
+    uint32_t version;  /* raise it when `project` changes meaning: the view is rebuilt */
+    const char *roles; /* who may read; NULL: anybody */
     const char *help;
 };
 
@@ -299,9 +303,9 @@ struct sl_domain {
 };
 
 /* A domain built as a shared object exports this symbol. */
-#define SL_EXPORT_DOMAIN(domain)                                                                   \
-    extern const struct sl_domain *const sl_exported_domain;                                       \
-    __attribute__((visibility("default"))) const struct sl_domain *const sl_exported_domain =      \
+#define SL_EXPORT_DOMAIN(domain)                                                              \
+    extern const struct sl_domain *const sl_exported_domain;                                  \
+    __attribute__((visibility("default"))) const struct sl_domain *const sl_exported_domain = \
         &(domain)
 
 /* ---- Specifications ------------------------------------------------------------------------- */
@@ -326,9 +330,9 @@ struct sl_spec_list {
 
 /* A domain built as a shared object exports its specifications, too: `sluice check FILE.so` runs
  * them. */
-#define SL_EXPORT_SPECS(specs)                                                                     \
-    extern const struct sl_spec_list sl_exported_specs;                                            \
-    __attribute__((visibility("default"))) const struct sl_spec_list sl_exported_specs = {         \
-        (specs), sizeof(specs) / sizeof((specs)[0])}
+#define SL_EXPORT_SPECS(specs)                          \
+    extern const struct sl_spec_list sl_exported_specs; \
+    __attribute__((visibility("default")))              \
+    const struct sl_spec_list sl_exported_specs = {(specs), sizeof(specs) / sizeof((specs)[0])}
 
 #endif

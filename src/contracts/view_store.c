@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "contracts/near.h"
 #include "record/kinds.h"
 #include "record/pack.h"
 
@@ -93,6 +94,8 @@ static uint64_t shape_digest(const struct sl_view *view, uint64_t digest)
         digest = digest_text(digest, view->indexes.items[i].fields);
     }
     digest = digest_text(digest, view->search);
+    if (view->near)
+        digest = digest_text(digest, view->near);
     return sl_hash64(&(uint8_t[4]){(uint8_t)view->version, (uint8_t)(view->version >> 8),
                                    (uint8_t)(view->version >> 16), (uint8_t)(view->version >> 24)},
                      4, digest);
@@ -106,7 +109,7 @@ enum sl_err sl_view_shape_init(struct sl_view_shape *shape, const char *domain,
 
     SL_ASSERT(domain && view && view->name && view->record);
     if ((err = parse_key(&made, error)) != SL_OK || (err = parse_indexes(&made, error)) != SL_OK ||
-        (err = parse_search(&made, error)) != SL_OK)
+        (err = parse_search(&made, error)) != SL_OK || (err = sl_near_parse(&made, error)) != SL_OK)
         return err;
     const uint64_t record = sl_record_digest(view->record);
     if (record == 0)
@@ -125,6 +128,8 @@ enum sl_err sl_view_store_check(const struct sl_view_store_ops *ops,
         lacks = "search";
     if (shape->view->indexes.count > 0 && !(ops->capabilities & SL_VIEWS_LIST))
         lacks = "lists";
+    if (shape->near[0] && !(ops->capabilities & SL_VIEWS_NEAR))
+        lacks = "nearby queries";
     if (lacks)
         return sl_fail(error, SL_UNSUPPORTED, "view %s/%s needs %s, which the store %s lacks",
                        shape->domain, shape->view->name, lacks, ops->scheme);
@@ -148,6 +153,7 @@ enum sl_err sl_view_store_open(const struct sl_view_store_ops *ops, struct sl_en
               ops->reader_open && ops->begin && ops->end && ops->lookup && ops->reader_close &&
               ops->close);
     SL_ASSERT(!(ops->capabilities & (SL_VIEWS_LIST | SL_VIEWS_SEARCH)) || ops->list);
+    SL_ASSERT(!(ops->capabilities & SL_VIEWS_NEAR) || ops->near);
     SL_ASSERT(!(ops->capabilities & SL_VIEWS_GENERATIONS) ||
               (ops->serving && ops->settle && ops->serve && ops->discard && ops->forget));
     SL_ASSERT(!(ops->capabilities & SL_VIEWS_AGGREGATES) || ops->aggregate);

@@ -15,6 +15,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/earth.h"
 #include "base/env.h"
 #include "record/place.h"
 
@@ -28,7 +29,9 @@ struct sl_view_shape {
     struct sl_place key;
     struct sl_place indexes[SL_INDEXES_MAX]; /* as view->indexes; what is equal, in key order */
     struct sl_place search;                  /* of texts; count 0: the view cannot be searched */
-    uint64_t digest; /* of record, key, indexes, search, version: another digest is another build */
+    const struct sl_field *near[2]; /* latitude and longitude; NULL: it knows nothing of places */
+    uint64_t digest; /* of record, key, indexes, search, near, version: another digest is another
+                        build */
     /* Which of the view's builds this is, where several stand beside one another: 0, or what
      * `serving` tells, or a new one. Set before the shape is attached, and then constant. */
     uint64_t build;
@@ -175,11 +178,34 @@ struct sl_aggregate_page {
     struct sl_checkpoint checkpoint;
 };
 
+/* The rows that are nearest to a spot. */
+struct sl_near_query {
+    struct sl_spot spot;
+    double within;  /* metres: nothing beyond is wanted; INFINITY: no bound */
+    uint32_t limit; /* 1 to 1,000 */
+};
+
+/* Rows, nearest first, in the arena of the call. Rows that lie within 2 cm of one another may stand
+ * for each other where more of them than the limit are wanted. */
+struct sl_near_page {
+    struct sl_row_found *rows;
+    double *metres;
+    uint32_t count;
+    bool exact;      /* false: too much was looked at (SL_NEAR_LOOKS); nearer rows may be missing */
+    uint64_t looked; /* index entries and rows that were looked at */
+    struct sl_checkpoint checkpoint;
+};
+
+/* So much is looked at, at most: some 30 entries for each row and 300 for the way there is usual.
+ * Only thousands of rows that are equally far in many directions take more. */
+#define SL_NEAR_LOOKS(limit) (8192u + 32u * (limit))
+
 enum sl_view_store_capabilities {
     SL_VIEWS_LIST = 1,
     SL_VIEWS_SEARCH = 2,
     SL_VIEWS_GENERATIONS = 4,
     SL_VIEWS_AGGREGATES = 8,
+    SL_VIEWS_NEAR = 16,
 };
 
 struct sl_view_store;
@@ -262,6 +288,10 @@ struct sl_view_store_ops {
     enum sl_err (*aggregate)(struct sl_view_reader *reader, const struct sl_view_shape *shape,
                              const struct sl_aggregate_query *query, struct sl_arena *arena,
                              struct sl_aggregate_page *out, struct sl_error *error);
+    /* Of views that say what is near (SL_VIEWS_NEAR). near.h has the search itself. */
+    enum sl_err (*near)(struct sl_view_reader *reader, const struct sl_view_shape *shape,
+                        const struct sl_near_query *query, struct sl_arena *arena,
+                        struct sl_near_page *out, struct sl_error *error);
     void (*reader_close)(struct sl_view_reader *reader);
 
     void (*close)(struct sl_view_store *store); /* after its readers */
@@ -338,6 +368,10 @@ enum sl_err sl_view_reader_aggregate(struct sl_view_reader *reader,
                                      const struct sl_aggregate_query *query, struct sl_arena *arena,
                                      struct sl_aggregate_page *out,
                                      struct sl_error *error) SL_USE_RESULT;
+/* SL_INVALID: a spot, bound or limit out of bounds, or a view without places. */
+enum sl_err sl_view_reader_near(struct sl_view_reader *reader, const struct sl_view_shape *shape,
+                                const struct sl_near_query *query, struct sl_arena *arena,
+                                struct sl_near_page *out, struct sl_error *error) SL_USE_RESULT;
 void sl_view_reader_forget(struct sl_view_reader *reader, const struct sl_view_shape *shape);
 void sl_view_reader_close(struct sl_view_reader *reader); /* NULL is allowed */
 void sl_view_store_close(struct sl_view_store *store);    /* NULL is allowed */

@@ -173,6 +173,16 @@ static enum sl_err fault_aggregate(struct sl_view_reader *reader, const struct s
                : sl_view_reader_aggregate(inner_reader(reader), shape, query, arena, out, error);
 }
 
+static enum sl_err fault_near(struct sl_view_reader *reader, const struct sl_view_shape *shape,
+                              const struct sl_near_query *query, struct sl_arena *arena,
+                              struct sl_near_page *out, struct sl_error *error)
+{
+    const enum sl_err err = gate(reader->store, error);
+    return err != SL_OK
+               ? err
+               : sl_view_reader_near(inner_reader(reader), shape, query, arena, out, error);
+}
+
 static void fault_reader_close(struct sl_view_reader *reader)
 {
     sl_view_reader_close(inner_reader(reader));
@@ -188,7 +198,8 @@ static void fault_close(struct sl_view_store *store)
 const struct sl_view_store_ops sl_view_store_fault_ops = {
     .abi = SL_VIEW_STORE_ABI,
     .scheme = "fault",
-    .capabilities = SL_VIEWS_LIST | SL_VIEWS_SEARCH | SL_VIEWS_GENERATIONS | SL_VIEWS_AGGREGATES,
+    .capabilities = SL_VIEWS_LIST | SL_VIEWS_SEARCH | SL_VIEWS_GENERATIONS | SL_VIEWS_AGGREGATES |
+                    SL_VIEWS_NEAR,
     .open = fault_open,
     .attach = fault_attach,
     .apply = fault_apply,
@@ -204,6 +215,7 @@ const struct sl_view_store_ops sl_view_store_fault_ops = {
     .lookup = fault_lookup,
     .list = fault_list,
     .aggregate = fault_aggregate,
+    .near = fault_near,
     .reader_close = fault_reader_close,
     .close = fault_close,
 };

@@ -50,6 +50,24 @@ enum sl_err sl_sqlite_reader_aggregate(struct sl_view_reader *reader,
 void sl_sqlite_reader_forget(struct sl_view_reader *reader, const struct sl_view_shape *shape);
 void sl_sqlite_reader_close(struct sl_view_reader *reader);
 
+enum sl_err sl_sqlite_reader_near(struct sl_view_reader *base, const struct sl_view_shape *shape,
+                                  const struct sl_near_query *query, struct sl_arena *arena,
+                                  struct sl_near_page *out, struct sl_error *error);
+
+/* near.c: a reader's statements for one view. Zero-initialise. */
+struct sl_sqlite_near {
+    sqlite3_stmt *count;
+    sqlite3_stmt *rows;
+};
+/* Within a read transaction. Fills all but the checkpoint and the rows' keys. */
+enum sl_err sl_sqlite_near_search(struct sl_sqlite_db *db, struct sl_sqlite_near *near,
+                                  const struct sl_near_query *query, struct sl_arena *arena,
+                                  struct sl_near_page *out, struct sl_error *error) SL_USE_RESULT;
+void sl_sqlite_near_close(struct sl_sqlite_near *near);
+/* Binds a row's cell to a parameter of `put`. A SQLite code. */
+int sl_sqlite_near_bind(const struct sl_sqlite_schema *schema, sqlite3_stmt *stmt, int at,
+                        const void *row);
+
 /* list.c: the statement that answers the query, its values, and the place to go on from. */
 struct sl_sqlite_list_form sl_sqlite_list_form(const struct sl_sqlite_schema *schema,
                                                const struct sl_list_query *query, bool after);

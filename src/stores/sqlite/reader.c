@@ -16,6 +16,7 @@ struct read_view {
     struct sl_sqlite_db db;
     sqlite3_stmt *lists[SL_INDEXES_MAX + 1][SL_PLACE_FIELDS_MAX + 1][DIRECTIONS][CURSORS][BOUNDS];
     sqlite3_stmt *search;
+    struct sl_sqlite_near near;
     struct sl_checkpoint checkpoint; /* within the transaction */
     bool reading;                    /* a transaction is open */
 };
@@ -45,6 +46,7 @@ static void free_view(struct read_view *view)
     for (size_t i = 0; i < sizeof view->lists / sizeof *lists; i++)
         (void)sqlite3_finalize(lists[i]);
     (void)sqlite3_finalize(view->search);
+    sl_sqlite_near_close(&view->near);
     sl_sqlite_db_close(&view->db);
     free(view);
 }
@@ -330,4 +332,19 @@ enum sl_err sl_sqlite_reader_aggregate(struct sl_view_reader *base,
         return err;
     out->checkpoint = view->checkpoint;
     return SL_OK;
+}
+
+enum sl_err sl_sqlite_reader_near(struct sl_view_reader *base, const struct sl_view_shape *shape,
+                                  const struct sl_near_query *query, struct sl_arena *arena,
+                                  struct sl_near_page *out, struct sl_error *error)
+{
+    struct read_view *view;
+    enum sl_err err;
+
+    if ((err = read_view(base, shape, &view, error)) != SL_OK ||
+        (err = sl_sqlite_near_search(&view->db, &view->near, query, arena, out, error)) != SL_OK)
+        return err;
+    out->checkpoint = view->checkpoint;
+    return write_keys(shape, arena, &(struct sl_list_page){.rows = out->rows, .count = out->count},
+                      error);
 }

@@ -104,6 +104,8 @@ static void append_definitions(struct sl_buf *sql, const struct sl_sqlite_schema
     SL_BUF_LITERAL(sql, ", \"_version\" INTEGER NOT NULL");
     if (schema->mirror)
         SL_BUF_LITERAL(sql, ", \"_deleted\" INTEGER NOT NULL DEFAULT 0");
+    if (sl_sqlite_has_cell(schema))
+        SL_BUF_LITERAL(sql, ", \"_cell\" INTEGER");
 }
 
 /* Full-text search keeps an index only, over the table's own texts; triggers keep it up to date. */
@@ -173,6 +175,8 @@ static void write_create(struct sl_buf *sql, const struct sl_sqlite_schema *sche
             sl_buf_printf(sql, "%s%s", t > 0 ? ", " : "", order->terms[t].sql);
         SL_BUF_LITERAL(sql, ");\n");
     }
+    if (sl_sqlite_has_cell(schema))
+        sl_sqlite_near_create(sql, schema);
     if (search)
         append_search(sql, schema);
 }
@@ -184,13 +188,14 @@ static void write_put(struct sl_buf *sql, const struct sl_sqlite_schema *schema)
     const struct sl_view_shape *shape = schema->shape;
     const struct sl_record *record = shape->view->record;
     const bool in_place = schema->mirror || shape->search.count > 0;
+    const bool cell = sl_sqlite_has_cell(schema);
 
     sl_buf_printf(sql, "%s INTO \"%s\" (", in_place ? "INSERT" : "REPLACE", shape->view->name);
     append_columns(sql, record);
-    SL_BUF_LITERAL(sql, ", \"_version\") VALUES (");
+    sl_buf_printf(sql, ", \"_version\"%s) VALUES (", cell ? ", \"_cell\"" : "");
     for (int i = 0; i < schema->column_count; i++)
         SL_BUF_LITERAL(sql, "?, ");
-    SL_BUF_LITERAL(sql, "?)");
+    sl_buf_printf(sql, "?%s)", cell ? ", ?" : "");
     if (!in_place)
         return;
     SL_BUF_LITERAL(sql, " ON CONFLICT (");
@@ -205,6 +210,8 @@ static void write_put(struct sl_buf *sql, const struct sl_sqlite_schema *schema)
             sl_buf_printf(sql, ", \"%s_currency\" = excluded.\"%s_currency\"", field->name,
                           field->name);
     }
+    if (cell)
+        SL_BUF_LITERAL(sql, ", \"_cell\" = excluded.\"_cell\"");
     if (schema->mirror)
         sl_buf_printf(sql, ", \"_deleted\" = 0 WHERE excluded.\"_version\" > \"%s\".\"_version\"",
                       shape->view->name);
@@ -284,7 +291,7 @@ static const char *written(void (*write)(struct sl_buf *, const struct sl_sqlite
 /* Names of columns that we need ourselves, or that SQLite would not tell apart. */
 static enum sl_err check_names(const struct sl_view_shape *shape, struct sl_error *error)
 {
-    static const char *const reserved[] = {"_id", "_version", "_deleted", "rowid"};
+    static const char *const reserved[] = {"_id", "_version", "_deleted", "_cell", "rowid"};
     const struct sl_record *record = shape->view->record;
 
     for (uint32_t i = 0; i < record->field_count; i++) {

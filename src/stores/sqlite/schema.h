@@ -30,7 +30,8 @@ struct sl_sqlite_schema {
     bool mirror;      /* a mirror's table: rows are marked deleted, not removed */
     struct sl_sqlite_order orders[SL_INDEXES_MAX + 1]; /* [0] the key's, [i + 1] index i's */
 
-    /* SQL, in the arena. Parameters of `put` are the columns in order, then the version; of `drop`
+    /* SQL, in the arena. Parameters of `put` are the columns in order, then the version, then the
+     * cell where the table has one; of `drop`
      * and `lookup` the key's columns; `drop` of a mirror ends with the version. Results of `lookup`
      * are the columns, then the version. `search` takes words, limit and offset. */
     const char *create;
@@ -57,6 +58,10 @@ struct sl_sqlite_list_form {
     bool to;
     bool after; /* a cursor; then the bound on its side is not to be there */
 };
+
+/* near.c: has the table a column "_cell"? And the index over it. */
+bool sl_sqlite_has_cell(const struct sl_sqlite_schema *schema);
+void sl_sqlite_near_create(struct sl_buf *sql, const struct sl_sqlite_schema *schema);
 
 /* list.c: appends the statement of a list. Parameters, in this order: the equal fields, `from`,
  * `to`, the terms behind the equal fields when there is a cursor, the limit. */

@@ -262,7 +262,9 @@ static enum sl_err put_row(struct written_view *view, const struct sl_row_change
         at += sl_sqlite_column_count(&record->fields[i]);
     }
     if (code == SQLITE_OK)
-        code = sqlite3_bind_int64(view->put, at, (int64_t)change->version);
+        code = sqlite3_bind_int64(view->put, at++, (int64_t)change->version);
+    if (code == SQLITE_OK && sl_sqlite_has_cell(&view->db.schema))
+        code = sl_sqlite_near_bind(&view->db.schema, view->put, at, change->row);
     if (code == SQLITE_OK)
         code = sqlite3_step(view->put);
     (void)sqlite3_reset(view->put);
@@ -369,7 +371,8 @@ static void store_close(struct sl_view_store *store)
 const struct sl_view_store_ops sl_sqlite_view_store = {
     .abi = SL_VIEW_STORE_ABI,
     .scheme = "sqlite",
-    .capabilities = SL_VIEWS_LIST | SL_VIEWS_SEARCH | SL_VIEWS_GENERATIONS | SL_VIEWS_AGGREGATES,
+    .capabilities = SL_VIEWS_LIST | SL_VIEWS_SEARCH | SL_VIEWS_GENERATIONS | SL_VIEWS_AGGREGATES |
+                    SL_VIEWS_NEAR,
     .open = store_open,
     .attach = store_attach,
     .apply = store_apply,
@@ -385,6 +388,7 @@ const struct sl_view_store_ops sl_sqlite_view_store = {
     .lookup = sl_sqlite_reader_lookup,
     .list = sl_sqlite_reader_list,
     .aggregate = sl_sqlite_reader_aggregate,
+    .near = sl_sqlite_reader_near,
     .reader_close = sl_sqlite_reader_close,
     .close = store_close,
 };
