@@ -338,7 +338,15 @@ static void resp_closed(struct conn *conn)
 
 static void resp_late(struct conn *conn)
 {
-    conn->drop = true;
+    struct sl_resp_session *session = session_of(conn);
+    struct resp_command *c = session->arriving;
+
+    if (!c)
+        return;
+    session->arriving = NULL;
+    conn->arriving_since_ns = 0;
+    c->parser.error = "the command did not arrive whole in time";
+    refuse(session, c);
 }
 
 static void resp_stop(struct conn *conn)
