@@ -48,9 +48,10 @@ bool api_facets_read(const struct api_facets *facets, struct api_call *call,
                      struct sl_list_query *query)
 {
     if (query->search.len == 0) {
-        if (facets->count > 0)
-            api_refuse(call, "bad_query", "facets", "facets go with q=, which is missing");
-        return facets->count == 0;
+        if (facets->count == 0)
+            return true;
+        api_refuse(call, "bad_query", "facets", "facets go with q=, which is missing");
+        return false; /* and nothing of the request is there any more */
     }
     if ((facets->count > 0 || given_count > 0) && api_wants_stream(call)) {
         api_refuse(call, "bad_query", facets->count > 0 ? "facets" : given[0]->name,
