@@ -1,6 +1,9 @@
 /*
  * A view under random events, in the simulated world: rows against a model, with little memory,
  * with power losses (V1), and the live view against one rebuilt from the start (V2).
+ *
+ * SLUICE_LONG=1: a million events change rows, and more lives end in power losses.
+ * SLUICE_TEST_EVENTS=N: so many for each view and size of memory.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -66,11 +69,19 @@ static bool live_until(struct bench *bench, struct stock_model *model, uint64_t 
     return true;
 }
 
-static unsigned events_wanted(unsigned few)
+static bool is_long(void)
+{
+    const char *value = getenv("SLUICE_LONG");
+
+    return value && strcmp(value, "1") == 0;
+}
+
+/* For each of two views with each of two sizes of memory. */
+static unsigned events_wanted(void)
 {
     const char *more = getenv("SLUICE_TEST_EVENTS");
 
-    return more ? (unsigned)strtoul(more, NULL, 10) : few;
+    return more ? (unsigned)strtoul(more, NULL, 10) : is_long() ? 250000 : TAP_TIMES(2500, 2000);
 }
 
 static void follow(const struct sl_view *view, size_t memory_max, unsigned events)
@@ -102,7 +113,7 @@ static void follow(const struct sl_view *view, size_t memory_max, unsigned event
 static void follows_the_model(void)
 {
     for (size_t v = 0; v < 2; v++)
-        follow(views[v], 0, events_wanted(25000));
+        follow(views[v], 0, events_wanted());
 }
 
 static void follows_with_little_memory(void)
@@ -110,8 +121,8 @@ static void follows_with_little_memory(void)
     const unsigned before = sl_mark_count("view: evicted");
 
     for (size_t v = 0; v < 2; v++)
-        follow(views[v], 20000, events_wanted(25000));
-    follow(views[1], 2000, events_wanted(25000) / 10);
+        follow(views[v], 20000, events_wanted());
+    follow(views[1], 2000, events_wanted() / 10);
     CHECK(sl_mark_count("view: evicted") > before);
 }
 
@@ -134,7 +145,9 @@ static void live_once(struct bench *bench, uint64_t seed, unsigned *wrong, unsig
 
 static void survives_power_losses(void)
 {
-    for (uint64_t seed = 1; seed <= TAP_TIMES(24, 6); seed++) {
+    const uint64_t lives = is_long() ? 32 : TAP_TIMES(5, 3);
+
+    for (uint64_t seed = 1; seed <= lives; seed++) {
         struct bench bench;
         unsigned wrong = 0, lost = 0;
         uint64_t most = 0;
@@ -166,7 +179,7 @@ static void replay_equals_live(void)
         struct stock_model model = {0};
         struct bench bench;
         unsigned wrong = 0;
-        const uint64_t seed = 99, until = 5000;
+        const uint64_t seed = 99, until = 3000;
 
         bench_begin(&bench, seed, views[v]);
         bench.memory_max = 20000;
