@@ -1,6 +1,7 @@
 /*
  * What our parsers make of bytes, for comparing with another's: reads inputs from stdin, each a
- * length of four bytes (big-endian) and so many bytes, and prints a line of JSON for each:
+ * length of four bytes (big-endian), four bytes that say how they come (0: at once; else the seed
+ * of pieces) and so many bytes, and prints a line of JSON for each:
  *
  *     {"ends": [[40, 0], [97, 5]], "last": "refused", "why": "bare_line_feed"}
  *
@@ -14,79 +15,109 @@
 #include "net/http_chunked.h"
 #include "net/http_head.h"
 
-enum { INPUT_MAX = 1 << 20, HEAD_MAX = 16 << 10 };
+enum { INPUT_MAX = 1 << 20, HEAD_MAX = 16 << 10, PIECE_MAX = 24 };
 
 static struct sl_header headers[SL_HTTP_HEADERS_MAX];
 
-/* Length of the body at `bytes`; false: it is not whole, or broken (`*out_why`). */
-static bool read_body(const struct sl_http_head *head, const uint8_t *bytes, size_t len,
-                      size_t *out_used, size_t *out_body, const char **out_why)
-{
-    struct sl_chunked chunked = {0};
-    size_t at = 0, body = 0;
+struct reading {
+    uint8_t *bytes;
+    size_t at, have; /* of the bytes, so many have come */
+    struct sl_http_head head;
+    struct sl_chunked chunked;
+    size_t body;
+    const char *why;
+    uint32_t count; /* requests that were whole */
+    bool in_body;
+    bool closed;
+};
 
-    *out_used = *out_body = (size_t)head->content_length;
-    if (!head->chunked)
-        return head->content_length <= len;
+/* False: more has to come, or the body is broken (`why`). */
+static bool read_body(struct reading *r)
+{
+    if (!r->head.chunked) {
+        r->body = (size_t)r->head.content_length;
+        if (r->head.content_length > r->have - r->at)
+            return false;
+        r->at += r->body;
+        return true;
+    }
     for (;;) {
         struct sl_slice data = {0};
         size_t used = 0;
         const enum sl_chunked_verdict verdict =
-            sl_chunked_next(&chunked, bytes + at, len - at, &used, &data);
-        if (verdict == SL_CHUNKED_BAD)
-            *out_why = "bad_chunk";
-        if (verdict == SL_CHUNKED_BAD || verdict == SL_CHUNKED_MORE)
+            sl_chunked_next(&r->chunked, r->bytes + r->at, r->have - r->at, &used, &data);
+        if (verdict == SL_CHUNKED_BAD) {
+            r->why = "bad_chunk";
             return false;
-        at += used;
-        body += data.len;
-        *out_used = at;
-        *out_body = body;
-        if (verdict == SL_CHUNKED_DONE)
-            return true;
+        }
+        r->at += used;
+        r->body += data.len;
+        if (verdict == SL_CHUNKED_MORE || verdict == SL_CHUNKED_DONE)
+            return verdict == SL_CHUNKED_DONE;
     }
 }
 
-static void judge(uint8_t *bytes, size_t len)
+/* Reads one request, or goes on with it. False: there is no more to be made of what has come. */
+static bool read_one(struct reading *r)
 {
-    const char *last = "more", *why = NULL, *comma = "";
-    size_t at = 0;
+    size_t used = 0;
+
+    if (!r->in_body) {
+        r->head = (struct sl_http_head){.headers = headers};
+        const enum sl_head_verdict verdict = sl_http_head_parse(
+            (char *)r->bytes + r->at, r->have - r->at, HEAD_MAX, &r->head, &used);
+        if (verdict == SL_HEAD_BAD)
+            r->why = r->head.fault.rule;
+        if (verdict != SL_HEAD_WHOLE)
+            return false;
+        r->at += used;
+        r->in_body = true;
+        r->chunked = (struct sl_chunked){0};
+        r->body = 0;
+    }
+    if (!read_body(r))
+        return false;
+    printf("%s[%zu, %zu]", r->count++ > 0 ? ", " : "", r->at, r->body);
+    r->in_body = false;
+    r->closed = !r->head.keep_alive;
+    return !r->closed;
+}
+
+/* `cuts` 0: all bytes have come at once; else it is the seed of the pieces. */
+static void judge(uint8_t *bytes, size_t len, uint32_t cuts)
+{
+    struct reading r = {.bytes = bytes};
 
     printf("{\"ends\": [");
-    while (at < len) {
-        struct sl_http_head head = {.headers = headers};
-        size_t used = 0, body_used = 0, body = 0;
-        const enum sl_head_verdict verdict =
-            sl_http_head_parse((char *)bytes + at, len - at, HEAD_MAX, &head, &used);
-        if (verdict == SL_HEAD_BAD)
-            why = head.fault.rule;
-        if (verdict != SL_HEAD_WHOLE ||
-            !read_body(&head, bytes + at + used, len - at - used, &body_used, &body, &why))
-            break;
-        at += used + body_used;
-        printf("%s[%zu, %zu]", comma, at, body);
-        comma = ", ";
-        if (!head.keep_alive) {
-            last = "closed";
-            break;
-        }
+    while (r.have < len && !r.why && !r.closed) {
+        cuts = cuts * 1664525 + (cuts > 0 ? 1013904223 : 0);
+        const size_t piece = cuts > 0 ? 1 + (cuts >> 16) % PIECE_MAX : len;
+        r.have = len - r.have < piece ? len : r.have + piece;
+        while ((r.in_body || r.at < r.have) && read_one(&r))
+            ;
     }
-    printf("], \"last\": \"%s\", \"why\": \"%s\"}\n", why ? "refused" : last, why ? why : "");
+    const char *last = r.why ? "refused" : r.closed ? "closed" : "more";
+    printf("], \"last\": \"%s\", \"why\": \"%s\"}\n", last, r.why ? r.why : "");
+}
+
+static uint32_t word(const uint8_t bytes[4])
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
 int main(void)
 {
-    uint8_t size[4];
+    uint8_t start[8];
 
-    while (fread(size, 1, sizeof size, stdin) == sizeof size) {
-        const size_t len =
-            (size_t)size[0] << 24 | (size_t)size[1] << 16 | (size_t)size[2] << 8 | (size_t)size[3];
+    while (fread(start, 1, sizeof start, stdin) == sizeof start) {
+        const size_t len = word(start);
         /* Exactly as large as the bytes, so that a sanitizer sees a read behind them. */
         uint8_t *bytes = len <= INPUT_MAX ? malloc(len > 0 ? len : 1) : NULL;
         if (!bytes || fread(bytes, 1, len, stdin) != len) {
             free(bytes);
             return 1;
         }
-        judge(bytes, len);
+        judge(bytes, len, word(start + 4));
         free(bytes);
     }
     return 0;

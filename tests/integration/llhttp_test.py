@@ -1,6 +1,7 @@
 """Our reading of HTTP/1.1 beside llhttp's, the parser of Node.js: the same bytes, the same ends.
 
 Requests are made by chance from good and bad pieces, several on a connection, and then damaged.
+Each connection is judged at once and as it comes in pieces, which must make no difference to us.
 Where both take a request, they must see it end at the same byte with a body of the same length.
 What we take and llhttp does not, or the other way round, must stand in one of the two lists below,
 which say why. SLUICE_SEED repeats a run; SLUICE_LONG=1 makes it a long one.
@@ -137,8 +138,10 @@ class Maker:
         return self.damage(data) if self.chance.random() < 0.3 else data
 
 
-def verdicts(command, inputs):
-    sent = b''.join(struct.pack('>I', len(data)) + data for data in inputs)
+def verdicts(command, inputs, cuts):
+    """`cuts`: of each, the seed of its pieces; 0: it comes at once."""
+    sent = b''.join(struct.pack('>II', len(data), cut) + data
+                    for data, cut in zip(inputs, cuts))
     done = subprocess.run(command, input=sent, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           timeout=600, check=False)
     assert done.returncode == 0, done.stderr.decode('utf-8', 'replace')
@@ -184,12 +187,18 @@ def main():
     with case(f'{COUNT} connections: the same ends, and known differences'):
         folder = fetched.node()
         maker = Maker(seed)
-        counts, examples, bad = collections.Counter(), {}, []
+        counts, examples, bad, cut_bad = collections.Counter(), {}, [], []
         for begin in range(0, COUNT, 20000):
             inputs = [maker.connection() for _ in range(min(20000, COUNT - begin))]
-            ours = verdicts([program], inputs)
-            theirs = verdicts(['node', os.path.join(fetched.CLIENTS, 'llhttp.mjs'), folder], inputs)
-            assert len(ours) == len(theirs) == len(inputs)
+            cuts = [maker.chance.randrange(1, 1 << 32) for _ in inputs]
+            ours = verdicts([program], inputs, [0] * len(inputs))
+            pieces = verdicts([program], inputs, cuts)
+            theirs = verdicts(['node', os.path.join(fetched.CLIENTS, 'llhttp.mjs'), folder], inputs,
+                              [cut if cut % 2 else 0 for cut in cuts])
+            assert len(ours) == len(pieces) == len(theirs) == len(inputs)
+            for data, cut, mine, other in zip(inputs, cuts, ours, pieces):
+                if mine != other:
+                    cut_bad.append((data, cut, mine, other))
             for data, mine, other in zip(inputs, ours, theirs):
                 found = difference(mine, other)
                 counts['requests that both take'] += min(len(mine['ends']), len(other['ends']))
@@ -204,6 +213,9 @@ def main():
             lib.note(f'{count:8} {name}')
         for found, data, mine, other in bad[:10]:
             lib.note(f'{found}: {data!r}\n  ours   {mine}\n  llhttp {other}')
+        for data, cut, mine, other in cut_bad[:10]:
+            lib.note(f'{data!r} in pieces of seed {cut}\n  at once   {mine}\n  in pieces {other}')
+        assert not cut_bad, f'{len(cut_bad)} connections are judged otherwise in pieces'
         assert not bad, f'{len(bad)} kinds of differences that no list explains'
         assert counts['requests that both take'] > COUNT / 5, 'hardly anything was compared'
     lib.done()
