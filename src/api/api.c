@@ -103,7 +103,7 @@ void sl_api_free(struct sl_api *api)
         pending->free(pending);
     }
     resp_scans_free(api);
-    resp_histories_free(api);
+    api_row_histories_free(api);
     sl_buf_close(&api->frame);
     sl_json_parser_free(api->parser);
     sl_buf_close(&api->out);

@@ -24,6 +24,8 @@ struct list_query {
     void *equal; /* a struct of the record */
     struct sl_text index;
     bool has_index;
+    uint64_t since; /* a stream goes on there, if `has_since` */
+    bool has_since;
     struct api_range range;
     struct api_aggregate aggregate;
     struct api_facets facets;
@@ -113,7 +115,7 @@ static bool take(struct list_query *query, struct sl_text name, struct sl_text v
         return take_limit(query, value);
     if (sl_text_equals(name, SL_TEXT("q")))
         return take_search(query, value);
-    if (sl_text_equals(name, SL_TEXT("min_position")))
+    if (sl_text_equals(name, SL_TEXT("min_position")) || sl_text_equals(name, SL_TEXT("since")))
         return true;
     if (sl_text_equals(name, SL_TEXT("desc"))) {
         if (sl_url_flag(value, &query->listing.query.descending))
@@ -284,10 +286,7 @@ static void ask(struct list_query *query)
 
 static void follow(struct list_query *query)
 {
-    const struct sl_view_status status = sl_view_table_status(query->call->view);
-
-    api_follow_rows(query->call, (struct sl_text){NULL, 0}, &query->listing.query, NULL,
-                    status.position);
+    api_follow_list(query->call, &query->listing.query, query->has_since ? &query->since : NULL);
 }
 
 static void list_waited(struct sl_wait *wait, bool reached, uint64_t at)
@@ -324,7 +323,8 @@ void api_get_list(struct api_call *call)
     query->wait.done = list_waited;
     query->wait.user = query;
     if (!read_query(query) || !api_wanted_position(call, &query->wait.position) ||
-        !api_wanted_deadline(call, &query->wait.until_ns))
+        !api_wanted_deadline(call, &query->wait.until_ns) ||
+        !api_wanted_since(call, &query->has_since, &query->since))
         return;
     if (!api_can_reach(call, query->wait.position))
         return;

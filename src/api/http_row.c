@@ -48,7 +48,7 @@ static void row_done(struct sl_lookup *lookup, enum sl_lookup_end end,
     case SL_LOOKUP_ROW:
     case SL_LOOKUP_NONE:
         if (query->live)
-            api_follow_rows(call, lookup->key, NULL, row, position);
+            api_follow_row(call, lookup->key, row, position);
         else if (row)
             send_row(call, row, position);
         else
@@ -103,8 +103,10 @@ static bool canonical_key(struct api_call *call, struct sl_text raw, struct sl_t
 
 void api_get_row(struct api_call *call)
 {
-    static const char *const parameters[] = {"min_position", NULL};
+    static const char *const parameters[] = {"min_position", "since", NULL};
     struct row_query *query = sl_arena_zeroed(call->request->arena, 1, sizeof *query);
+    uint64_t since = 0;
+    bool has_since;
 
     if (!query) {
         api_no_memory(call);
@@ -119,8 +121,12 @@ void api_get_row(struct api_call *call)
     if (!api_knows_parameters(call, parameters) ||
         !canonical_key(call, call->route.rest, &query->lookup.key) ||
         !api_wanted_position(call, &query->lookup.position) ||
-        !api_wanted_deadline(call, &query->lookup.until_ns))
+        !api_wanted_deadline(call, &query->lookup.until_ns) ||
+        !api_wanted_since(call, &has_since, &since))
         return;
+    /* Who comes back does not see the row go back, after a restart of the server either. */
+    if (since > query->lookup.position)
+        query->lookup.position = since;
     if (!api_can_reach(call, query->lookup.position))
         return;
     api_wait(call, row_cancelled, query);

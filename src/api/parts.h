@@ -39,12 +39,12 @@ struct sl_api {
     struct api_follower *paused; /* followers of logs whose peers read slowly */
     struct api_seen_rule *seen;
     size_t seen_count;
-    struct sl_buf frame;             /* a message to a RESP subscriber */
-    struct row_history *histories;   /* resp_rows.c */
+    struct sl_buf frame;           /* a message to a RESP subscriber */
+    struct row_history *histories; /* row_history.c */
     struct row_watch *paused_rows; /* whose peers read slowly */
-    struct api_scans *scans; /* cursors of SCAN (resp_scan.c); NULL: there was none yet */
-    struct sl_own_table routes; /* of the domains */
-    void *visit_spare;          /* where handlers write when memory is out; NULL: no routes */
+    struct api_scans *scans;       /* cursors of SCAN (resp_scan.c); NULL: there was none yet */
+    struct sl_own_table routes;    /* of the domains */
+    void *visit_spare;             /* where handlers write when memory is out; NULL: no routes */
     int64_t started_ns;
     bool ready;  /* it was seen so (sl_api_is_ready) */
     bool closed; /* the engine is gone */
@@ -63,7 +63,7 @@ struct api_call {
     struct sl_core_domain *domain;    /* of the route, where it names one */
     const struct sl_command *command; /* likewise */
     struct sl_view_table *view;
-    struct sl_own_route *own; /* likewise */
+    struct sl_own_route *own;              /* likewise */
     void (*cancel)(struct api_call *call); /* the peer is gone: stop waiting. NULL: not waiting */
     void *work;
 };
@@ -173,11 +173,17 @@ void api_stream_open(struct api_stream *stream, struct api_call *call,
                      void (*end)(struct api_stream *stream));
 void api_stream_close(struct api_stream *stream);
 
-/* Follows rows of a view (rows_live.c): the one with this key, or where it is empty all that match
- * the query's leading fields. `first` is the row as it stands (NULL: none), sent for a single one.
- */
-void api_follow_rows(struct api_call *call, struct sl_text key, const struct sl_list_query *query,
-                     const struct sl_view_row *first, uint64_t position);
+/* Where a stream of rows is to go on: Last-Event-ID, or `since`. `*out_has`: one of them is given.
+ * False: it was answered. */
+bool api_wanted_since(struct api_call *call, bool *out_has, uint64_t *out);
+/* Follows the row with this key (rows_live.c). `first` is the row as it stands at the position,
+ * which is sent; NULL: there is none. */
+void api_follow_row(struct api_call *call, struct sl_text key, const struct sl_view_row *first,
+                    uint64_t position);
+/* Follows all rows that match the query's leading fields; `since`: from there on, or NULL: from now
+ * on. */
+void api_follow_list(struct api_call *call, const struct sl_list_query *query,
+                     const uint64_t *since);
 
 /* Follows events from a position on (log_live.c). */
 struct api_log_query {
@@ -204,9 +210,9 @@ void api_pending_add(struct sl_api *api, struct api_pending *pending,
                      void (*release)(struct api_pending *pending));
 void api_pending_remove(struct api_pending *pending);
 
-/* Forgets the cursors of SCAN (resp_scan.c), and which rows have changed (resp_rows.c). */
+/* Forgets the cursors of SCAN (resp_scan.c), and which rows have changed (row_history.c). */
 void resp_scans_free(struct sl_api *api);
-void resp_histories_free(struct sl_api *api);
+void api_row_histories_free(struct sl_api *api);
 /* Goes on with subscribers whose peers have read; returns when to look again. */
 int64_t resp_rows_turn(struct sl_api *api, int64_t monotonic_ns);
 

@@ -22,23 +22,9 @@
 #include <string.h>
 
 #include "api/glob.h"
-#include "api/history.h"
+#include "api/row_history.h"
 
 enum { BACKLOG_MAX = 256 << 10, PAUSE_NS = 5000000 };
-
-/* For so long after its last subscriber left: rows that somebody watches are dearer to change. */
-#define KEEP_NS (INT64_C(600) * 1000000000)
-
-/* Of a view; made for the first pattern with "@". */
-struct row_history {
-    struct row_history *next;
-    struct sl_api *api;
-    struct sl_view_table *view;
-    uint32_t users;  /* subscriptions */
-    int64_t left_ns; /* when the last one ended */
-    struct sl_view_watch changes;
-    struct sl_history history;
-};
 
 struct row_watch {
     struct resp_watch watch; /* first */
@@ -58,95 +44,15 @@ struct row_watch {
     char key[SL_HISTORY_KEY_MAX];
 };
 
-/* ---- Histories ----------------------------------------------------------------------------- */
-
-static void forget(struct row_history *history)
-{
-    struct row_history **link = &history->api->histories;
-
-    SL_MARK("a history that nobody asks for");
-    while (*link != history)
-        link = &(*link)->next;
-    *link = history->next;
-    sl_view_unwatch(history->view, &history->changes);
-    sl_history_close(&history->history);
-    free(history);
-}
-
-static void remember(struct sl_view_watch *watch, struct sl_text key, const struct sl_view_row *row,
-                     uint64_t position)
-{
-    struct row_history *history =
-        (struct row_history *)(void *)((char *)watch - offsetof(struct row_history, changes));
-
-    (void)row;
-    if (history->users == 0 &&
-        sl_env_monotonic(history->api->options.env) - history->left_ns > KEEP_NS)
-        forget(history);
-    else
-        sl_history_add(&history->history, position - 1, key);
-}
-
-/* What changed before the view was rebuilt is no answer any more. */
-static void start_history_over(struct sl_view_watch *watch, uint64_t position)
-{
-    struct row_history *history =
-        (struct row_history *)(void *)((char *)watch - offsetof(struct row_history, changes));
-
-    sl_history_close(&history->history);
-    history->history = (struct sl_history){.from = position};
-}
-
-static struct row_history *find_history(const struct sl_api *api, const struct sl_view_table *view)
-{
-    struct row_history *history = api->histories;
-
-    while (history && history->view != view)
-        history = history->next;
-    return history;
-}
-
-/* NULL: no memory. */
-static struct row_history *history_of(struct sl_api *api, struct sl_view_table *view)
-{
-    struct row_history *history = find_history(api, view);
-
-    if (history)
-        return history;
-    history = calloc(1, sizeof *history);
-    if (!history)
-        return NULL;
-    history->api = api;
-    history->view = view;
-    history->left_ns = sl_env_monotonic(api->options.env);
-    history->history.from = sl_view_table_status(view).position;
-    history->changes.changed = remember;
-    history->changes.resync = start_history_over;
-    history->next = api->histories;
-    api->histories = history;
-    sl_view_watch(view, &history->changes);
-    return history;
-}
-
-void resp_histories_free(struct sl_api *api)
-{
-    while (api->histories) {
-        struct row_history *next = api->histories->next;
-        sl_history_close(&api->histories->history);
-        free(api->histories);
-        api->histories = next;
-    }
-}
+/* ---- Where it goes on ---------------------------------------------------------------------- */
 
 bool resp_rows_can_go_on(struct resp_session *session, const struct resp_channel *channel,
                          struct sl_buf *out)
 {
-    const struct row_history *history = find_history(session->api, channel->view);
-    const uint64_t at = sl_view_table_status(channel->view).position;
     uint64_t place;
 
-    if (!channel->is_pattern || !channel->has_position || channel->position >= at ||
-        (history && sl_history_find(&history->history, channel->position, &place)))
+    if (!channel->is_pattern || !channel->has_position ||
+        api_rows_since(session->api, channel->view, channel->position, &place) != API_ROWS_LOST)
         return true;
     resp_error(out, "GONE",
                "which rows changed since that position is not known any more: subscribe with @ "
@@ -340,8 +246,8 @@ static void end_rows(struct resp_watch *watch)
             link = &(*link)->next_waiting;
         *link = rows->next_waiting;
     }
-    if (rows->kept && --rows->kept->users == 0)
-        rows->kept->left_ns = sl_env_monotonic(api->options.env);
+    if (rows->kept)
+        api_row_history_leave(rows->kept);
     if (!api->closed) {
         if (rows->asking)
             sl_core_lookup_cancel(&rows->lookup);
@@ -354,14 +260,17 @@ struct resp_watch *resp_rows_start(struct resp_session *session, const struct re
 {
     const bool has_past = channel->is_resumable;
     struct row_history *history =
-        has_past && channel->is_pattern ? history_of(session->api, channel->view) : NULL;
+        has_past && channel->is_pattern ? api_row_history_join(session->api, channel->view) : NULL;
 
     if (has_past && channel->is_pattern && !history)
         return NULL;
     struct resp_watch *watch = resp_watch_new(sizeof(struct row_watch), session, channel);
     struct row_watch *rows = (struct row_watch *)watch;
-    if (!watch)
+    if (!watch) {
+        if (history)
+            api_row_history_leave(history);
         return NULL;
+    }
     watch->end = end_rows;
     rows->domain = channel->domain;
     rows->view = channel->view;
@@ -372,13 +281,11 @@ struct resp_watch *resp_rows_start(struct resp_session *session, const struct re
         rows->changes.key = resp_watch_rest(watch);
     rows->live = !history;
     if (history) {
-        const uint64_t now = sl_view_table_status(rows->view).position;
         rows->history = rows->kept = history;
-        history->users++;
         /* A position that the view has not reached: all that is missing is still to come. */
-        if (!channel->has_position ||
-            !sl_history_find(&history->history, channel->position, &rows->place))
-            (void)sl_history_find(&history->history, now, &rows->place);
+        if (!channel->has_position || api_rows_since(session->api, rows->view, channel->position,
+                                                     &rows->place) != API_ROWS_KNOWN)
+            rows->place = history->history.head;
     }
     if (has_past)
         go_on_next_turn(rows);

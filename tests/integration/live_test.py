@@ -4,6 +4,7 @@ import threading
 
 import desks
 import lib
+import resume
 from desks import DAY, EVE, bearer, book, uuid
 from lib import case
 
@@ -31,7 +32,7 @@ def one_row(http):
         assert json.loads(take()['data']) == {'key': uuid(1), 'row': None}
     stream.close()
     with case('a stream begins with the row as it stands'):
-        take, stream = following(http, '/desks/bookings/' + uuid(2), {'Last-Event-ID': 'whatever'})
+        take, stream = following(http, '/desks/bookings/' + uuid(2), {'Last-Event-ID': event['id']})
         assert json.loads(take()['data'])['row'] == book(2, 'A5')
         stream.close()
 
@@ -46,8 +47,50 @@ def a_list(http):
         http.post('/desks/BookDesk', book(10, 'B1'))
         http.post('/desks/BookDesk', book(11, 'B2', '2026-12-24'))
         assert json.loads(take()['data'])['row'] == book(10, 'B1')
-        assert json.loads(take()['data']) == {'key': uuid(11), 'row': None}
+        seen = take()
+        assert json.loads(seen['data']) == {'key': uuid(11), 'row': None}
     stream.close()
+    a_list_goes_on(http, seen['id'])
+
+
+def a_list_goes_on(http, since):
+    path = f'/desks/bookings?day={DAY}'
+    for how in (lambda: (path, {'Last-Event-ID': since}), lambda: (f'{path}&since={since}', {})):
+        with case('who comes back is told what changed, what is gone, and that this was all'):
+            http.post('/desks/CancelBooking', book(10, 'B1'), bearer(desks.ADA))
+            http.post('/desks/BookDesk', book(12, 'B3'))
+            take, stream = following(http, *how())
+            told = [take() for _ in range(4)]
+            rows = [json.loads(event['data']) for event in told[:3]]
+            assert rows == [{'key': uuid(11), 'row': None}, {'key': uuid(10), 'row': None},
+                            {'key': uuid(12), 'row': book(12, 'B3')}], rows
+            assert told[3]['event'] == 'current', told
+            stream.close()
+    with case('and what comes then'):
+        take, stream = following(http, path, {'Last-Event-ID': told[3]['id']})
+        assert take()['event'] == 'current'
+        http.post('/desks/CancelBooking', book(12, 'B3'), bearer(desks.ADA))
+        assert json.loads(take()['data']) == {'key': uuid(12), 'row': None}
+        stream.close()
+    with case('who missed too much is told to read the list again'):
+        domain, salt, _ = since.split(':')
+        for start in range(30000, 32100, 700):
+            http.post('/desks/BookDesk', [book(start + i, f'L{start + i}', '2026-12-31')
+                                          for i in range(700)])
+        take, stream = following(http, path, {'Last-Event-ID': told[3]['id']})
+        while (event := take())['event'] == 'row':
+            pass
+        assert event['event'] == 'resync', event
+        stream.close()
+    with case('of another history, another domain or no position it is refused'):
+        for last, status in ((f'{domain}:{int(salt, 16) ^ 1:016x}:3', 409), ('x:1:2', 400),
+                             ('whatever', 400)):
+            for url in (path, '/desks/bookings/' + uuid(2)):
+                reply = http.get(url, {'Accept': 'text/event-stream', 'Last-Event-ID': last})
+                assert reply.status == status, (url, last, reply)
+    with case('since is of a stream'):
+        reply = http.get(f'{path}&since={since}')
+        assert reply.status == 400 and 'since' in reply.text, reply
 
 
 def last_position(http):
@@ -152,6 +195,7 @@ def main():
         the_log(server.http)
         slow(server.http)
         numbers(server)
+    resume.run()
     lib.done()
 
 
