@@ -164,6 +164,22 @@ static bool read_change(const uint8_t *canon, size_t canon_len, const uint8_t *c
     return true;
 }
 
+/* ---- Ledgers --------------------------------------------------------------------------------- */
+
+struct ledger *audit_ledger(struct bank_audit *audit, uint32_t number)
+{
+    for (size_t i = 0; i < audit->ledger_count; i++)
+        if (audit->ledgers[i].number == number)
+            return &audit->ledgers[i];
+    struct ledger *grown =
+        realloc(audit->ledgers, (audit->ledger_count + 1) * sizeof *audit->ledgers);
+    if (!grown)
+        return NULL;
+    audit->ledgers = grown;
+    grown[audit->ledger_count] = (struct ledger){.number = number};
+    return &grown[audit->ledger_count++];
+}
+
 /* ---- What follows ---------------------------------------------------------------------------- */
 
 static bool concerns(const struct bank_audit *audit, struct sl_text account)
@@ -198,11 +214,11 @@ static bool open_account(struct bank_audit *audit, const struct change *change)
     if (!concerns(audit, change->id))
         return true;
     check_rise(audit, change, &audit->last_account);
-    if (audit_find(&audit->accounts, change->id)) {
+    if (id_table_find(&audit->accounts, change->id)) {
         audit_differs(audit, change->id, "opening", "once", "opened again");
         return true;
     }
-    struct account *account = audit_add(&audit->accounts, change->id);
+    struct account *account = id_table_add(&audit->accounts, change->id);
     struct ledger *ledger = audit_ledger(audit, change->ledger);
     if (!account || !ledger)
         return false;
@@ -220,7 +236,7 @@ static struct account *known(struct bank_audit *audit, struct sl_text id)
 {
     if (!concerns(audit, id))
         return NULL;
-    struct account *account = audit_find(&audit->accounts, id);
+    struct account *account = id_table_find(&audit->accounts, id);
     if (!account)
         audit_differs(audit, id, "account", "opened before", "there is no such account");
     return account;
@@ -310,7 +326,7 @@ static void move_side(struct bank_audit *audit, struct ledger *ledger, const str
 static void resolve(struct bank_audit *audit, const struct change *change, struct sl_text id,
                     sl_u128 held, bool in_part)
 {
-    struct pending *pending = audit_find(&audit->pendings, id);
+    struct pending *pending = id_table_find(&audit->pendings, id);
     char what[BANK_ID_MAX + 32];
 
     snprintf(what, sizeof what, "pending transfer %.*s", (int)id.len, id.ptr);
@@ -331,11 +347,11 @@ static bool hold_or_resolve(struct bank_audit *audit, const struct change *chang
     if (change->kind == BANK_CANON_EXPIRED) {
         resolve(audit, change, change->id, change->amount, false);
     } else if (change->flags & LEDGER_PENDING) {
-        if (audit_find(&audit->pendings, change->id)) {
+        if (id_table_find(&audit->pendings, change->id)) {
             audit_differs(audit, change->from, "pending transfer", "made once", "made again");
             return true;
         }
-        struct pending *pending = audit_add(&audit->pendings, change->id);
+        struct pending *pending = id_table_add(&audit->pendings, change->id);
         if (!pending)
             return false;
         pending->amount = change->amount;
@@ -446,8 +462,8 @@ void bank_audit_free(struct bank_audit *audit)
 {
     if (!audit)
         return;
-    audit_table_free(&audit->accounts);
-    audit_table_free(&audit->pendings);
+    id_table_free(&audit->accounts);
+    id_table_free(&audit->pendings);
     free(audit->ledgers);
     free(audit->watches);
     free(audit);
@@ -472,8 +488,7 @@ struct bank_audit_result bank_audit_result(const struct bank_audit *audit)
     struct bank_audit_result result = audit->result;
 
     if (audit->options.account.len > 0) {
-        struct bank_audit *own = (struct bank_audit *)(uintptr_t)audit;
-        const struct account *account = audit_find(&own->accounts, audit->options.account);
+        const struct account *account = id_table_find(&audit->accounts, audit->options.account);
         result.head = account ? account->head : (struct bank_head){{0}};
     }
     return result;

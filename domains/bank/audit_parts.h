@@ -1,9 +1,9 @@
-/* What the audit's files share: its state, and tables by id. */
+/* What the audit's files share: its state, its accounts and ledgers. */
 #ifndef BANK_AUDIT_PARTS_H
 #define BANK_AUDIT_PARTS_H
 
 #include "domains/bank/audit.h"
-#include "domains/bank/ids.h"
+#include "domains/bank/id_table.h"
 
 struct claim {
     sl_u128 sums[4];
@@ -26,14 +26,8 @@ struct change {
     struct claim claims[2];
 };
 
-/* What items of a table begin with. */
-struct name {
-    uint8_t len;
-    char text[BANK_ID_MAX];
-};
-
 struct account {
-    struct name name;
+    struct id_name name;
     uint32_t ledger;
     uint16_t flags;
     bool has_row[2]; /* by enum bank_served_kind */
@@ -44,7 +38,7 @@ struct account {
 };
 
 struct pending {
-    struct name name;
+    struct id_name name;
     bool resolved;
     sl_u128 amount;
 };
@@ -56,18 +50,10 @@ struct ledger {
     sl_u128 claimed[4];
 };
 
-/* Items by id; they move when one is added. */
-struct table {
-    size_t item_bytes, count, max;
-    uint8_t *items;
-    uint32_t *slots; /* 1 + the item's place; 0: free */
-    size_t slot_count;
-};
-
 /* A served row that does not fit yet. */
 struct watch {
     struct bank_served row;
-    struct name name;
+    struct id_name name;
     bool fitted;
 };
 
@@ -76,7 +62,7 @@ struct bank_audit {
     struct bank_audit_result result;
     uint64_t position; /* of the event taken last */
     uint64_t last_account, last_transfer;
-    struct table accounts, pendings;
+    struct id_table accounts, pendings;
     struct ledger *ledgers;
     size_t ledger_count;
     struct watch *watches;
@@ -90,10 +76,7 @@ void audit_compare(struct bank_audit *audit, struct sl_text account, const char 
                    sl_u128 expected, sl_u128 found);
 void audit_u128(sl_u128 number, char out[BANK_ID_MAX + 1]);
 
-/* audit_table.c: NULL: there is none, or no memory. */
-void *audit_find(struct table *table, struct sl_text id);
-void *audit_add(struct table *table, struct sl_text id);
-void audit_table_free(struct table *table);
+/* NULL: no memory. */
 struct ledger *audit_ledger(struct bank_audit *audit, uint32_t number);
 
 static inline struct sl_text audit_id(const struct account *account)

@@ -131,7 +131,7 @@ bool bank_audit_served(struct bank_audit *audit, const struct bank_served *row)
             return false;
         ledger->has_row = true;
     } else {
-        account = audit_find(&audit->accounts, row->account);
+        account = id_table_find(&audit->accounts, row->account);
         if (!account)
             return keep(audit, row); /* it may be opened by an event that is still to come */
         account->has_row[row->kind] = true;
@@ -160,7 +160,7 @@ void bank_audit_served_all(struct bank_audit *audit)
 static void try(struct bank_audit *audit, struct watch *watch)
 {
     const bool trial = watch->row.kind == BANK_SERVED_TRIAL;
-    const struct account *account = trial ? NULL : audit_find(&audit->accounts, id_of(watch));
+    const struct account *account = trial ? NULL : id_table_find(&audit->accounts, id_of(watch));
     const struct ledger *ledger = trial ? audit_ledger(audit, watch->row.ledger) : NULL;
 
     if (account || ledger)
@@ -187,7 +187,7 @@ void audit_watch(struct bank_audit *audit, const struct change *change)
 static void tell(struct bank_audit *audit, const struct watch *watch)
 {
     const bool trial = watch->row.kind == BANK_SERVED_TRIAL;
-    const struct account *account = trial ? NULL : audit_find(&audit->accounts, id_of(watch));
+    const struct account *account = trial ? NULL : id_table_find(&audit->accounts, id_of(watch));
     const struct ledger *ledger = trial ? audit_ledger(audit, watch->row.ledger) : NULL;
     struct field fields[FIELDS_MAX];
 

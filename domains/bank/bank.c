@@ -78,10 +78,11 @@ const struct sl_domain bank_domain = {
         { "export", "--format hledger|csv|camt.053 [--account ID]",
           "Writes what was posted: a journal for hledger, a table, or an account's statement.",
           bank_export },
-        { "import", "ACCOUNTS.csv TRANSACTIONS.csv[.zst] [--check] [--limit N]",
-          "Opens the accounts and replays the transactions of a PaySim run (see data/SOURCE.md). "
-          "Safe to repeat while the server remembers ids (24 hours, unless configured otherwise): "
-          "every transaction has an id of its own.", bank_import },
+        { "import", "TABLE.csv[.zst] | ACCOUNTS.csv TRANSACTIONS.csv[.zst] [--check] [--limit N]",
+          "Takes in the table that export --format csv writes: each row under its own id, so that "
+          "it may be run again. Of two files, opens the accounts and replays the transactions of "
+          "a PaySim run (see data/SOURCE.md); safe to repeat while the server remembers ids "
+          "(24 hours, unless configured otherwise).", bank_import },
         { "verify", "[--account ID] [--expect POSITION:HEX] [--json]",
           "Reads the log and computes every hash chain, balance and trial balance anew; compares "
           "them with what is served, and the log's head with one that was noted.", bank_verify }),

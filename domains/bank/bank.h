@@ -237,4 +237,7 @@ int bank_export(struct sl_client *client, int argc, char **argv);
 
 int bank_import(struct sl_client *client, int argc, char **argv);
 
+/* Of a table that was exported (import_table.c); the exit code. */
+int bank_import_table(struct sl_client *client, const char *path);
+
 #endif

@@ -241,6 +241,13 @@ const struct sl_spec bank_specs[] = {
                "ledger: 978, code: 2, reverses: 8, timestamp: 8}",
       .when = "ReverseTransfer {id: 10, transfer: 8, reference: 'paid twice'}",
       .refused = "transfer_already_reversed" },
+    { .name = "the same correction again changes nothing",
+      .now = NOW,
+      .given = ADA "\n" BEN "\n" MOVED
+               "\ntransfer/9: Transferred {id: 9, from: ben, to: ada, amount: 300, currency: EUR, "
+               "ledger: 978, code: 2, reverses: 8, user_data_128: 8, timestamp: 8}",
+      .when = "ReverseTransfer {id: 9, transfer: 8, reference: 'paid twice'}",
+      .then = "" },
     { .name = "what is pending is voided instead",
       .now = NOW,
       .given = ADA "\n" BEN "\n" PENDING,

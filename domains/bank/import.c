@@ -409,8 +409,11 @@ int bank_import(struct sl_client *client, int argc, char **argv)
             limit = limit > UINT64_MAX - CHUNK ? limit : (limit + CHUNK - 1) / CHUNK * CHUNK;
         } else if (argv[i][0] == '-' || path_count == 2) {
             fprintf(stderr,
-                    "usage: sluice bank import ACCOUNTS.csv TRANSACTIONS.csv[.zst] [--check] "
+                    "usage: sluice bank import TABLE.csv[.zst]\n"
+                    "       sluice bank import ACCOUNTS.csv TRANSACTIONS.csv[.zst] [--check] "
                     "[--limit N]\n\n"
+                    "  TABLE.csv  as sluice bank export --format csv writes it; the rest is for "
+                    "data of PaySim\n"
                     "  --check    compares every refusal and every balance with the data\n"
                     "  --limit N  the first N rows, rounded up to arrays of %d; a later import "
                     "goes on from there\n",
@@ -420,8 +423,11 @@ int bank_import(struct sl_client *client, int argc, char **argv)
             paths[path_count++] = argv[i];
         }
     }
+    if (path_count == 1 && !import.check && limit == UINT64_MAX)
+        return bank_import_table(client, paths[0]);
     if (path_count != 2) {
-        fprintf(stderr, "import: two files are needed: accounts and transactions\n");
+        fprintf(stderr, "import: one file is needed, as export --format csv writes it, or two: "
+                        "accounts and transactions of PaySim\n");
         return 2;
     }
     import.known = calloc(KNOWN_SLOTS, sizeof *import.known);

@@ -275,7 +275,9 @@ enum sl_verdict bank_decide_reverse(const struct sl_case *c, struct sl_decision 
     const struct ledger_held_transfer *held = c->state[0];
     if (!held->stored || transfer.id == corrected)
         return sl_refuse(out, "transfer_not_found", "there is no transfer {transfer}");
-    if (held->reversed)
+    /* Corrected by this very transfer: then it exists, as any other that is sent again. */
+    const struct ledger_held_transfer *own = c->state_count > 1 ? c->state[1] : NULL;
+    if (held->reversed && !(own && own->stored))
         return sl_refuse(out, "transfer_already_reversed", "{transfer} was corrected before");
     if (held->transfer.flags & (LEDGER_PENDING | LEDGER_VOID))
         return sl_refuse(out, "transfer_not_posted",

@@ -1,4 +1,4 @@
-#include "domains/bank/audit_parts.h"
+#include "domains/bank/id_table.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,20 +12,20 @@ static uint64_t hash_of(struct sl_text id)
     return hash ^ hash >> 29;
 }
 
-static void *item_at(const struct table *table, size_t place)
+static void *item_at(const struct id_table *table, size_t place)
 {
     return table->items + place * table->item_bytes;
 }
 
 static struct sl_text id_of(const void *item)
 {
-    const struct name *name = item;
+    const struct id_name *name = item;
 
     return (struct sl_text){name->text, name->len};
 }
 
 /* The slot where the id is, or would be. */
-static size_t slot_of(const struct table *table, struct sl_text id)
+static size_t slot_of(const struct id_table *table, struct sl_text id)
 {
     size_t slot = hash_of(id) & (table->slot_count - 1);
 
@@ -34,7 +34,7 @@ static size_t slot_of(const struct table *table, struct sl_text id)
     return slot;
 }
 
-void *audit_find(struct table *table, struct sl_text id)
+void *id_table_find(const struct id_table *table, struct sl_text id)
 {
     if (table->count == 0)
         return NULL;
@@ -43,7 +43,7 @@ void *audit_find(struct table *table, struct sl_text id)
 }
 
 /* Twice as many slots as items at least, so that a search ends. */
-static bool grow(struct table *table)
+static bool grow(struct id_table *table)
 {
     const size_t max = table->max ? table->max * 2 : 256;
 
@@ -65,11 +65,11 @@ static bool grow(struct table *table)
     return true;
 }
 
-void *audit_add(struct table *table, struct sl_text id)
+void *id_table_add(struct id_table *table, struct sl_text id)
 {
     if (id.len > BANK_ID_MAX || (table->count == table->max && !grow(table)))
         return NULL;
-    struct name *item = item_at(table, table->count);
+    struct id_name *item = item_at(table, table->count);
     memset(item, 0, table->item_bytes);
     item->len = (uint8_t)id.len;
     memcpy(item->text, id.ptr, id.len);
@@ -77,22 +77,8 @@ void *audit_add(struct table *table, struct sl_text id)
     return item;
 }
 
-void audit_table_free(struct table *table)
+void id_table_free(struct id_table *table)
 {
     free(table->items);
     free(table->slots);
-}
-
-struct ledger *audit_ledger(struct bank_audit *audit, uint32_t number)
-{
-    for (size_t i = 0; i < audit->ledger_count; i++)
-        if (audit->ledgers[i].number == number)
-            return &audit->ledgers[i];
-    struct ledger *grown =
-        realloc(audit->ledgers, (audit->ledger_count + 1) * sizeof *audit->ledgers);
-    if (!grown)
-        return NULL;
-    audit->ledgers = grown;
-    grown[audit->ledger_count] = (struct ledger){.number = number};
-    return &grown[audit->ledger_count++];
 }
