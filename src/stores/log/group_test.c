@@ -369,7 +369,7 @@ static void large_groups_are_made_in_windows(void)
     free(crowd);
     CHECK(sl_sim_disk_peek(scene.subject.env, small_path, &bytes) == SL_OK);
     CHECK(bytes.len > 260 * SL_LOG_PAGE);
-    for (uint64_t position = 0; position < scene.bench.next; position += TAP_TIMES(29, 290)) {
+    for (uint64_t position = 0; position < scene.bench.next; position += TAP_TIMES(97, 290)) {
         const struct sl_text tag = crowd_tag(position, position % CROWD_TAGS, name);
         struct sl_read read = read_of(SL_READ_TAG, tag.ptr, position % 2 == 0);
         if (!finds(&scene, read, position))
@@ -607,10 +607,10 @@ static void the_power_fails_at_each_call(void)
         sl_sim_power_loss(env);
         if (reopen(&scene)) {
             CHECK(!is_there(&scene, "data/log/00000000000000000000.8.group.tmp"));
-            check_all(&scene, 3);
+            check_all(&scene, 9);
             rest(&scene);
             CHECK(is_there(&scene, small_path));
-            check_all(&scene, 3);
+            check_all(&scene, 9);
         }
         strike_scene(&scene);
     }
@@ -627,11 +627,11 @@ static void the_disk_fails_at_each_call(void)
         sl_sim_disk_fail_at(scene.subject.env, nth);
         rest(&scene);
         sl_sim_disk_fail_at(scene.subject.env, 0);
-        check_all(&scene, 3);
+        check_all(&scene, 9);
         grow(&scene, SMALL + 3); /* another try */
         rest(&scene);
         CHECK(is_there(&scene, small_path));
-        check_all(&scene, 3);
+        check_all(&scene, 9);
         strike_scene(&scene);
     }
     CHECK(sl_mark_count("log: group given up") > given_up + TAP_TIMES(20, 4));
