@@ -155,6 +155,19 @@ enum sl_resp_result resp_do(struct resp_session *session, struct sl_resp_command
 
 /* ---- SLUICE.WAIT token [view] -------------------------------------------------------------- */
 
+bool resp_can_reach(const struct sl_view_table *view, uint64_t wanted, struct sl_buf *out)
+{
+    if (wanted == 0)
+        return true;
+    const struct sl_view_status status = sl_view_table_status(view);
+    if (status.state != SL_VIEW_DEGRADED || wanted <= status.position)
+        return true;
+    resp_error(out, "DEGRADED", "%s has applied all below %llu, and stands there: %s",
+               sl_view_table_shape(view)->view->name, (unsigned long long)status.position,
+               status.why);
+    return false;
+}
+
 /* Without a view, all of the domain's are waited for, one after the other. */
 struct waiting {
     struct api_pending pending; /* first */
@@ -185,8 +198,9 @@ static void reached(struct sl_wait *wait, bool good, uint64_t at)
     struct sl_core_domain *domain = wait->domain;
 
     if (!good) {
-        resp_error(waiting->command->out, "TIMEOUT", "%s has applied all below %llu",
-                   sl_view_table_shape(wait->view)->view->name, (unsigned long long)at);
+        if (resp_can_reach(wait->view, wait->position, waiting->command->out))
+            resp_error(waiting->command->out, "TIMEOUT", "%s has applied all below %llu",
+                       sl_view_table_shape(wait->view)->view->name, (unsigned long long)at);
         end_waiting(waiting);
         return;
     }
@@ -196,7 +210,10 @@ static void reached(struct sl_wait *wait, bool good, uint64_t at)
         return;
     }
     wait->view = sl_core_view_at(domain, waiting->next_view++);
-    sl_core_wait(wait);
+    if (resp_can_reach(wait->view, wait->position, waiting->command->out))
+        sl_core_wait(wait);
+    else
+        end_waiting(waiting);
 }
 
 /* The domain of a token, which begins with its name. */
@@ -236,6 +253,8 @@ enum sl_resp_result resp_wait(struct resp_session *session, struct sl_resp_comma
         sl_resp_simple(command->out, "OK");
         return SL_RESP_DONE;
     }
+    if (!resp_can_reach(view ? view : sl_core_view_at(domain, 0), position, command->out))
+        return SL_RESP_DONE;
     struct waiting *waiting = calloc(1, sizeof *waiting);
     if (!waiting) {
         resp_error(command->out, "ERR", "no memory");

@@ -46,6 +46,8 @@ static inline uint64_t resp_own_position(const struct resp_session *session)
 {
     return session->own_position ? *session->own_position : 0;
 }
+/* Refuses to wait for what a degraded view will not apply. False: an error was written. */
+bool resp_can_reach(const struct sl_view_table *view, uint64_t wanted, struct sl_buf *out);
 /* Notes that a command of the session has reached a position. */
 void resp_saw_position(struct resp_session *session, struct sl_core_domain *domain,
                        uint64_t position);

@@ -158,7 +158,13 @@ static void finish(struct reading *reading)
     struct sl_buf *out = command->out;
 
     if (reading->worst == SL_LOOKUP_LATE) {
-        resp_error(out, "TIMEOUT", "the view was not as far in time as this session's commands");
+        bool can = true; /* one may have become degraded while this waited */
+        for (size_t i = 0; i < reading->count && can; i++)
+            can = resp_can_reach(reading->items[i].lookup.view, reading->items[i].lookup.position,
+                                 out);
+        if (can)
+            resp_error(out, "TIMEOUT",
+                       "the view was not as far in time as this session's commands");
     } else if (reading->worst == SL_LOOKUP_BROKEN) {
         resp_error(out, "ERR", "the view's store failed");
     } else if (reading->form->is_count) {
@@ -270,7 +276,8 @@ static enum sl_resp_result read_rows(struct resp_session *session, struct sl_res
         struct sl_text key;
         bool found;
         const size_t before = out->len;
-        if (!resp_resolve(session, command->words[i], &key, out)) {
+        if (!resp_resolve(session, command->words[i], &key, out) ||
+            !resp_can_reach(session->view, resp_own_position(session), out)) {
             /* Only the error is answered. */
             memmove(out->ptr + start, out->ptr + before, out->len - before);
             out->len -= before - start;

@@ -325,8 +325,9 @@ static void list(struct sl_wait *wait, bool reached, uint64_t at)
         sl_view_list(scanning->listing.table, &scanning->listing);
         return;
     }
-    resp_error(scanning->command->out, "TIMEOUT", "%s has stored all below %llu",
-               sl_view_table_shape(wait->view)->view->name, (unsigned long long)at);
+    if (resp_can_reach(wait->view, wait->position, scanning->command->out))
+        resp_error(scanning->command->out, "TIMEOUT", "%s has stored all below %llu",
+                   sl_view_table_shape(wait->view)->view->name, (unsigned long long)at);
     end_scanning(scanning);
 }
 

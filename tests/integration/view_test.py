@@ -7,6 +7,13 @@ import lib
 from lib import case
 
 
+def resp_error(redis, *words):
+    try:
+        return f'no error, but {redis.call(*words)}'
+    except lib.RespError as error:
+        return str(error)
+
+
 def skips(module):
     """An operator has a view go on without the events on which it fails."""
     def shown(server, view):
@@ -120,6 +127,19 @@ def main():
             assert row.headers.get('sluice-view') == 'degraded', row.headers
             assert http.get('/fragile/fragile/13').status == 404
             assert 'sluice-view' not in http.get('/fragile/sturdy/12').headers
+        with case('RESP says so to who wants a later position, and to who wrote it'):
+            with server.resp() as redis:
+                assert redis.call('GET', 'fragile:fragile:12') == b'{"number":12}'
+                for words in (('SLUICE.WAIT', reply.position, 'fragile'),
+                              ('SLUICE.WAIT', reply.position)):
+                    said = resp_error(redis, *words)
+                    assert said.startswith('DEGRADED fragile ') and 'thirteen' in said, said
+                assert redis.call('SLUICE.WAIT', reply.position, 'sturdy') == 'OK'
+                redis.call('SLUICE.DO', 'fragile.Mark', '{"number": 15}')
+                for words in (('GET', 'fragile:fragile:12'), ('EXISTS', 'fragile:fragile:12'),
+                              ('MGET', 'fragile:sturdy:12', 'fragile:fragile:12')):
+                    assert resp_error(redis, *words).startswith('DEGRADED fragile '), words
+                assert redis.call('GET', 'fragile:sturdy:15') == b'{"number":15}'
         with case('status, list and metrics say so'):
             code, text = server.run('view', 'status', 'fragile/fragile', '--json')
             assert code == 1, text
