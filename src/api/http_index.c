@@ -59,6 +59,7 @@ static void write_view(struct sl_buf *out, const struct sl_domain *domain,
     sl_buf_printf(out, ",\"href\":\"/%s/%s\"", domain->name, view->name);
     member(out, "key", view->key);
     member(out, "search", view->search);
+    member(out, "near", view->near);
     member(out, "help", view->help);
     member(out, "roles", view->roles);
     sl_buf_printf(out, ",\"strong\":%s,\"indexes\":[", view->strong ? "true" : "false");

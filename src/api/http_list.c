@@ -310,6 +310,10 @@ static void list_cancelled(struct api_call *call)
 
 void api_get_list(struct api_call *call)
 {
+    if (api_is_near(call)) {
+        api_get_near(call);
+        return;
+    }
     struct list_query *query = sl_arena_zeroed(call->request->arena, 1, sizeof *query);
 
     if (!query) {

@@ -81,6 +81,10 @@ bool api_facets_read(const struct api_facets *facets, struct api_call *call,
                      const struct sl_field *const *given, uint32_t given_count,
                      struct sl_list_query *query);
 
+/* Is it a nearby query? And its answer (http_near.c). */
+bool api_is_near(struct api_call *call);
+void api_get_near(struct api_call *call);
+
 /* The record's field of this name, or NULL (http_list.c). */
 const struct sl_field *api_field_named(const struct sl_record *record, struct sl_text name);
 

@@ -184,7 +184,7 @@ static void list_path(struct openapi *api, const struct sl_domain *domain,
                       const struct sl_view *view)
 {
     const struct sl_deed deed = {SL_DO_READ, domain->name, view->name, view->roles, false};
-    char text[800];
+    char text[1400], near[OPENAPI_NEAR_BYTES];
 
     path(api, "/%s/%s", domain->name, view->name);
     snprintf(text, sizeof text, "%s.%s.list", domain->name, view->name);
@@ -200,13 +200,15 @@ static void list_path(struct openapi *api, const struct sl_domain *domain,
     openapi_range_parameters(api, domain, view);
     openapi_aggregate_parameters(api, view);
     openapi_facet_parameters(api, view);
+    openapi_near_parameters(api, view);
+    openapi_near_schema(domain, view, near, sizeof near);
     openapi_put(api, "]");
     snprintf(text, sizeof text,
              "{'anyOf':[{'type':'object','required':['rows'],'properties':{'rows':{'type':'array',"
              "'items':{'$ref':'#/components/schemas/%s.%s'}},'next':{'type':'string'},"
-             "'facets':{'type':'object'}}},%s]}",
-             domain->name, view->name, openapi_groups_schema);
-    answers(api, "Rows in order; with aggregate, groups", text);
+             "'facets':{'type':'object'}}},%s%s]}",
+             domain->name, view->name, openapi_groups_schema, near);
+    answers(api, "Rows in order; with aggregate, groups; with near, rows and distances", text);
     ERRORS(api, 401, 409, 422, 504);
 }
 

@@ -26,7 +26,13 @@ void openapi_range_parameters(struct openapi *api, const struct sl_domain *domai
 void openapi_facet_parameters(struct openapi *api, const struct sl_view *view);
 /* ,{…},{…}: aggregate, by and every. */
 void openapi_aggregate_parameters(struct openapi *api, const struct sl_view *view);
-/* What is answered then, written as openapi_put takes it. */
+/* ,{…},{…}: near and within, where the view says what is near (openapi_near.c). */
+void openapi_near_parameters(struct openapi *api, const struct sl_view *view);
+/* What is answered then, behind a comma, as openapi_put takes it; else nothing. */
+#define OPENAPI_NEAR_BYTES 480
+void openapi_near_schema(const struct sl_domain *domain, const struct sl_view *view, char *out,
+                         size_t size);
+/* What is answered to aggregates, written as openapi_put takes it. */
 extern const char openapi_groups_schema[];
 
 #endif

@@ -157,8 +157,8 @@ struct sl_view_table {
     struct sl_view_service *service;
     struct sl_view_table_options options;
     struct sl_view_shape shape; /* what others see: it stays where it is; its build says nothing */
-    bool flat;     /* rows point at nothing */
-    uint64_t seed; /* of hashes: clients choose keys */
+    bool flat;                  /* rows point at nothing */
+    uint64_t seed;              /* of hashes: clients choose keys */
 
     struct sl_table rows;
     size_t bytes;
@@ -204,9 +204,9 @@ struct sl_view_table {
             BESIDE_IS_FORGOTTEN,
             BESIDE_IS_DISCARDED,
         } step;
-        bool asked;    /* the writer is at this step */
-        bool served;   /* the store serves it already */
-        bool flushing; /* the last flush before the change was begun */
+        bool asked;      /* the writer is at this step */
+        bool served;     /* the store serves it already */
+        bool flushing;   /* the last flush before the change was begun */
         enum sl_err err; /* what the writer answered */
         struct sl_error error;
     } beside;
@@ -265,6 +265,8 @@ bool view_staging_init(struct sl_rows *rows, struct sl_view_table *table);
 void view_staging_close(struct sl_rows *rows);
 
 /* aggregate.c: on a reader's thread; all memory but the answer's is in `arena`. */
+void view_near(struct sl_view_reader *reader, struct sl_view_listing *list,
+               struct sl_arena *arena); /* near.c */
 void view_aggregate(struct sl_view_reader *reader, struct sl_view_listing *list,
                     struct sl_arena *arena);
 

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-
 struct view_reader {
     struct sl_view_service *service;
     struct sl_mailbox *mailbox;
@@ -46,14 +45,13 @@ static enum sl_err attach(struct sl_view_service *service, struct view_work *wor
     enum sl_err err = SL_OK;
 
     if (build->origin == BUILD_SERVES)
-        err = sl_view_store_serving(service->store, &build->shape, &build->shape.build,
-                                    &work->error);
+        err =
+            sl_view_store_serving(service->store, &build->shape, &build->shape.build, &work->error);
     else if (build->origin == BUILD_IS_NEW)
         err = sl_view_store_discard(service->store, &build->shape, &work->error);
     if (err == SL_OK) {
         build->origin = BUILD_IS_KNOWN;
-        err = sl_view_store_attach(service->store, &build->shape, &work->checkpoint,
-                                   &work->error);
+        err = sl_view_store_attach(service->store, &build->shape, &work->checkpoint, &work->error);
     }
     return err;
 }
@@ -143,8 +141,8 @@ static void list_rows(struct view_reader *reader, struct sl_view_listing *list)
 {
     struct sl_arena *arena = list->as_rows ? &list->arena : &reader->arena;
 
-    if (list->aggregate) {
-        view_aggregate(reader->reader, list, &reader->arena);
+    if (list->near || list->aggregate) {
+        (list->near ? view_near : view_aggregate)(reader->reader, list, &reader->arena);
         sl_arena_reset(&reader->arena);
         return;
     }
@@ -399,10 +397,10 @@ void view_post_forgets(struct sl_view_table *table)
     for (uint32_t i = 0; i < service->reader_count; i++) {
         struct view_forget *forgetting = &table->build->forgets[i];
 
-        *forgetting = (struct view_forget){.message = {.kind = VIEW_FORGET,
-                                                       .reply_to = service->engine},
-                                           .table = table,
-                                           .build = table->build};
+        *forgetting =
+            (struct view_forget){.message = {.kind = VIEW_FORGET, .reply_to = service->engine},
+                                 .table = table,
+                                 .build = table->build};
         table->build->forgetting++;
         sl_mailbox_post(service->readers[i].mailbox, &forgetting->message);
     }
@@ -419,6 +417,7 @@ void sl_view_list(struct sl_view_table *table, struct sl_view_listing *list)
     list->error = (struct sl_error){0};
     list->json = (struct sl_buf){0};
     list->page = (struct sl_list_page){0};
+    list->nearby = (struct sl_near_page){0};
     list->refusal = SL_AGGREGATE_DONE;
     list->refused = 0;
     list->arena = (struct sl_arena){0};

@@ -161,13 +161,17 @@ enum sl_err sl_view_fetch(struct sl_view_table *table, struct sl_text key) SL_US
 struct sl_view_listing {
     struct sl_message message; /* internal */
     struct sl_view_table *table;
-    struct view_build *build; /* internal: the build that it is answered from */
+    struct view_build *build;                   /* internal: the build that it is answered from */
     struct sl_list_query query;                 /* texts and struct must live until `done` */
     void (*done)(struct sl_view_listing *list); /* engine's thread */
-    bool as_rows; /* structs are wanted, in `page`, not JSON */
+    bool as_rows;                               /* structs are wanted, in `page`, not JSON */
     /* Aggregates are wanted of the rows that it says, not rows, and `query` is not looked at; NULL:
      * not. Lives until `done`. */
     const struct sl_aggregate_query *aggregate;
+    /* The nearest rows are wanted, and `query` is not looked at; NULL: not. Lives until `done`. The
+     * answer is {"rows": [{"metres": …, "row": {…}}], "exact": true}, or `nearby`, in `arena`. */
+    const struct sl_near_query *near;
+    struct sl_near_page nearby;
     /* Answer: {"rows": […], "next": "cursor"}, and "facets" if they are asked for; or the page,
      * which lives in `arena`, which the caller closes. Of aggregates {"groups": [{"start": …,
      * "by": …, "count": …, "sum(x)": …}], "rows": how many were looked at, "next": "cursor"},
