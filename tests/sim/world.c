@@ -105,15 +105,20 @@ static void happened(struct sl_log_watch *watch, const struct sl_stored_event *e
         const uint64_t capacity = seen->capacity ? seen->capacity * 2 : 1024;
         sl_sim_takes_memory = sl_sim_takes_memory + 1;
         uint64_t *digests = reallocarray(seen->digests, capacity, sizeof *digests);
+        int64_t *latest_ns = reallocarray(seen->latest_ns, capacity, sizeof *latest_ns);
         sl_sim_takes_memory = sl_sim_takes_memory - 1;
-        SL_ASSERT(digests);
+        SL_ASSERT(digests && latest_ns);
         memset(digests + seen->capacity, 0, (capacity - seen->capacity) * sizeof *digests);
+        memset(latest_ns + seen->capacity, 0, (capacity - seen->capacity) * sizeof *latest_ns);
         seen->digests = digests;
+        seen->latest_ns = latest_ns;
         seen->capacity = capacity;
     }
     if (seen->digests[event->position])
         world_expect(world, seen->digests[event->position] == digest,
                      "L1: an event that was seen became another one");
+    else
+        seen->latest_ns[event->position] = world->latest_ns;
     seen->digests[event->position] = digest;
     if (event->position >= seen->count)
         seen->count = event->position + 1;
@@ -147,6 +152,8 @@ void world_free(struct world *world)
     free(world->commands);
     free(world->seen[0].digests);
     free(world->seen[1].digests);
+    free(world->seen[0].latest_ns);
+    free(world->seen[1].latest_ns);
     sl_json_parser_free(world->parser);
     sl_env_free(world->env);
 }
@@ -281,6 +288,7 @@ void world_step(struct world *world, int64_t far_ns)
     const int64_t now = sl_env_monotonic(world->env);
     const int64_t utc_ns = sl_env_now(world->env).ns;
 
+    world->went_back = world->went_back || utc_ns < world->latest_ns;
     world->latest_ns = utc_ns > world->latest_ns ? utc_ns : world->latest_ns;
     /* P8: who does something for ever at one moment runs in circles. */
     world->steps_now = now == world->steps_at ? world->steps_now + 1 : 0;

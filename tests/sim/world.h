@@ -78,7 +78,8 @@ struct world {
     unsigned questions_open;
     struct sl_log_watch bank_watch, order_watch;
     struct world_seen {
-        uint64_t *digests; /* of the events that were seen, by position */
+        uint64_t *digests;  /* of the events that were seen, by position */
+        int64_t *latest_ns; /* that the clock had ever shown when they were, first; 0: not seen */
         uint64_t count;
         uint64_t capacity;
         uint64_t next; /* of the present reign: the next one to be seen; UINT64_MAX: any */
@@ -91,6 +92,7 @@ struct world {
     bool closing;
     bool has_closed;
     int64_t latest_ns;  /* that the UTC clock ever showed */
+    bool went_back;     /* the UTC clock, at some time */
     uint64_t steps_now; /* taken at this moment: */
     int64_t steps_at;
     bool bad;

@@ -157,7 +157,18 @@ static void note_transferred(struct world_books *books, const struct bank_transf
     check_sums(books, from, to, &event->from_after, &event->to_after);
 }
 
-static void note_expired(struct world_books *books, const struct bank_transfer_expired *event)
+/* Had the clock ever shown that time when the event was seen? Its own time is a witness only of a
+ * clock that never went back; of an event that nobody saw then, no other is left. */
+static bool had_come(const struct world *world, const struct sl_stored_event *event, int64_t due_ns)
+{
+    const struct world_seen *seen = &world->seen[0];
+    const int64_t seen_ns = event->position < seen->count ? seen->latest_ns[event->position] : 0;
+
+    return event->time.ns >= due_ns || (world->went_back && (seen_ns == 0 || seen_ns >= due_ns));
+}
+
+static void note_expired(struct world_books *books, const struct bank_transfer_expired *event,
+                         const struct sl_stored_event *stored)
 {
     const size_t from = number_of(books, event->from, WORLD_ACCOUNTS);
     const size_t to = number_of(books, event->to, WORLD_ACCOUNTS);
@@ -166,8 +177,7 @@ static void note_expired(struct world_books *books, const struct bank_transfer_e
     hold->expired++;
     world_expect(books->world, hold->made == 1 && event->amount == hold->amount,
                  "what runs out was held before");
-    /* An event's own time is no witness: the clock may have been set back since it was due. */
-    world_expect(books->world, hold->due_ns != 0 && hold->due_ns <= books->world->latest_ns,
+    world_expect(books->world, hold->due_ns != 0 && had_come(books->world, stored, hold->due_ns),
                  "a pending transfer ran out before its time");
     books->sums[from].debits_pending -= hold->amount;
     books->sums[to].credits_pending -= hold->amount;
@@ -196,7 +206,7 @@ void world_books_note(struct world_books *books, const struct sl_stored_event *e
         if (i == 0)
             note_transferred(books, &body.transferred);
         else
-            note_expired(books, &body.expired);
+            note_expired(books, &body.expired, event);
     }
 }
 
