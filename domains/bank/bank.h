@@ -233,6 +233,10 @@ void bank_serve_batch(struct sl_visit *visit);
 void bank_serve_export(struct sl_visit *visit);
 int bank_export(struct sl_client *client, int argc, char **argv);
 
+/* ---- GET /bank/past/{account} (past.c) ------------------------------------------------------- */
+
+void bank_serve_past(struct sl_visit *visit);
+
 /* ---- sluice bank import (import.c) ----------------------------------------------------------- */
 
 int bank_import(struct sl_client *client, int argc, char **argv);

@@ -245,6 +245,41 @@ def links_a_whole_batch(server):
     assert told[-1] == model.TRANSFER_CODES['credit_account_not_found'], told[-1]
 
 
+def past_is_what_was(server):
+    """Each account's balance at each of its entries, and before it, by position and by time."""
+    def past(account, at):
+        reply = server.http.get(f'/bank/past/{account}?at={at}', seen)
+        assert reply.status in (200, 404), reply
+        return reply.json if reply.status == 200 else None
+
+    rows = list(all_rows(server, 'statement'))
+    random.Random(SEED).shuffle(rows)
+    checked = 0
+    for row in rows[:200]:
+        now = past(row['account'], row['position'] + 1)
+        assert (now['balance'], now['entries'], now['position']) == \
+            (row['balance'], row['entry'], row['position']), (now, row)
+        before = past(row['account'], row['position'])
+        assert before['entries'] == row['entry'] - 1, (before, row)
+        if max(abs(row['balance']), abs(row['amount'])) < 1 << 62:  # else they are clamped
+            assert before['balance'] == row['balance'] - row['amount'], (before, row)
+        whole, part = divmod(now['timestamp'], 10**9)
+        text = time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))
+        assert past(row['account'], f'{text}.{part:09}Z') == now
+        whole, part = divmod(now['timestamp'] - 1, 10**9)
+        text = time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))
+        assert past(row['account'], f'{text}.{part:09}Z') == before
+        checked += 1
+    assert checked > 50, checked
+    some = rows[0]['account']
+    assert past(some, 0) is None and past(some, '1971-01-01T00:00:00Z') is None
+    for account, at, rule in ((some, 'then', 'at_malformed'), (some, '', 'at_malformed'),
+                              (some, '2200-01-01T00:00:00Z', 'at_in_the_future'),
+                              ('%20', 1, 'id_malformed')):
+        reply = server.http.get(f'/bank/past/{account}?at={at}')
+        assert (reply.status, reply.json['rule']) == (400, rule), reply
+
+
 def main():
     with lib.Server() as server:
         ledger = model.Ledger()
@@ -265,6 +300,8 @@ def main():
             links_a_whole_batch(server)
         with case('hledger has the same balances'):
             hledger_agrees(server)
+        with case('what an account held is answered as of any position and time'):
+            past_is_what_was(server)
         with case('what is no request is refused'):
             refuses_what_is_no_request(server)
         with case('what is held runs out, once, also while the server is down'):
