@@ -21,6 +21,11 @@
  * several rows, and whoever comes back may have seen some of them only. `resync` comes later, too,
  * when the view was rebuilt and other rows may have taken the place of all.
  *
+ * A view that gives up on an event (docs/views.md), or has done so before the stream began, says
+ *
+ *     event: degraded    data: {"position":token,"why":"…"}: nothing comes behind this position
+ *     event: running     data: {"position":token}: it goes on from there
+ *
  * What changed is known by the view's history (row_history.h), and is sent as it now stands. All of
  * it is sent at once, when the stream begins: so it is bounded, and beyond the bound the client
  * reads the list, which costs both of them less.
@@ -42,6 +47,7 @@ struct follow {
     struct sl_view_watch watch;
     struct sl_core_domain *domain;
     struct sl_view_table *view;
+    bool degraded;               /* and the peer was told so */
     struct row_history *history; /* of lists: so that who comes back can go on */
     struct sl_place place;       /* the fields that a row must have the same values in */
     struct sl_text wanted;       /* these values, as the place's text */
@@ -102,8 +108,9 @@ static void row_changed(struct sl_view_watch *watch, struct sl_text key,
         end_follow(&follow->stream);
 }
 
-/* "ready", "current" or "resync". */
-static bool send_place(struct follow *follow, struct sl_text name, uint64_t position)
+/* "ready", "current", "resync", "running", or "degraded" with its reason. */
+static bool send_state(struct follow *follow, struct sl_text name, const char *why,
+                       uint64_t position)
 {
     uint8_t room[128];
     struct sl_buf token = {.ptr = room, .capacity = sizeof room, .bytes_max = sizeof room};
@@ -111,8 +118,38 @@ static bool send_place(struct follow *follow, struct sl_text name, uint64_t posi
 
     sl_core_token(follow->domain, position, &token);
     sl_buf_reset(out);
-    sl_buf_printf(out, "{\"position\":\"%.*s\"}", (int)token.len, (const char *)token.ptr);
+    sl_buf_printf(out, "{\"position\":\"%.*s\"", (int)token.len, (const char *)token.ptr);
+    if (why) {
+        SL_BUF_LITERAL(out, ",\"why\":");
+        api_json_string(out, why);
+    }
+    sl_buf_byte(out, '}');
     return sl_stream_send(follow->stream.stream, sl_buf_as_text(&token), name, sl_buf_as_text(out));
+}
+
+static bool send_place(struct follow *follow, struct sl_text name, uint64_t position)
+{
+    return send_state(follow, name, NULL, position);
+}
+
+static void state_changed(struct sl_view_watch *watch, const char *why, uint64_t position)
+{
+    struct follow *follow =
+        (struct follow *)(void *)((char *)watch - offsetof(struct follow, watch));
+
+    follow->degraded = why != NULL;
+    if (!send_state(follow, why ? SL_TEXT("degraded") : SL_TEXT("running"), why, position))
+        end_follow(&follow->stream);
+}
+
+/* The first thing behind what a stream begins with. */
+static bool send_degraded(struct follow *follow)
+{
+    const struct sl_view_status status = sl_view_table_status(follow->view);
+
+    follow->degraded = status.state == SL_VIEW_DEGRADED;
+    return !follow->degraded ||
+           send_state(follow, SL_TEXT("degraded"), status.why, status.position);
 }
 
 static void rows_replaced(struct sl_view_watch *watch, uint64_t position)
@@ -130,6 +167,10 @@ static void rows_replaced(struct sl_view_watch *watch, uint64_t position)
         taken = found != SL_LOOKUP_PENDING &&
                 send_row(follow, watch->key, found == SL_LOOKUP_FOUND ? &row : NULL, position);
     }
+    /* A new build took the place of one that stood still: it does not. */
+    if (taken && follow->degraded)
+        taken = send_place(follow, SL_TEXT("running"), position);
+    follow->degraded = false;
     if (!taken)
         end_follow(&follow->stream);
 }
@@ -234,6 +275,7 @@ static struct follow *new_follow(struct api_call *call)
     follow->view = call->view;
     follow->watch.changed = row_changed;
     follow->watch.resync = rows_replaced;
+    follow->watch.state = state_changed;
     return follow;
 }
 
@@ -248,7 +290,7 @@ void api_follow_row(struct api_call *call, struct sl_text key, const struct sl_v
     follow->watch.key = (struct sl_text){follow->texts, key.len};
     api_stream_open(&follow->stream, call, end_follow);
     sl_view_watch(follow->view, &follow->watch);
-    if (!send_row(follow, follow->watch.key, first, position))
+    if (!send_row(follow, follow->watch.key, first, position) || !send_degraded(follow))
         end_follow(&follow->stream);
 }
 
@@ -279,6 +321,6 @@ void api_follow_list(struct api_call *call, const struct sl_list_query *query,
     }
     api_stream_open(&follow->stream, call, end_follow);
     sl_view_watch(follow->view, &follow->watch);
-    if (!begin_list(follow, has_since ? &from : NULL))
+    if (!begin_list(follow, has_since ? &from : NULL) || !send_degraded(follow))
         end_follow(&follow->stream);
 }

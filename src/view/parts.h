@@ -278,6 +278,8 @@ void view_watches_init(struct view_watches *watches);
 void view_watches_tell(struct sl_view_table *table, struct view_row *row);
 /* Other rows have taken the place of all. */
 void view_watches_resync(struct sl_view_table *table);
+/* The view became degraded, or goes on. */
+void view_watches_state(struct sl_view_table *table);
 void view_watches_close(struct view_watches *watches);
 static inline bool view_is_watched(const struct sl_view_table *table)
 {

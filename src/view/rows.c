@@ -378,6 +378,13 @@ static const char *project_once(struct sl_rows *rows, const struct sl_event *eve
     return why;
 }
 
+/* NULL: it goes on. */
+static void degrade(struct sl_view_table *table, const char *why)
+{
+    table->degraded = why;
+    view_watches_state(table);
+}
+
 enum sl_view_result sl_view_project(struct sl_view_table *table, const struct sl_event *event)
 {
     struct sl_rows *rows = &table->staging;
@@ -402,7 +409,7 @@ enum sl_view_result sl_view_project(struct sl_view_table *table, const struct sl
         if (why == sl_view_no_memory) /* the store's next flush shows whether it has passed */
             view_fail(table, SL_NO_MEMORY, why);
         else
-            table->degraded = why;
+            degrade(table, why);
         return SL_VIEW_STUCK;
     }
     if (rows->count == 0) {
@@ -420,14 +427,14 @@ void sl_view_break(struct sl_view_table *table, uint64_t position, const char *w
         return;
     free(table->broken);
     table->broken = strdup(why);
-    table->degraded = table->broken ? table->broken : "its event cannot be read";
+    degrade(table, table->broken ? table->broken : "its event cannot be read");
 }
 
 bool sl_view_retry(struct sl_view_table *table)
 {
     if (!table->degraded)
         return false;
-    table->degraded = NULL;
+    degrade(table, NULL);
     return true;
 }
 
@@ -437,6 +444,7 @@ bool sl_view_skip(struct sl_view_table *table, uint64_t position)
         return false;
     table->degraded = NULL;
     sl_view_advance(table, position + 1);
+    view_watches_state(table);
     return true;
 }
 

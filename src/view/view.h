@@ -260,6 +260,9 @@ struct sl_view_watch {
      * anew, and the new build has taken the old one's place. The watch goes on. Must not call into
      * the table but for sl_view_lookup and sl_view_unwatch. */
     void (*resync)(struct sl_view_watch *watch, uint64_t position);
+    /* Or NULL. The view stands at the position, where its projection failed; `why` NULL: it goes on
+     * from there. Must not call into the table but for sl_view_unwatch. */
+    void (*state)(struct sl_view_watch *watch, const char *why, uint64_t position);
     struct sl_text key; /* one row only, or empty: all; lives until unwatch */
 };
 void sl_view_watch(struct sl_view_table *table, struct sl_view_watch *watch);

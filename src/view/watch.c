@@ -133,6 +133,26 @@ void view_watches_resync(struct sl_view_table *table)
         resync_all(table, watched->first);
 }
 
+static void state_all(struct sl_view_table *table, struct sl_view_watch *first)
+{
+    for (struct sl_view_watch *watch = first; watch; watch = table->watches.next) {
+        table->watches.next = watch->next;
+        if (watch->state)
+            watch->state(watch, table->degraded, table->position);
+    }
+    table->watches.next = NULL;
+}
+
+void view_watches_state(struct sl_view_table *table)
+{
+    struct watched_key *watched;
+    size_t cursor = 0;
+
+    state_all(table, table->watches.all);
+    while ((watched = sl_table_next(&table->watches.by_key, &cursor)))
+        state_all(table, watched->first);
+}
+
 void view_watches_close(struct view_watches *watches)
 {
     size_t cursor = 0;

@@ -35,8 +35,10 @@ def skips(module):
     with lib.Server(config=f'[domain fragile]\nmodule = {module}\n') as server:
         for number in (1, 13, 2, 14, 3):
             last = server.http.post('/fragile/Mark', {'number': number})
+        settle(server, 1)
+        stream = server.http.events('/fragile/fragile')
+        first = [next(stream), next(stream)]
         with case('an event is skipped, and the view goes on to the next on which it fails'):
-            settle(server, 1)
             code, text = server.run('view', 'skip', 'fragile/fragile')
             assert code == 0, text
             assert server.http.get('/fragile/fragile/2').status == 200
@@ -45,6 +47,15 @@ def skips(module):
             settle(server, 0)
             reply = server.http.get('/fragile/fragile/3?min_position=' + last.position)
             assert reply.status == 200 and 'sluice-view' not in reply.headers, reply
+        with case('who follows the view is told that it stands, and that it goes on'):
+            told = first + [next(stream) for _ in range(5)]
+            assert [event['event'] for event in told] == [
+                'ready', 'degraded', 'running', 'row', 'degraded', 'running', 'row'], told
+            assert json.loads(told[1]['data']) == {'position': told[1]['id'], 'why': 'thirteen'}
+            stream.close()
+            row = server.http.events('/fragile/fragile/2')
+            assert next(row)['event'] == 'row'
+            row.close()
         with case('the log says what was skipped, why, and who said so'):
             events = server.http.get('/fragile/events?limit=20').json['events']
             said = [e for e in events if e['type'] == '$EventSkipped']
