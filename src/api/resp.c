@@ -207,6 +207,7 @@ static const struct door {
     {"EXISTS", resp_exists, "How many of the rows there are", 2, 0, -1},
     {"TYPE", resp_type, "string, or none where there is no row", 2, 2, 1},
     {"SCAN", resp_scan, "Keys of rows", 2, 8},
+    {"GEOSEARCH", resp_geosearch, "Keys of the rows nearest to a spot", 2, 16, 1},
     {"SLUICE.DO", resp_do, "Sends a command: domain.Command {json} [ID text]", 3, 5},
     {"SLUICE.WAIT", resp_wait, "Waits for a position: token [view]", 2, 3},
     {"SUBSCRIBE", resp_subscribe, "Rows as they change", 2, 0, .listening = true},

@@ -140,6 +140,7 @@ resp_door resp_hgetall;
 resp_door resp_do; /* resp_do.c */
 resp_door resp_wait;
 resp_door resp_scan;      /* resp_scan.c */
+resp_door resp_geosearch; /* resp_geo.c */
 resp_door resp_subscribe; /* resp_watch.c */
 resp_door resp_psubscribe;
 resp_door resp_unsubscribe;

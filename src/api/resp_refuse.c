@@ -52,7 +52,10 @@ static const struct refusal {
      "a reader was, GET /domain/events by HTTP gives pages",
      " XREAD XREADGROUP XRANGE XREVRANGE XLEN XINFO XACK XGROUP XCLAIM XAUTOCLAIM XPENDING BLPOP "
      "BRPOP BLMOVE BLMPOP BRPOPLPUSH BZPOPMIN BZPOPMAX BZMPOP "},
-    {"ERR", "no view here is an index of places", " GEOSEARCH GEOPOS GEODIST GEOHASH "},
+    {"ERR",
+     "a place is two fields of a row: HMGET domain:view:key says them. GEOSEARCH domain:view … "
+     "finds the rows that are near",
+     " GEOPOS GEODIST GEOHASH GEORADIUS GEORADIUS_RO GEORADIUSBYMEMBER GEORADIUSBYMEMBER_RO "},
     {"ERR",
      "the server is run by its own verbs (sluice help) and by /admin/status; everything that was "
      "answered is durable already",

@@ -3,7 +3,9 @@ import json
 import math
 import os
 import random
+import subprocess
 
+import fetched
 import lib
 from lib import case
 
@@ -108,6 +110,67 @@ def wrong(http):
         assert 'metres' in json.dumps(paths['/taxis/free']['get']['responses']['200'])
 
 
+def of_resp(server, taxis):
+    def search(*more):
+        return redis.call('GEOSEARCH', 'taxis:free', 'FROMLONLAT', *more)
+
+    far = sorted((metres((10, 179), spot), name, spot) for name, spot in taxis.items()
+                 if not name.startswith('city'))
+    with server.resp() as redis:
+        with case('GEOSEARCH: keys, nearest first, which GET takes'):
+            keys = search('179', '10', 'BYRADIUS', '30000', 'km', 'ASC', 'COUNT', '20')
+            assert [key.decode() for key in keys] == ['taxis:free:' + f[1] for f in far[:20]], keys
+            assert json.loads(redis.call('GET', keys[0].decode()))['taxi'] == far[0][1]
+        with case('GEOSEARCH with distances and places'):
+            answer = search('179', '10', 'BYRADIUS', f'{far[4][0] / 1000 + .01}', 'KM', 'WITHCOORD',
+                            'WITHDIST')
+            assert len(answer) == 5, answer
+            for (key, distance, (lon, lat)), (is_far, name, spot) in zip(answer, far):
+                assert key.decode() == 'taxis:free:' + name
+                assert abs(float(distance) - is_far / 1000) < 0.0002
+                assert (float(lat), float(lon)) == spot
+        for words, says in (
+                (('taxis:all', 'FROMLONLAT', '1', '2', 'BYRADIUS', '1', 'm'), 'does not say where'),
+                (('taxis:free:x', 'FROMLONLAT', '1', '2', 'BYRADIUS', '1', 'm'), 'domain:view'),
+                (('taxis:free', 'FROMLONLAT', '1', '91', 'BYRADIUS', '1', 'm'), 'between -90'),
+                (('taxis:free', 'FROMLONLAT', '1', '2', 'BYRADIUS', '-1', 'm'), 'BYRADIUS is'),
+                (('taxis:free', 'FROMLONLAT', '1', '2', 'BYRADIUS', '1', 'feet'), 'BYRADIUS is'),
+                (('taxis:free', 'FROMLONLAT', '1', '2'), 'BYRADIUS r'),
+                (('taxis:free', 'BYRADIUS', '1', 'm'), 'missing'),
+                (('taxis:free', 'FROMLONLAT', '1'), 'GEOSEARCH domain:view'),
+                (('taxis:free', 'FROMLONLAT', '1', '2', 'BYRADIUS', '1', 'm', 'COUNT', '0'),
+                 'COUNT'),
+                (('taxis:free', 'FROMMEMBER', 'x', 'BYRADIUS', '1', 'm'), 'not known'),
+                (('none:free', 'FROMLONLAT', '1', '2', 'BYRADIUS', '1', 'm'), '')):
+            with case('GEOSEARCH ' + ' '.join(words) + ' is an error'):
+                try:
+                    raise AssertionError(redis.call('GEOSEARCH', *words))
+                except lib.RespError as error:
+                    assert says in str(error), error
+        with case('a session finds what it did itself'):
+            redis.call('SLUICE.DO', 'taxis.Move',
+                       json.dumps({'taxi': 'T7', 'lat': -52.52, 'lon': 13.40095625}))
+            keys = search('13.4', '-52.52', 'BYRADIUS', '5', 'km', 'COUNT', '2')
+            assert keys == [b'taxis:free:T7'], keys
+    with case('redis-py'):
+        run = subprocess.run([fetched.python(), '-c', REDIS_PY, str(server.resp_port)], timeout=60,
+                             capture_output=True, check=False)
+        assert run.returncode == 0, run.stderr
+
+
+REDIS_PY = """
+import redis, sys
+for protocol in (2, 3):
+    client = redis.Redis(port=int(sys.argv[1]), protocol=protocol)
+    args = dict(longitude=13.4, latitude=-52.52, radius=5, unit='km', count=3, sort='ASC')
+    assert client.geosearch('taxis:free', **args) == [b'taxis:free:T7']
+    rows = client.geosearch('taxis:free', withdist=True, withcoord=True, **args)
+    key, distance, (lon, lat) = rows[0]
+    assert key == b'taxis:free:T7' and abs(distance - 0.0647) < 0.0001, rows
+    assert (lon, lat) == (13.40095625, -52.52), rows
+"""
+
+
 def main():
     module = os.environ.get('TAXIS', '')
     if not os.access(module, os.R_OK):
@@ -117,6 +180,7 @@ def main():
         position = move(server.http, taxis)
         of_http(server.http, taxis, position)
         wrong(server.http)
+        of_resp(server, taxis)
     lib.done()
 
 
