@@ -42,7 +42,7 @@ def command_line():
         (['serve', '--config', 'nothing.conf'], 10, 'nothing.conf'),
         (['serve', '--check'], 0, 'is good'),
         (['status'], 14, 'sluice serve'),
-        (['status', '--url', 'https://x'], 2, 'no address'),
+        (['status', '--url', 'ftp://x'], 2, 'no address'),
         (['help', 'status'], 0, '--json'),
         (['status', '--help'], 0, '--json'),
         (['help', 'nonsense'], 2, 'nonsense'),
