@@ -223,6 +223,7 @@ void api_aggregate_refuse(struct api_call *call, const struct sl_view_listing *l
                    listing->aggregate->by->name, SL_AGGREGATE_GROUPS_MAX);
         break;
     case SL_AGGREGATE_OVERFLOW:
+        SL_ASSERT(item->field, "only sums overflow");
         api_refuse(call, "sum_overflow", field, "%s(%s) does not fit %d bits: add up fewer rows",
                    kind, field, item->field->kind == SL_U128 ? 128 : 64);
         break;

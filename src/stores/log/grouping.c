@@ -9,6 +9,7 @@
  */
 #include "stores/log/grouping.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,7 +74,7 @@ enum sl_err sl_log_grouping_begin(const struct sl_log_folder *folder, unsigned l
                                   struct sl_error *error)
 {
     struct sl_log_grouping *grouping = calloc(1, sizeof *grouping);
-    char name[SL_LOG_GROUP_NAME_MAX + 4];
+    char name[SL_LOG_GROUP_NAME_MAX], part[SL_LOG_GROUP_NAME_MAX + 4];
 
     if (!grouping)
         return no_memory(error);
@@ -89,8 +90,8 @@ enum sl_err sl_log_grouping_begin(const struct sl_log_folder *folder, unsigned l
     }
     sl_log_group_name(level, index, name);
     sl_log_path(folder, name, grouping->path);
-    strcat(name, ".tmp");
-    sl_log_path(folder, name, grouping->tmp_path);
+    snprintf(part, sizeof part, "%s.tmp", name);
+    sl_log_path(folder, part, grouping->tmp_path);
     *out = grouping;
     return SL_OK;
 }
