@@ -103,8 +103,9 @@ static void waited(struct sl_wait *wait, bool reached, uint64_t at)
         sl_view_list(searching->listing.table, &searching->listing);
         return;
     }
-    resp_error(searching->command->out, "TIMEOUT", "%s has stored all below %llu",
-               sl_view_table_shape(wait->view)->view->name, (unsigned long long)at);
+    if (resp_can_reach(wait->view, wait->position, searching->command->out))
+        resp_error(searching->command->out, "TIMEOUT", "%s has stored all below %llu",
+                   sl_view_table_shape(wait->view)->view->name, (unsigned long long)at);
     end_searching(searching);
 }
 

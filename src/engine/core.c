@@ -101,7 +101,8 @@ static enum sl_err open_view(struct sl_core_view *view, struct sl_error *error)
                                                   .salt = log->salt,
                                                   .knows = knows,
                                                   .moved = sl_core_view_moved,
-                                                  .context = view};
+                                                  .context = view,
+                                                  .settles = true};
 
     view->consumer = (struct sl_consumer){
         .sink = {view_position, view_take, view_advance, view, view_broken},
@@ -611,7 +612,6 @@ bool sl_core_view_retry(struct sl_core_domain *domain, struct sl_view_table *tab
         if (domain->views[i].table != table || !sl_view_retry(table))
             continue;
         domain->views[i].moved = true;
-        domain->views[i].recall.asked = false;
         return true;
     }
     return false;

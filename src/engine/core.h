@@ -107,7 +107,8 @@ int64_t sl_core_tell_turn(struct sl_core_domain *domain, int64_t now);
 
 /* skip.c: events that a view skips because an operator said so. */
 enum sl_err sl_core_prepare_skips(struct sl_model *model, struct sl_error *error) SL_USE_RESULT;
-/* A degraded view may have been told before to skip its event: asks the log, once. */
+/* A view that stands may have been told before to skip its event: asks the log, once, and only then
+ * is the view degraded. */
 void sl_core_recall_skips(struct sl_core_view *view);
 void sl_core_recall_step(struct sl_message *message);
 

@@ -109,8 +109,8 @@ enum sl_err sl_core_token_read(const struct sl_core_domain *domain, struct sl_te
 enum sl_access_path { SL_PATH_LOOKUP = 1, SL_PATH_LIST, SL_PATH_LOG };
 
 /* Waits until an access path of a view (or the log itself: durable) has applied all below
- * `position`, or the deadline passes. The struct is the caller's until `done`. When the path is
- * there already, `done` is called inside. */
+ * `position`, or the deadline passes, or the view is degraded below it. The struct is the caller's
+ * until `done`, which is called inside when there is nothing to wait for. */
 struct sl_wait {
     struct sl_deadline deadline; /* internal; first, so that the heap's node is the wait */
     struct sl_core_domain *domain;

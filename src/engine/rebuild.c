@@ -258,10 +258,10 @@ void sl_core_rebuild_offer(struct sl_core_domain *domain, const struct sl_event 
 /* ---- Going on -------------------------------------------------------------------------------- */
 
 /* Its projection failed, and the log has not said yet whether the event is to be skipped. */
-static bool asks_the_log(const struct rebuilt *view, const struct sl_view_status *status)
+static bool asks_the_log(const struct rebuilt *view)
 {
     /* It was asked in the same call in which the table gave up. */
-    return status->state == SL_VIEW_DEGRADED && view->beside.recall.under_way;
+    return view->beside.recall.under_way;
 }
 
 static bool one_swaps(const struct sl_core_rebuild *rebuild)
@@ -284,7 +284,7 @@ static void go_on_scanning(const struct sl_core_rebuild *rebuild, struct rebuilt
 {
     const struct sl_view_status status = sl_view_table_status(view->beside.table);
 
-    if (asks_the_log(view, &status))
+    if (asks_the_log(view))
         return;
     if (status.state == SL_VIEW_FAILED || status.state == SL_VIEW_DEGRADED) {
         give_up_at(view, status.position, status.why);
@@ -302,7 +302,7 @@ static bool go_on_swapping(struct rebuilt *view)
     const struct sl_view_status status = sl_view_table_status(view->beside.table);
     const char *why = NULL;
 
-    if (asks_the_log(view, &status))
+    if (asks_the_log(view))
         return false;
     switch (sl_view_beside_swap(view->beside.table, &why)) {
     case SL_VIEW_DONE:

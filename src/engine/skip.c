@@ -2,10 +2,11 @@
  * Events that a view or a process skips because an operator said so.
  *
  * That is written into the log before anything is skipped: $EventSkipped, in the stream
- * "$skipped/VIEW", with the position, the reason of the failure, and who said so. A view that is
- * degraded looks there first whether its event is one that may be skipped. So a restart, a rebuild
- * and a restored backup do as the operator did; and a rebuild after the projection was mended does
- * not fail on that event, asks nobody, and does not skip it.
+ * "$skipped/VIEW", with the position, the reason of the failure, and who said so. A view that
+ * cannot apply an event looks there first whether it is one that may be skipped; only if it is not,
+ * the view is degraded, and said to be. So a restart, a rebuild and a restored backup do as the
+ * operator did; and a rebuild after the projection was mended does not fail on that event, asks
+ * nobody, and does not skip it.
  *
  * Of a process the same batch says how far it has advanced ($ProcessAdvanced), so that commands
  * that were given up are not sent by the next start (process/trouble.c).
@@ -144,20 +145,32 @@ bool sl_core_process_skip(struct sl_core_domain *domain, size_t place,
 
 /* ---- It was said before ---------------------------------------------------------------------- */
 
+/* It stands, and waits may end for that. */
+static void settle(struct sl_core_view *view)
+{
+    sl_view_settle(view->table);
+    view->moved = true;
+}
+
 void sl_core_recall_skips(struct sl_core_view *view)
 {
     const struct sl_view_status status = sl_view_table_status(view->table);
     struct sl_core_recall *recall = &view->recall;
     struct sl_buf key = {0};
 
-    if (recall->under_way || status.state != SL_VIEW_DEGRADED ||
-        (recall->asked && recall->position == status.position))
+    if (recall->under_way || !status.unsettled)
         return;
+    if (recall->asked && recall->position == status.position) {
+        settle(view);
+        return;
+    }
     sl_buf_printf(&key, "$skipped/%s", view->view->name);
     const struct sl_text stream = sl_arena_text(&recall->read.arena, sl_buf_as_text(&key));
     sl_buf_close(&key);
-    if (!stream.ptr)
-        return; /* no memory: it stays degraded, and a retry asks again */
+    if (!stream.ptr) {
+        settle(view); /* no memory: a retry asks again */
+        return;
+    }
     recall->view = view;
     recall->position = status.position;
     recall->asked = recall->under_way = true;
@@ -191,4 +204,11 @@ void sl_core_recall_step(struct sl_message *message)
             go_on(view, recall->position);
         }
     sl_arena_close(&read->arena);
+    if (!view->table || !sl_view_table_status(view->table).unsettled)
+        return;
+    /* What it was asked of may be gone: the view has started over, and stands elsewhere. */
+    if (sl_view_table_status(view->table).position != recall->position)
+        sl_core_recall_skips(view);
+    else
+        settle(view);
 }

@@ -1,7 +1,7 @@
 /*
  * Waiting, without a thread: for a position of a log or of a view's access path, and for a row that
  * is being fetched. Waits are ended at the end of a turn in which something moved, or at their
- * deadline.
+ * deadline, or when the view has become degraded below the position.
  */
 #include "engine/core.h"
 
@@ -11,6 +11,15 @@ static uint64_t reached(const struct sl_wait *wait)
         return sl_writer_log(wait->domain->writer)->durable;
     const struct sl_view_status status = sl_view_table_status(wait->view);
     return wait->path == SL_PATH_LIST ? status.stored : status.position;
+}
+
+/* The view stands below the position: no time brings it there. */
+static bool is_in_vain(const struct sl_wait *wait)
+{
+    if (wait->path == SL_PATH_LOG)
+        return false;
+    const struct sl_view_status status = sl_view_table_status(wait->view);
+    return status.state == SL_VIEW_DEGRADED && status.position < wait->position;
 }
 
 static void unlink_wait(struct sl_wait *wait)
@@ -30,8 +39,8 @@ void sl_core_wait(struct sl_wait *wait)
     const uint64_t at = reached(wait);
 
     wait->link = NULL;
-    if (at >= wait->position) {
-        wait->done(wait, true, at);
+    if (at >= wait->position || is_in_vain(wait)) {
+        wait->done(wait, at >= wait->position, at);
         return;
     }
     wait->deadline = (struct sl_deadline){.due = {wait->until_ns}};
@@ -167,10 +176,10 @@ static bool end_waits(struct sl_core_domain *domain)
         const uint64_t at = reached(wait);
 
         domain->wait_checked_next = wait->next;
-        if (at < wait->position)
+        if (at < wait->position && !is_in_vain(wait))
             continue;
         unlink_wait(wait);
-        wait->done(wait, true, at);
+        wait->done(wait, at >= wait->position, at);
         ended = true;
     }
     return ended;

@@ -16,7 +16,9 @@ static struct sl_wait waits[WAITERS];
 static size_t ended, late;
 static void (*when_ended)(struct sl_wait *wait);
 
-/* What wait.c asks of the rest of the engine; no view is waited for here. */
+static struct sl_view_status view_state;
+
+/* What wait.c asks of the rest of the engine. */
 const struct sl_writer_log *sl_writer_log(const struct sl_writer *writer)
 {
     (void)writer;
@@ -27,7 +29,7 @@ const struct sl_writer_log *sl_writer_log(const struct sl_writer *writer)
 struct sl_view_status sl_view_table_status(const struct sl_view_table *table)
 {
     (void)table;
-    return (struct sl_view_status){0};
+    return view_state;
 }
 
 enum sl_lookup_result sl_view_lookup(struct sl_view_table *table, struct sl_text key,
@@ -146,11 +148,52 @@ static void late_ones_are_told(void)
     sl_heap_close(&core.deadlines);
 }
 
+/* A view that is degraded below the position never gets there; one that only stands may. */
+static void a_degraded_view_is_not_waited_for(void)
+{
+    static struct sl_wait wait;
+
+    start(0);
+    view_state = (struct sl_view_status){
+        .state = SL_VIEW_RUNNING, .attached = true, .position = 2, .stored = 1, .unsettled = true};
+    for (int i = 0; i < 2; i++) {
+        wait = (struct sl_wait){.domain = &domain,
+                                .path = i == 0 ? SL_PATH_LOOKUP : SL_PATH_LIST,
+                                .position = 3,
+                                .until_ns = 1000,
+                                .done = done};
+        view_state.state = SL_VIEW_RUNNING;
+        sl_core_wait(&wait);
+        sl_core_check_waits(&domain);
+        CHECK_U64(ended, (uint64_t)i);
+        view_state.state = SL_VIEW_DEGRADED;
+        sl_core_check_waits(&domain);
+        CHECK_U64(ended, (uint64_t)i + 1);
+        CHECK_U64(late, (uint64_t)i + 1);
+        CHECK(domain.waits == NULL);
+    }
+    /* What it has applied will be stored. */
+    wait.position = 2;
+    sl_core_wait(&wait);
+    sl_core_check_waits(&domain);
+    CHECK_U64(ended, 2);
+    view_state.stored = 2;
+    sl_core_check_waits(&domain);
+    CHECK_U64(ended, 3);
+    CHECK_U64(late, 2);
+    wait.position = 3;
+    sl_core_wait(&wait);
+    CHECK_U64(ended, 4);
+    CHECK_U64(late, 3);
+    sl_heap_close(&core.deadlines);
+}
+
 int main(void)
 {
     return TAP_RUN({"ten thousand end in linear work", ten_thousand_end_in_linear_work},
                    {"a callback cancels the next", a_callback_cancels_the_next},
                    {"a callback moves the log and waits again",
                     a_callback_moves_the_log_and_waits_again},
-                   {"late ones are told", late_ones_are_told});
+                   {"late ones are told", late_ones_are_told},
+                   {"a degraded view is not waited for", a_degraded_view_is_not_waited_for});
 }

@@ -51,6 +51,7 @@ bool bench_open(struct bench *bench)
         .moved = count_moved,
         .context = bench,
         .memory_max = bench->memory_max,
+        .settles = bench->settles,
     };
 
     bench->error = (struct sl_error){0};

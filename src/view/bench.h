@@ -24,6 +24,7 @@ struct bench {
     size_t memory_max;
     uint32_t readers;
     unsigned moved;
+    bool settles; /* the option */
     struct sl_error error;
 };
 

@@ -226,6 +226,7 @@ static void begin_at(struct sl_view_table *table, uint64_t position, uint64_t ge
     table->failing = false;
     table->retry_span = 0;
     table->degraded = NULL;
+    table->unsettled = false;
 }
 
 static void attach_done(struct sl_view_table *table)

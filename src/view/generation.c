@@ -86,6 +86,7 @@ static void exchange(struct sl_view_table *a, struct sl_view_table *b)
     EXCHANGE(reattach);
     EXCHANGE(failing);
     EXCHANGE(degraded);
+    EXCHANGE(unsettled);
     EXCHANGE(broken);
     EXCHANGE(dirty);
     EXCHANGE(dirty_count);

@@ -177,7 +177,8 @@ struct sl_view_table {
     bool waiting; /* the last projection waits for rows: nothing is evicted meanwhile */
     bool reattach;
     bool failing;
-    const char *degraded; /* why */
+    const char *degraded; /* why it stands */
+    bool unsettled;       /* nobody is told yet that it does: its event may be one to skip */
     char *broken;         /* the copy that `degraded` may point at */
     char why[240];        /* of `failing`, or what was found when it was attached */
 

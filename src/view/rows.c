@@ -382,6 +382,16 @@ static const char *project_once(struct sl_rows *rows, const struct sl_event *eve
 static void degrade(struct sl_view_table *table, const char *why)
 {
     table->degraded = why;
+    table->unsettled = why && table->options.settles;
+    if (!table->unsettled)
+        view_watches_state(table);
+}
+
+void sl_view_settle(struct sl_view_table *table)
+{
+    if (!table->degraded || !table->unsettled)
+        return;
+    table->unsettled = false;
     view_watches_state(table);
 }
 
@@ -432,7 +442,7 @@ void sl_view_break(struct sl_view_table *table, uint64_t position, const char *w
 
 bool sl_view_retry(struct sl_view_table *table)
 {
-    if (!table->degraded)
+    if (!table->degraded || table->unsettled)
         return false;
     degrade(table, NULL);
     return true;
@@ -442,9 +452,12 @@ bool sl_view_skip(struct sl_view_table *table, uint64_t position)
 {
     if (!table->degraded || table->position != position)
         return false;
+    const bool was_told = !table->unsettled;
     table->degraded = NULL;
+    table->unsettled = false;
     sl_view_advance(table, position + 1);
-    view_watches_state(table);
+    if (was_told)
+        view_watches_state(table);
     return true;
 }
 

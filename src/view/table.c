@@ -252,10 +252,11 @@ struct sl_view_status sl_view_table_status(const struct sl_view_table *table)
         status.why = table->why;
     } else if (!table->attached) {
         status.state = SL_VIEW_STARTING;
-    } else if (table->degraded) {
+    } else if (table->degraded && !table->unsettled) {
         status.state = SL_VIEW_DEGRADED;
         status.why = table->degraded;
     }
+    status.unsettled = status.state == SL_VIEW_RUNNING && table->unsettled;
     return status;
 }
 

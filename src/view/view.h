@@ -75,6 +75,9 @@ struct sl_view_table_options {
     void (*moved)(void *context);
     void *context;
     struct sl_view_table *beside; /* internal: NULL */
+    /* The caller finds out, of each event that cannot be applied, whether it is to be skipped:
+     * until sl_view_settle or sl_view_skip the view stands there, but is not DEGRADED. */
+    bool settles;
 };
 
 /* Begins to attach: state STARTING until `moved`. */
@@ -95,6 +98,7 @@ struct sl_view_status {
     uint64_t rows_dirty;
     uint64_t bytes;
     const char *why; /* when degraded or failed */
+    bool unsettled;  /* RUNNING, but it stands: see sl_view_settle */
 };
 struct sl_view_status sl_view_table_status(const struct sl_view_table *table);
 
@@ -109,15 +113,20 @@ enum sl_view_result sl_view_project(struct sl_view_table *table, const struct sl
 
 /* A projection that fails is tried a second time at once; then the view is DEGRADED: it stands at
  * the event's position and takes nothing more. Rows stay as they are and are answered. This lets it
- * try again; the caller offers the event anew. False: it is not degraded. */
+ * try again; the caller offers the event anew. False: it is not degraded, or not settled. */
 bool sl_view_retry(struct sl_view_table *table);
 
 /* The event at this position, where the view stands, cannot be read: it is DEGRADED there. `why` is
  * copied. Does nothing where the view stands elsewhere, or still already. */
 void sl_view_break(struct sl_view_table *table, uint64_t position, const char *why);
 
-/* A degraded view goes on behind the event at this position without having applied it. False: it
- * does not stand there, or is not degraded. */
+/* With the option `settles`: the event at which the view stands is not to be skipped. Only from now
+ * on it is DEGRADED; who watches it is told, `moved` is not called. Where it does not stand, or is
+ * settled, it does nothing. */
+void sl_view_settle(struct sl_view_table *table);
+
+/* A degraded view, settled or not, goes on behind the event at this position without having applied
+ * it. False: it does not stand there, or is not degraded. */
 bool sl_view_skip(struct sl_view_table *table, uint64_t position);
 
 /* The reason of a failure that passes: with it as `why`, a projection's failure makes the view

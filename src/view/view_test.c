@@ -226,6 +226,62 @@ static void an_event_fails_whole(void)
     }
 }
 
+static const char *degraded_told;
+static unsigned times_told;
+
+static void stood(struct sl_view_watch *watch, const char *why, uint64_t position)
+{
+    (void)watch;
+    (void)position;
+    degraded_told = why;
+    times_told++;
+}
+
+/* While it is found out whether its event is to be skipped, a view stands and nobody is told. */
+static void stands_untold_until_settled(void)
+{
+    static const struct {
+        const char *name;
+        bool skipped;
+        const char *told;
+        unsigned times;
+    } cases[] = {{"skipped", true, NULL, 0}, {"not skipped", false, "the script says so", 1}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bench bench;
+        struct sl_view_watch watch = {.state = stood};
+
+        REQUIRE(begin(&bench, 7));
+        CHECK(happen(&bench, "put 1 a") == SL_VIEW_APPLIED);
+        bench_close(&bench);
+        bench.settles = true;
+        REQUIRE(bench_open(&bench));
+        bench_run(&bench);
+        sl_view_watch(bench.table, &watch);
+        degraded_told = NULL;
+        times_told = 0;
+        CHECK(happen(&bench, "fail") == SL_VIEW_STUCK);
+        struct sl_view_status status = sl_view_table_status(bench.table);
+        CHECK(status.state == SL_VIEW_RUNNING && status.unsettled && !status.why);
+        CHECK_U64(status.position, 1);
+        CHECK(!sl_view_retry(bench.table));
+        CHECK(happen(&bench, "put 1 x") == SL_VIEW_STUCK);
+        if (cases[i].skipped)
+            CHECK(sl_view_skip(bench.table, 1));
+        sl_view_settle(bench.table);
+        sl_view_settle(bench.table);
+        status = sl_view_table_status(bench.table);
+        CHECK(status.state == (cases[i].skipped ? SL_VIEW_RUNNING : SL_VIEW_DEGRADED));
+        CHECK(!status.unsettled);
+        CHECK_U64(status.position, cases[i].skipped ? 2 : 1);
+        CHECK_U64(times_told, cases[i].times);
+        CHECK(cases[i].told ? degraded_told && strcmp(degraded_told, cases[i].told) == 0
+                            : !degraded_told);
+        sl_view_unwatch(bench.table, &watch);
+        bench_end(&bench);
+    }
+}
+
 /* ---- Rows that are elsewhere ----------------------------------------------------------------- */
 
 static void waits_for_rows_and_tries_again(void)
@@ -649,6 +705,7 @@ int main(void)
     return TAP_RUN(
         {"changes of one event see each other", changes_within_an_event},
         {"an event fails whole, and degrades the view", an_event_fails_whole},
+        {"a view stands untold until it is settled", stands_untold_until_settled},
         {"an event waits for rows", waits_for_rows_and_tries_again},
         {"an old answer covers nothing", an_old_answer_covers_nothing},
         {"what is removed takes no memory", what_is_removed_takes_no_memory},
