@@ -156,6 +156,16 @@ void sl_env_stop(struct sl_env *env, struct sl_mailbox *mailbox)
         env->ops->stop(env, mailbox);
 }
 
+bool sl_env_borrow(struct sl_env *env, struct sl_mailbox *mailbox)
+{
+    return env->ops->borrow(env, mailbox);
+}
+
+void sl_env_give_back(struct sl_env *env, struct sl_mailbox *mailbox)
+{
+    env->ops->give_back(env, mailbox);
+}
+
 void sl_env_free(struct sl_env *env)
 {
     if (env)

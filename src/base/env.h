@@ -115,6 +115,12 @@ enum sl_err sl_env_start(struct sl_env *env, const struct sl_actor *actor, struc
  * mailbox. Nobody may post to it any more. Not from the actor itself. NULL is allowed. */
 void sl_env_stop(struct sl_env *env, struct sl_mailbox *mailbox);
 
+/* Borrows an actor that rests: true if all that was posted to it has been handled. Until it is
+ * given back, by the same thread and within microseconds, it takes no step, and what it works on is
+ * the borrower's. Not from the actor itself. */
+bool sl_env_borrow(struct sl_env *env, struct sl_mailbox *mailbox) SL_USE_RESULT;
+void sl_env_give_back(struct sl_env *env, struct sl_mailbox *mailbox);
+
 /* ---- The real one ---------------------------------------------------------------------------- */
 
 enum sl_err sl_env_posix_new(struct sl_env **out, struct sl_error *error) SL_USE_RESULT;

@@ -25,6 +25,8 @@ struct sl_env_ops {
     enum sl_err (*start)(struct sl_env *env, const struct sl_actor *actor, struct sl_mailbox **out,
                          struct sl_error *error);
     void (*stop)(struct sl_env *env, struct sl_mailbox *mailbox);
+    bool (*borrow)(struct sl_env *env, struct sl_mailbox *mailbox);
+    void (*give_back)(struct sl_env *env, struct sl_mailbox *mailbox);
     void (*free)(struct sl_env *env);
 };
 

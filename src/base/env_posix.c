@@ -84,6 +84,8 @@ static const struct sl_env_ops posix_ops = {
     .list = posix_list,
     .start = posix_start,
     .stop = posix_stop,
+    .borrow = posix_borrow,
+    .give_back = posix_give_back,
     .free = posix_free,
 };
 

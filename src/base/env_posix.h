@@ -31,5 +31,7 @@ enum sl_err posix_list(struct sl_env *env, const char *path,
 enum sl_err posix_start(struct sl_env *env, const struct sl_actor *actor, struct sl_mailbox **out,
                         struct sl_error *error);
 void posix_stop(struct sl_env *env, struct sl_mailbox *mailbox);
+bool posix_borrow(struct sl_env *env, struct sl_mailbox *mailbox);
+void posix_give_back(struct sl_env *env, struct sl_mailbox *mailbox);
 
 #endif

@@ -105,3 +105,15 @@ void posix_stop(struct sl_env *env, struct sl_mailbox *mailbox)
     free(thread);
     atomic_fetch_sub(&posix->actors, 1);
 }
+
+bool posix_borrow(struct sl_env *env, struct sl_mailbox *mailbox)
+{
+    (void)env;
+    return sl_mailbox_borrow(mailbox);
+}
+
+void posix_give_back(struct sl_env *env, struct sl_mailbox *mailbox)
+{
+    (void)env;
+    sl_mailbox_give_back(mailbox);
+}

@@ -238,6 +238,29 @@ static void sim_stop(struct sl_env *env, struct sl_mailbox *mailbox)
     remove_actor(sim, actor);
 }
 
+/* Now and then it is refused, as where the actor is a moment late. */
+static bool sim_borrow(struct sl_env *env, struct sl_mailbox *mailbox)
+{
+    struct sim_env *sim = sim_of(env);
+    const struct sim_actor *actor = sl_mailbox_context(mailbox);
+    const uint64_t refused_in = 4;
+
+    SL_ASSERT(actor != sim->running && !sim->lent, "T1");
+    if (actor->gone || actor->taken || (actor->owes_turn && actor->actor.turn) ||
+        sl_mailbox_has_mail(mailbox) || sim_random(sim, refused_in) == 0)
+        return false;
+    sim->lent = actor;
+    return true;
+}
+
+static void sim_give_back(struct sl_env *env, struct sl_mailbox *mailbox)
+{
+    struct sim_env *sim = sim_of(env);
+
+    SL_ASSERT(sim->lent == sl_mailbox_context(mailbox), "T1");
+    sim->lent = NULL;
+}
+
 /* The seed takes the processor from an actor, and gives it back some steps later. */
 static void hold_somebody(struct sim_env *sim)
 {
@@ -357,6 +380,8 @@ static const struct sl_env_ops sim_ops = {
     .list = sim_list,
     .start = sim_start,
     .stop = sim_stop,
+    .borrow = sim_borrow,
+    .give_back = sim_give_back,
     .free = sim_free,
 };
 

@@ -155,6 +155,7 @@ struct sim_env {
     size_t actor_count;
     size_t actor_capacity;
     const struct sim_actor *running;
+    const struct sim_actor *lent; /* to the running one; NULL: none */
     const struct sim_actor *held; /* the system does not run it for the moment */
     uint64_t held_steps;
     uint64_t held_steps_max; /* 0: every actor has its chance at each step */

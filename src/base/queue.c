@@ -20,6 +20,8 @@ struct sl_mailbox {
     _Atomic(struct sl_message *) first;
     struct sl_message *last;
     bool waiting;
+    bool borrowed;
+    bool overslept; /* the receiver would have gone on, were it not borrowed */
 };
 
 enum sl_err sl_mailbox_new(void (*wake)(void *context), void *context, struct sl_mailbox **out)
@@ -94,9 +96,10 @@ struct sl_message *sl_mailbox_wait(struct sl_mailbox *mailbox, int64_t deadline_
     int status = 0;
 
     pthread_mutex_lock(&mailbox->lock);
-    while (!sl_mailbox_has_mail(mailbox) && status != ETIMEDOUT) {
+    while (mailbox->borrowed || (!sl_mailbox_has_mail(mailbox) && status != ETIMEDOUT)) {
         mailbox->waiting = true;
-        if (deadline_ns == INT64_MAX)
+        mailbox->overslept = mailbox->borrowed;
+        if (deadline_ns == INT64_MAX || mailbox->borrowed)
             status = pthread_cond_wait(&mailbox->mail, &mailbox->lock);
         else
             status = pthread_cond_timedwait(&mailbox->mail, &mailbox->lock, &deadline);
@@ -106,6 +109,27 @@ struct sl_message *sl_mailbox_wait(struct sl_mailbox *mailbox, int64_t deadline_
     struct sl_message *messages = take_locked(mailbox);
     pthread_mutex_unlock(&mailbox->lock);
     return messages;
+}
+
+bool sl_mailbox_borrow(struct sl_mailbox *mailbox)
+{
+    pthread_mutex_lock(&mailbox->lock);
+    const bool rests = mailbox->waiting && !sl_mailbox_has_mail(mailbox);
+    SL_ASSERT(!rests || !mailbox->borrowed, "T1");
+    mailbox->borrowed = rests;
+    pthread_mutex_unlock(&mailbox->lock);
+    return rests;
+}
+
+void sl_mailbox_give_back(struct sl_mailbox *mailbox)
+{
+    pthread_mutex_lock(&mailbox->lock);
+    SL_ASSERT(mailbox->borrowed, "T1");
+    mailbox->borrowed = false;
+    if (mailbox->overslept)
+        pthread_cond_signal(&mailbox->mail);
+    mailbox->overslept = false;
+    pthread_mutex_unlock(&mailbox->lock);
 }
 
 bool sl_mailbox_has_mail(struct sl_mailbox *mailbox)

@@ -2,6 +2,7 @@
 #include "tap/tap.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <time.h>
 
@@ -103,6 +104,61 @@ static void waits_until_the_deadline(void)
     sl_mailbox_free(mailbox);
 }
 
+/* A receiver that rests can be borrowed; what is posted meanwhile it gets afterwards, and a
+ * deadline that passes meanwhile is kept late. */
+struct sleeper {
+    struct sl_mailbox *mailbox;
+    int64_t deadline;
+    struct sl_message *got;
+    atomic_bool back;
+};
+
+static void *sleep_once(void *context)
+{
+    struct sleeper *sleeper = context;
+
+    sleeper->got = sl_mailbox_wait(sleeper->mailbox, sleeper->deadline);
+    atomic_store(&sleeper->back, true);
+    return NULL;
+}
+
+static void borrow_when_it_rests(struct sl_mailbox *mailbox)
+{
+    while (!sl_mailbox_borrow(mailbox))
+        sched_yield();
+}
+
+static void lends_a_receiver_that_rests(void)
+{
+    const struct {
+        bool posts;
+        int64_t in_ns; /* its deadline */
+    } cases[] = {{true, INT64_MAX}, {false, 20000000}, {true, 20000000}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sleeper sleeper = {.deadline = INT64_MAX};
+        struct sl_message message;
+        pthread_t thread;
+
+        REQUIRE(sl_mailbox_new(NULL, NULL, &sleeper.mailbox) == SL_OK);
+        CHECK(!sl_mailbox_borrow(sleeper.mailbox)); /* nobody is there yet */
+        if (cases[i].in_ns != INT64_MAX)
+            sleeper.deadline = monotonic() + cases[i].in_ns;
+        REQUIRE(pthread_create(&thread, NULL, sleep_once, &sleeper) == 0);
+        borrow_when_it_rests(sleeper.mailbox);
+        if (cases[i].posts)
+            sl_mailbox_post(sleeper.mailbox, &message);
+        while (cases[i].in_ns != INT64_MAX && monotonic() < sleeper.deadline + 1000000)
+            sched_yield();
+        CHECK(!atomic_load(&sleeper.back));
+        sl_mailbox_give_back(sleeper.mailbox);
+        pthread_join(thread, NULL);
+        CHECK(sleeper.got == (cases[i].posts ? &message : NULL));
+        CHECK(!sl_mailbox_borrow(sleeper.mailbox)); /* it has something in hand */
+        sl_mailbox_free(sleeper.mailbox);
+    }
+}
+
 static void count_wake(void *context)
 {
     atomic_uint *wakes = context;
@@ -168,5 +224,6 @@ int main(void)
     return TAP_RUN(
         {"receives from many", receives_from_many}, {"takes oldest first", takes_oldest_first},
         {"waits until the deadline", waits_until_the_deadline},
-        {"wakes when it was empty", wakes_when_it_was_empty}, {"loses no wake", loses_no_wake});
+        {"wakes when it was empty", wakes_when_it_was_empty}, {"loses no wake", loses_no_wake},
+        {"lends a receiver that rests", lends_a_receiver_that_rests});
 }

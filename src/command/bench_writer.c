@@ -93,13 +93,14 @@ static bool outer_append(struct sl_event_store *store, struct sl_append *append)
     return done;
 }
 
-static void outer_read(struct sl_event_store *store, struct sl_read *read)
+static bool outer_read(struct sl_event_store *store, struct sl_read *read)
 {
     const bool was = inside;
 
     inside = false;
-    sl_event_store_read(((struct outer *)store)->inner, read);
+    const bool done = sl_event_store_read(((struct outer *)store)->inner, read);
     inside = was;
+    return done;
 }
 
 static void outer_close(struct sl_event_store *store)

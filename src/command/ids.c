@@ -471,6 +471,7 @@ void sl_ids_turn(struct sl_id_window *ids, struct sl_uuid log, const struct sl_e
     /* L4: what a file knows is durable, so chunks wait until it is. */
     ids->job.chunks = take_chunks(ids);
     if (ids->job.chunks) {
+        ids->job.follows = sl_id_set_end(&ids->set);
         describe_log(ids, log, epochs, epoch_count, position);
         send(ids, SL_ID_FLUSH);
     } else if (ids->set.count > 0 && ids->set.members[0].file->head.newest_s < kept_from_s(ids)) {

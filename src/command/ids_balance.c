@@ -163,7 +163,7 @@ void sl_id_balance(struct sl_id_builder *builder)
         sl_id_merge_give_up(builder);
     }
     if (err == SL_CORRUPT || !same_layers(&next, &builder->set))
-        sl_id_take_set(builder, &next);
+        sl_id_take_set(builder, &next, err == SL_CORRUPT);
     /* What could not be had for want of memory or of a working disk is tried with the next change
      * of files. */
     if (err != SL_CORRUPT)

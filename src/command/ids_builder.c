@@ -28,7 +28,7 @@ enum { RETRY_NS = 1000000000 };
 
 /* ---- Sets ------------------------------------------------------------------------------------ */
 
-void sl_id_take_set(struct sl_id_builder *builder, const struct sl_id_set *set)
+void sl_id_take_set(struct sl_id_builder *builder, const struct sl_id_set *set, bool damaged)
 {
     const struct sl_id_set old = builder->set;
 
@@ -43,6 +43,7 @@ void sl_id_take_set(struct sl_id_builder *builder, const struct sl_id_set *set)
     builder->unbalanced = builder->unbalanced || set->count != old.count || builder->garbage_count;
     builder->set = *set;
     builder->change.set = *set;
+    builder->change.damaged = damaged;
     builder->change_out = true;
     sl_mailbox_post(builder->options.owner, &builder->change.message);
 }
@@ -69,7 +70,7 @@ enum sl_err sl_id_commit(struct sl_id_builder *builder, const struct sl_id_set *
     const enum sl_err err = write_manifest(builder, set, error);
 
     if (err == SL_OK)
-        sl_id_take_set(builder, set);
+        sl_id_take_set(builder, set, false);
     return err;
 }
 
@@ -217,7 +218,7 @@ static enum sl_err cut(struct sl_id_builder *builder, const struct sl_id_job *jo
     /* Not believed from now on, even where the manifest cannot be written: then it names files that
      * will be gone, which ends the list for whoever opens it. */
     (void)!write_manifest(builder, &set, &error);
-    sl_id_take_set(builder, &set);
+    sl_id_take_set(builder, &set, false);
     return SL_OK;
 }
 
@@ -233,7 +234,7 @@ static enum sl_err run_job(struct sl_id_builder *builder, struct sl_id_job *job)
         if (job->err == SL_OK) {
             const struct sl_id_set set = builder->set;
             builder->unbalanced = set.count > 0;
-            sl_id_take_set(builder, &set);
+            sl_id_take_set(builder, &set, false);
         }
         return SL_OK;
     case SL_ID_FLUSH:

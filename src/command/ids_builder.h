@@ -39,6 +39,7 @@ struct sl_id_change {
     void *user;
     struct sl_mailbox *home;
     struct sl_id_set set;
+    bool damaged; /* the youngest files are given up: what they knew must come from the log again */
 };
 
 /* Prints of outcomes, in the order of their cursors. */
@@ -68,7 +69,9 @@ struct sl_id_job {
     const struct sl_epoch *epochs; /* live until it comes back */
     size_t epoch_count;
     uint64_t position;          /* the log's next; when flushing: all below is durable */
-    struct sl_id_chunk *chunks; /* linked; they begin where the files end */
+    struct sl_id_chunk *chunks; /* linked; they begin where the files end: */
+    uint64_t follows;           /* the files' end as the owner knows it. Where damage has cut it off
+                                   since, nothing is flushed: the files would have a gap */
     uint64_t cursor;
     int64_t before_s;
     /* Answer: of opening alone. Flushing and expiring is tried until it works. */

@@ -40,8 +40,8 @@ struct sl_id_builder {
  * and the owner is told. The change must be at home. On failure nothing has happened. */
 enum sl_err sl_id_commit(struct sl_id_builder *builder, const struct sl_id_set *set,
                          struct sl_error *error) SL_USE_RESULT;
-/* Takes a set that is shorter or has other layers, and tells the owner. */
-void sl_id_take_set(struct sl_id_builder *builder, const struct sl_id_set *set);
+/* Takes a set that is shorter, for damage or not, or has other layers, and tells the owner. */
+void sl_id_take_set(struct sl_id_builder *builder, const struct sl_id_set *set, bool damaged);
 
 /* ids_merge.c: begins a merge if one is due; goes on with it for a while, and commits it. */
 void sl_id_merge_begin(struct sl_id_builder *builder);

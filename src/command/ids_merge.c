@@ -114,7 +114,11 @@ enum sl_err sl_id_flush(struct sl_id_builder *builder, const struct sl_id_job *j
     struct sl_id_head head;
     size_t count = 0;
 
-    SL_ASSERT(builder->set.count == 0 || job->chunks->first == sl_id_set_end(&builder->set), "C1");
+    if (job->follows != sl_id_set_end(&builder->set)) {
+        SL_MARK("ids: nothing flushed behind damage");
+        return SL_OK;
+    }
+    SL_ASSERT(builder->set.count == 0 || job->chunks->first == job->follows, "C1");
     head_of_chunks(builder, job, &head);
     struct sl_id_entry *entries = malloc((size_t)(head.end - head.first) * sizeof *entries);
     if (!entries)
@@ -235,7 +239,7 @@ static void failed(struct sl_id_builder *builder, enum sl_err err, size_t damage
     builder->retry_ns = sl_env_monotonic(builder->options.env) + 1000000000;
     if (err == SL_CORRUPT) {
         set.count = damaged;
-        sl_id_take_set(builder, &set);
+        sl_id_take_set(builder, &set, true);
     }
 }
 

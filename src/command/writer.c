@@ -424,7 +424,7 @@ int64_t sl_writer_turn(struct sl_writer *writer, bool may_block)
     }
     sl_aggregates_trim(&writer->aggregates, writer->log.durable);
     /* A full open batch waits for the one on its way; anything else goes on at once. */
-    const bool more = (writer->queue.first && writer->line.count == 0) ||
+    const bool more = writer->unprepared || (writer->queue.first && writer->line.count == 0) ||
                       (writer->line.first && !writer->head_waits);
     return more && !sl_batch_is_full(writer->open) ? now : INT64_MAX;
 }

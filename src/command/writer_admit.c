@@ -13,6 +13,7 @@ enum {
     ROUNDS_MAX = 4,
     SLICE_NS = 1000000, /* a turn decides for at most about this long */
     AHEAD = 4096,       /* commands whose needs are being read */
+    AT_ONCE = 64,       /* events at most that are read on the engine's thread */
     LOAD_EVENTS = 4096,
     LOAD_BYTES = 1 << 20,
 };
@@ -94,15 +95,21 @@ static void start_load(struct sl_writer *writer, struct sl_load *load)
     /* A look at its beginning, before its snapshot is asked for. */
     if (writer->snapshots && held->loaded == 0 && !load->asked && !is_guard(held))
         read->count_max = writer->long_history;
-    sl_event_store_read(writer->options.store, read);
+    /* Most of what is not here was never there, as what a command makes: the store knows that
+     * without a look at its files. */
+    read->at_once = held->loaded == 0 && !load->asked && !is_guard(held);
+    if (read->at_once && read->count_max > AT_ONCE)
+        read->count_max = AT_ONCE;
+    if (sl_event_store_read(writer->options.store, read))
+        sl_writer_loaded(load);
 }
 
-static bool load(struct sl_writer *writer, struct sl_held *held)
+static struct sl_load *make_load(struct sl_writer *writer, struct sl_held *held)
 {
     struct sl_load *load = calloc(1, sizeof *load);
 
     if (!load)
-        return false;
+        return NULL;
     load->writer = writer;
     load->held = held;
     load->others = writer->loads;
@@ -110,8 +117,7 @@ static bool load(struct sl_writer *writer, struct sl_held *held)
     if (load->others)
         load->others->link = &load->others;
     writer->loads = load;
-    start_load(writer, load);
-    return true;
+    return load;
 }
 
 static void wait_for(struct sl_need_slot *slot, struct sl_work *work)
@@ -205,13 +211,20 @@ static void wait_for_slots(struct sl_writer *writer, struct sl_work *work,
 {
     for (size_t i = 0; i < count && !work->trouble; i++) {
         struct sl_need_slot *slot = &slots[i];
+        struct sl_load *load = NULL;
 
         if (slot->held->stage == SL_HELD_READY || slot->waits)
             continue;
-        if (slot->held->stage == SL_HELD_NEW && !load(writer, slot->held))
-            work->trouble = SL_NO_MEMORY;
-        else
-            wait_for(slot, work);
+        if (slot->held->stage == SL_HELD_NEW) {
+            load = make_load(writer, slot->held);
+            if (!load) {
+                work->trouble = SL_NO_MEMORY;
+                return;
+            }
+        }
+        wait_for(slot, work); /* before the load, which may be over when it returns */
+        if (load)
+            start_load(writer, load);
     }
 }
 
@@ -356,14 +369,18 @@ static enum step step_head(struct sl_writer *writer, struct sl_work *work)
 void sl_writer_run_queue(struct sl_writer *writer)
 {
     const int64_t until = sl_env_monotonic(writer->options.env) + SLICE_NS;
-    unsigned done = 0;
+    unsigned done = 0, prepared = 0;
 
-    writer->head_waits = false;
+    writer->head_waits = writer->unprepared = false;
     for (;;) {
         while (writer->queue.first && writer->line.count < AHEAD) {
             struct sl_work *work = sl_writer_list_pop(&writer->queue);
             prepare(writer, work);
             sl_writer_list_add(&writer->line, work);
+            if (++prepared % 64 > 0 || sl_env_monotonic(writer->options.env) < until)
+                continue;
+            writer->unprepared = true;
+            break;
         }
         if (!writer->line.first || sl_batch_is_full(writer->open))
             return;

@@ -281,18 +281,15 @@ void sl_writer_id_change(struct sl_id_change *change)
     struct sl_writer *writer = change->user;
     struct sl_id_window *ids = &writer->ids;
 
+    const bool damaged = change->damaged;
+    const bool reads =
+        writer->stage == SL_WRITER_REMEMBERING && writer->remembers == SL_REMEMBERS_OUTCOMES;
+
     sl_ids_changed(ids, change);
-    /* The builder met damage and gave files up: what they knew must come from the log again. */
-    if (writer->files_open && sl_id_set_end(&ids->set) < ids->first &&
-        writer->stage == SL_WRITER_RUNNING)
+    if (damaged && (reads || writer->stage == SL_WRITER_RUNNING))
         writer->stage = SL_WRITER_HURT;
-    if (writer->stage == SL_WRITER_REMEMBERING &&
-        writer->remembers == SL_REMEMBERS_OUTCOMES) {
-        if (sl_id_set_end(&ids->set) < ids->first)
-            writer->stage = SL_WRITER_HURT;
-        else
-            read_on(writer);
-    }
+    else if (reads)
+        read_on(writer);
 }
 
 void sl_writer_id_job(struct sl_id_job *job)

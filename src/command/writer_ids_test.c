@@ -108,14 +108,14 @@ static void done(struct sl_submission *submission, const struct sl_outcome *outc
 }
 
 /* The log's reads are counted: a start must not read what the files know. */
-static void count_read(struct sl_event_store *store, struct sl_read *read);
+static bool count_read(struct sl_event_store *store, struct sl_read *read);
 static struct sl_event_store_ops counting_ops;
 static const struct sl_event_store_ops *real_ops;
 
-static void count_read(struct sl_event_store *store, struct sl_read *read)
+static bool count_read(struct sl_event_store *store, struct sl_read *read)
 {
     world.reads += read->by == SL_READ_OUTCOMES;
-    real_ops->read(store, read);
+    return real_ops->read(store, read);
 }
 
 static const char *setting(void *context, const char *key)

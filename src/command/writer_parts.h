@@ -112,6 +112,7 @@ struct sl_writer {
     struct sl_work_list queue; /* admitted, in order of arrival */
     struct sl_work_list line;  /* the same, their needs named: decided from its head */
     bool head_waits;           /* the head of the line waits for a read or for the next batch */
+    bool unprepared;           /* there was no time to look at all that came in */
     struct sl_work *free_works;
     size_t works_out;  /* all that were not answered yet */
     size_t loads_out;  /* reads under way */

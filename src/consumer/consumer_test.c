@@ -49,7 +49,7 @@ static void put(struct sl_read *read, struct sl_stored_event *out, uint64_t posi
         .body = {(const uint8_t *)body.ptr, letter == 's' ? 0 : body.len}};
 }
 
-static void shelf_read(struct sl_event_store *store, struct sl_read *read)
+static bool shelf_read(struct sl_event_store *store, struct sl_read *read)
 {
     struct shelf *shelf = (struct shelf *)store;
     const uint64_t end = strlen(shelf->events);
@@ -69,6 +69,7 @@ static void shelf_read(struct sl_event_store *store, struct sl_read *read)
         read->event_count = count;
     }
     sl_mailbox_post(read->message.reply_to, &read->message);
+    return false;
 }
 
 static const struct sl_event_store_ops shelf_ops = {.abi = SL_EVENT_STORE_ABI,

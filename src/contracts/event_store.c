@@ -90,7 +90,7 @@ bool sl_event_store_append(struct sl_event_store *store, struct sl_append *appen
     return done;
 }
 
-void sl_event_store_read(struct sl_event_store *store, struct sl_read *read)
+bool sl_event_store_read(struct sl_event_store *store, struct sl_read *read)
 {
     const uint32_t capabilities = store->ops->capabilities;
 
@@ -110,7 +110,11 @@ void sl_event_store_read(struct sl_event_store *store, struct sl_read *read)
     read->next = 0;
     read->end = false;
     read->durable = 0;
-    store->ops->read(store, read);
+    const bool at_once = read->at_once;
+    const bool done = store->ops->read(store, read);
+    /* When it is not done, it is no longer ours to look at. */
+    SL_ASSERT(!done || (at_once && read->err == SL_OK), "T1");
+    return done;
 }
 
 void sl_event_store_describe(struct sl_event_store *store, struct sl_buf *out)

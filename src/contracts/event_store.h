@@ -154,6 +154,7 @@ struct sl_read {
     struct sl_time since;
     size_t count_max; /* at least one event is handed out if there is one */
     size_t bytes_max;
+    bool at_once; /* an answer that needs no wait may be given on the spot, see below */
     /* Answer; everything lives in `arena`, which the caller closes or resets. */
     enum sl_err err;
     struct sl_error error;
@@ -183,6 +184,7 @@ enum sl_event_store_capabilities {
     SL_STORE_READS_TAGS = 1,
     SL_STORE_BACKWARDS = 2,
     SL_STORE_APPENDS_INLINE = 4,
+    SL_STORE_READS_AT_ONCE = 8, /* what lies in memory, mostly */
 };
 
 struct sl_event_store_ops {
@@ -201,7 +203,9 @@ struct sl_event_store_ops {
      * posted. Only with SL_APPEND_MAY_BLOCK, when nothing is in flight, and when it is quick. */
     bool (*append)(struct sl_event_store *store, struct sl_append *append);
 
-    void (*read)(struct sl_event_store *store, struct sl_read *read);
+    /* Returns true when the answer is filled in already: then it is not posted. Only with at_once,
+     * and when it lies in memory; never an error. */
+    bool (*read)(struct sl_event_store *store, struct sl_read *read);
 
     /* What an operator should know, as JSON members ("\"segments\":3,…"); any numbers. Optional.
      * Called on the owner's thread; must not block. */
@@ -223,7 +227,7 @@ enum sl_err sl_event_store_open(const struct sl_event_store_ops *ops, struct sl_
                                 struct sl_event_store **out, struct sl_error *error) SL_USE_RESULT;
 void sl_event_store_claim(struct sl_event_store *store, struct sl_claim *claim);
 bool sl_event_store_append(struct sl_event_store *store, struct sl_append *append);
-void sl_event_store_read(struct sl_event_store *store, struct sl_read *read);
+bool sl_event_store_read(struct sl_event_store *store, struct sl_read *read);
 void sl_event_store_describe(struct sl_event_store *store, struct sl_buf *out);
 void sl_event_store_close(struct sl_event_store *store); /* NULL is allowed */
 

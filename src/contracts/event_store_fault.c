@@ -186,17 +186,18 @@ static bool fault_append(struct sl_event_store *store, struct sl_append *append)
     return false;
 }
 
-static void fault_read(struct sl_event_store *store, struct sl_read *read)
+static bool fault_read(struct sl_event_store *store, struct sl_read *read)
 {
     struct fault *fault = fault_of(store);
     struct passage *passage = make_passage(fault, READ, &read->message);
     const bool fails = strikes(&fault->read);
 
     if (fails)
-        read->err =
-            sl_fail(&read->error, (enum sl_err)fault->read.code, "made to fail by a test");
+        read->err = sl_fail(&read->error, (enum sl_err)fault->read.code, "made to fail by a test");
+    read->at_once = false;
     if (send(fault, passage, fails))
-        sl_event_store_read(fault->inner, read);
+        (void)sl_event_store_read(fault->inner, read);
+    return false;
 }
 
 static void fault_describe(struct sl_event_store *store, struct sl_buf *out)
@@ -239,7 +240,8 @@ enum sl_err sl_event_store_fault_new(struct sl_env *env, struct sl_event_store *
     fault->ops = (struct sl_event_store_ops){
         .abi = SL_EVENT_STORE_ABI,
         .scheme = inner->ops->scheme,
-        .capabilities = inner->ops->capabilities & ~(uint32_t)SL_STORE_APPENDS_INLINE,
+        .capabilities = inner->ops->capabilities &
+                        ~(uint32_t)(SL_STORE_APPENDS_INLINE | SL_STORE_READS_AT_ONCE),
         .open = fault_open,
         .claim = fault_claim,
         .append = fault_append,

@@ -193,8 +193,10 @@ void bench_read(struct bench *bench, struct sl_read *read)
 {
     read->message.reply_to = bench->mailbox;
     read->message.kind = 8;
-    sl_event_store_read(bench->store, read);
-    CHECK(bench_wait(bench) == &read->message);
+    /* An answer on the spot is the same as one that is posted. */
+    read->at_once = bench->reads++ % 2 == 0;
+    if (!sl_event_store_read(bench->store, read))
+        CHECK(bench_wait(bench) == &read->message);
     CHECK_U64(read->message.kind, 8);
 }
 

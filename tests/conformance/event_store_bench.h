@@ -19,6 +19,7 @@ struct bench {
     struct sl_arena scratch; /* of what is appended and expected */
     struct sl_claim claim;   /* the last one */
     uint64_t next;           /* position of the next append */
+    unsigned reads;          /* every second one takes an answer on the spot */
     /* Which events are stones; NULL: none. */
     bool (*is_stone)(uint64_t position);
 };

@@ -259,6 +259,42 @@ static void a_range_bounds_what_is_read(void)
     bench_end(&bench);
 }
 
+/* What nobody has ever written, asked for between appends: the answer comes on the spot, and knows
+ * of the last of them. A reader that is busy at the moment, as with their news, may refuse. */
+static void memory_answers_at_once(void)
+{
+    unsigned at_once = 0;
+    BENCH;
+
+    if (!(subject->ops->capabilities & SL_STORE_READS_AT_ONCE)) {
+        tap_skip("this store answers later");
+        bench_end(&bench);
+        return;
+    }
+    for (unsigned tries = 0; tries < 1000 && at_once < 3; tries++) {
+        struct sl_read read = {.message = {.reply_to = bench.mailbox},
+                               .by = SL_READ_AGGREGATE,
+                               .key = SL_TEXT("account/nobody"),
+                               .until = UINT64_MAX,
+                               .count_max = 10,
+                               .bytes_max = SIZE_MAX,
+                               .at_once = true};
+        if (tries % 3 == 0)
+            CHECK_U64(bench_append(&bench, 1), SL_APPEND_DURABLE);
+        if (sl_event_store_read(bench.store, &read))
+            at_once++;
+        else
+            REQUIRE(bench_wait(&bench) == &read.message);
+        CHECK_U64(read.err, SL_OK);
+        CHECK_U64(read.event_count, 0);
+        CHECK_U64(read.durable, bench.next);
+        CHECK(read.end);
+        sl_arena_close(&read.arena);
+    }
+    CHECK_U64(at_once, 3);
+    bench_end(&bench);
+}
+
 static void an_answer_is_bounded_in_bytes(void)
 {
     struct sl_read read = {.by = SL_READ_POSITION, .until = UINT64_MAX, .count_max = 1000,
@@ -639,6 +675,7 @@ int event_store_suite_run(const struct event_store_subject *the_subject)
         {"events are read by tag", events_are_read_by_tag},
         {"an aggregate is its stream and its tag", an_aggregate_is_its_stream_and_its_tag},
         {"a range bounds what is read", a_range_bounds_what_is_read},
+        {"memory answers at once", memory_answers_at_once},
         {"an answer is bounded in bytes", an_answer_is_bounded_in_bytes},
         {"what was acknowledged can be read at once", what_was_acknowledged_can_be_read_at_once},
         {"appends in flight are answered in order", appends_in_flight_are_answered_in_order},

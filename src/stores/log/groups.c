@@ -147,6 +147,8 @@ static const uint8_t *get_page(struct sl_log_shelf *shelf, unsigned level, size_
     slot->used = ++shelf->clock;
     if (hit)
         return slot->bytes;
+    if (shelf->memory_only)
+        return NULL;
     if (!sl_log_slot_room(slot, SL_LOG_PAGE))
         return NULL;
     if (!open_file(shelf, level, index) || !read_page(group, number, slot->bytes) ||
@@ -167,7 +169,7 @@ bool sl_log_groups_may_have(struct sl_log_shelf *shelf, unsigned level, size_t i
     struct sl_log_group *group = &shelf->groups.levels[level][index];
 
     SL_ASSERT(index < shelf->groups.counts[level], "L4");
-    if (group->state == SL_LOG_GROUP_UNKNOWN)
+    if (group->state == SL_LOG_GROUP_UNKNOWN && !shelf->memory_only)
         look_at(shelf, level, index);
     if (group->state != SL_LOG_GROUP_HERE)
         return true;

@@ -307,16 +307,20 @@ static bool log_append(struct sl_event_store *store, struct sl_append *append)
     return false;
 }
 
-static void log_read(struct sl_event_store *store, struct sl_read *read)
+static bool log_read(struct sl_event_store *store, struct sl_read *read)
 {
     struct log_store *log = log_of(store);
     struct sl_log_tail *tail = sl_log_writer_tail(&log->writer);
 
+    if (read->at_once &&
+        sl_log_reader_now(&log->reader, tail ? sl_log_tail_untold(tail) : NULL, read))
+        return true;
     /* What was made durable on the owner's thread is told to the reader only when somebody asks, so
      * that small appends need not wake another thread each. */
     if (tail)
         sl_log_tail_tell(tail);
     sl_log_reader_read(&log->reader, read);
+    return false;
 }
 
 static void log_describe(struct sl_event_store *store, struct sl_buf *out)
@@ -346,7 +350,8 @@ static void log_close(struct sl_event_store *store)
 const struct sl_event_store_ops sl_log_store_ops = {
     .abi = SL_EVENT_STORE_ABI,
     .scheme = "log",
-    .capabilities = SL_STORE_READS_TAGS | SL_STORE_BACKWARDS | SL_STORE_APPENDS_INLINE,
+    .capabilities =
+        SL_STORE_READS_TAGS | SL_STORE_BACKWARDS | SL_STORE_APPENDS_INLINE | SL_STORE_READS_AT_ONCE,
     .open = log_open,
     .claim = log_claim,
     .append = log_append,

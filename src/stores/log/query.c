@@ -511,3 +511,20 @@ void sl_log_query(struct sl_log_known *known, struct sl_read *read)
         read->end = false;
     }
 }
+
+bool sl_log_query_memory(struct sl_log_known *known, struct sl_read *read)
+{
+    if (read->by == SL_READ_POSITION || read->by == SL_READ_OUTCOMES)
+        return false;
+    known->shelf.memory_only = known->windows.memory_only = true;
+    sl_log_query(known, read);
+    known->shelf.memory_only = known->windows.memory_only = false;
+    if (read->err == SL_OK)
+        return true;
+    read->err = SL_OK;
+    read->error = (struct sl_error){0};
+    sl_arena_reset(&read->arena);
+    read->events = NULL;
+    read->next = 0;
+    return false;
+}

@@ -52,7 +52,7 @@ static size_t keys_of(const uint64_t *keys, uint32_t event_count)
     return count;
 }
 
-static void take_note(struct sl_log_reader *reader, struct sl_log_note *note)
+static void learn_note(struct sl_log_reader *reader, struct sl_log_note *note)
 {
     const uint64_t *keys = note->keys.items;
     enum sl_err err = reader->failed;
@@ -67,6 +67,11 @@ static void take_note(struct sl_log_reader *reader, struct sl_log_note *note)
     }
     reader->failed = err;
     sl_log_note_empty(note);
+}
+
+static void take_note(struct sl_log_reader *reader, struct sl_log_note *note)
+{
+    learn_note(reader, note);
     sl_mailbox_post(note->message.reply_to, &note->message);
 }
 
@@ -126,6 +131,20 @@ enum sl_err sl_log_reader_start(struct sl_log_reader *reader, struct sl_env *env
 
     reader->env = env;
     return sl_env_start(env, &actor, &reader->mailbox, error);
+}
+
+bool sl_log_reader_now(struct sl_log_reader *reader, struct sl_log_note *note, struct sl_read *read)
+{
+    bool done = false;
+
+    if (!sl_env_borrow(reader->env, reader->mailbox))
+        return false;
+    if (note)
+        learn_note(reader, note);
+    if (reader->failed == SL_OK)
+        done = sl_log_query_memory(&reader->known, read);
+    sl_env_give_back(reader->env, reader->mailbox);
+    return done;
 }
 
 void sl_log_reader_read(struct sl_log_reader *reader, struct sl_read *read)

@@ -55,6 +55,12 @@ struct sl_log_lack {
 /* Any thread; `reader` is its mailbox. */
 void sl_log_reader_ask(struct sl_mailbox *reader, struct sl_log_lack *lack);
 
+/* Answers a read out of memory, on the caller's thread, if the reader rests. `note`: what is
+ * durable and not told to the reader yet; it is taken in, and left empty. NULL: nothing. False:
+ * nothing of the answer is filled in. */
+bool sl_log_reader_now(struct sl_log_reader *reader, struct sl_log_note *note,
+                       struct sl_read *read);
+
 /* Hands a read over. */
 void sl_log_reader_read(struct sl_log_reader *reader, struct sl_read *read);
 

@@ -154,6 +154,8 @@ static enum sl_err get_page(struct sl_log_shelf *shelf, size_t segment, enum sl_
     struct sl_log_cached *slot = sl_log_cache_slot(&shelf->pages, segment, number, &hit);
     slot->used = ++shelf->clock;
     if (!hit) {
+        if (shelf->memory_only)
+            return SL_BUSY;
         if (!sl_log_slot_room(slot, SL_LOG_PAGE))
             return sl_fail(error, SL_NO_MEMORY, "no memory to read the log's index");
         const uint64_t offset = (uint64_t)number * SL_LOG_PAGE;
@@ -272,6 +274,8 @@ enum sl_err sl_log_shelf_frames(struct sl_log_shelf *shelf, size_t segment, uint
     bool hit;
     struct sl_log_cached *slot = sl_log_cache_slot(&shelf->blocks, segment, number, &hit);
 
+    if (!hit && shelf->memory_only)
+        return SL_BUSY;
     if (!hit) {
         enum sl_err err = sl_log_shelf_place(shelf, segment, number, &place, error);
         if (err != SL_OK)

@@ -33,6 +33,7 @@ struct sl_log_shelf {
     uint8_t *stored; /* a block as it is in its file */
     size_t stored_capacity;
     uint64_t page_reads, block_reads; /* from files */
+    bool memory_only; /* what is not in the caches is SL_BUSY, and no file is touched */
 };
 
 /* `cache_bytes` are for both caches together. */

@@ -320,9 +320,14 @@ static void write_note(struct sl_log_note *note, const struct sl_log_entry *entr
         note->schemas[note->schema_count++] = schemas[i];
 }
 
+struct sl_log_note *sl_log_tail_untold(const struct sl_log_tail *tail)
+{
+    return tail->note && tail->note->entry_count > 0 && !tail->unsettled ? tail->note : NULL;
+}
+
 void sl_log_tail_tell(struct sl_log_tail *tail)
 {
-    if (!tail->note || tail->note->entry_count == 0 || tail->unsettled)
+    if (!sl_log_tail_untold(tail))
         return;
     tail->note->message.reply_to = tail->notes;
     sl_mailbox_post(tail->reader, &tail->note->message);

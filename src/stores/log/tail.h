@@ -102,6 +102,9 @@ enum sl_append_result sl_log_tail_commit(struct sl_log_tail *tail);
 /* Is the batch within `bytes_max`, and has the segment room for it? */
 bool sl_log_tail_has_room(const struct sl_log_tail *tail, size_t bytes_max);
 
+/* The note of what is durable and not told to the reader yet; NULL: there is none. */
+struct sl_log_note *sl_log_tail_untold(const struct sl_log_tail *tail);
+
 /* Posts what is durable to the reader, before any answer that a read may follow (L2, P3). */
 void sl_log_tail_tell(struct sl_log_tail *tail);
 

@@ -161,6 +161,8 @@ enum sl_err sl_log_windows_frames(struct sl_log_windows *windows,
 {
     struct sl_log_window *window = find(windows, index->segment, at);
 
+    if (!window && windows->memory_only)
+        return SL_BUSY;
     if (!window) {
         window = least_used(windows);
         const enum sl_err err = load(windows, index, at, ahead, window, error);
@@ -215,6 +217,8 @@ enum sl_err sl_log_windows_event(struct sl_log_windows *windows,
     struct sl_log_frame frame;
     struct sl_slice bytes;
 
+    if (!window && windows->memory_only)
+        return SL_BUSY;
     if (window) {
         bytes = (struct sl_slice){bytes_of(index, window, at) + sl_log_mark_offset(mark), max};
     } else {

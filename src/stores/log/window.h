@@ -36,6 +36,7 @@ struct sl_log_windows {
     uint64_t clock;
     uint8_t *frame; /* the last one that was read alone */
     size_t frame_capacity;
+    bool memory_only; /* what is in no window is SL_BUSY, and no file is touched */
 };
 
 /* The frames of the index's entry `at`, whose checksum was verified; valid until the next call.
