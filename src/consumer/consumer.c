@@ -5,6 +5,7 @@ static const int64_t retry_first_ns = 1000000000, retry_last_ns = 64000000000;
 enum {
     READ_EVENTS = 1024, /* a step handles one read: about half a millisecond of projecting */
     READ_BYTES = 1 << 20,
+    FORESEEN_EVENTS = 256, /* at most, beyond the one that waits */
 };
 
 static void start_read(struct sl_consumer *consumer, uint64_t from)
@@ -26,6 +27,41 @@ static void start_read(struct sl_consumer *consumer, uint64_t from)
     sl_event_store_read(consumer->store, read);
 }
 
+/* Each event is shown once, however often the sink waits for those before it. */
+static bool is_foreseen(struct sl_consumer *consumer, uint64_t position)
+{
+    if (position < consumer->foreseen)
+        return true;
+    consumer->foreseen = position + 1;
+    return false;
+}
+
+/* Shows the sink what comes behind the event for which it waits, as far as that was read. */
+static void foresee(struct sl_consumer *consumer)
+{
+    struct sl_read *read = &consumer->call.read;
+    struct sl_error ignored = {0};
+    struct sl_event event;
+
+    if (!consumer->sink.foresee)
+        return;
+    for (size_t i = consumer->place + 1;
+         i < read->event_count && i <= consumer->place + FORESEEN_EVENTS; i++)
+        if (!is_foreseen(consumer, read->events[i].position) &&
+            sl_model_decode(consumer->model, &read->events[i], &read->arena, &event, &ignored) ==
+                SL_OK)
+            consumer->sink.foresee(consumer->sink.self, &event);
+}
+
+/* The same of events that became durable together. */
+static void foresee_offered(struct sl_consumer *consumer, const struct sl_event *events,
+                            size_t count)
+{
+    for (size_t i = 0; i < count && i < FORESEEN_EVENTS && consumer->sink.foresee; i++)
+        if (!is_foreseen(consumer, events[i].position))
+            consumer->sink.foresee(consumer->sink.self, &events[i]);
+}
+
 /* Hands on what was read. True: all of it was taken. */
 static bool hand_on(struct sl_consumer *consumer)
 {
@@ -42,6 +78,7 @@ static bool hand_on(struct sl_consumer *consumer)
         if (wanted < read->from) {
             /* The sink has started over meanwhile: it is read again from there. */
             SL_MARK("consumer: sink went back");
+            consumer->foreseen = 0;
             read->event_count = consumer->place = 0;
             return true;
         }
@@ -66,7 +103,10 @@ static bool hand_on(struct sl_consumer *consumer)
             consumer->err = err;
             return false;
         }
-        if (consumer->sink.take(consumer->sink.self, &event) != SL_SINK_TOOK)
+        const enum sl_sink_result result = consumer->sink.take(consumer->sink.self, &event);
+        if (result == SL_SINK_WAITS)
+            foresee(consumer);
+        if (result != SL_SINK_TOOK)
             return false;
         consumer->retry_span_ns = 0;
     }
@@ -107,11 +147,13 @@ void sl_consumer_offer(struct sl_consumer *consumer, const struct sl_event *even
         consumer->place < consumer->call.read.event_count)
         return; /* it will meet them in the log */
     if (consumer->sink.position(consumer->sink.self) == first) {
-        size_t taken = 0;
-        while (taken < count &&
-               consumer->sink.take(consumer->sink.self, &events[taken]) == SL_SINK_TOOK)
-            taken++;
-        if (taken < count)
+        enum sl_sink_result result = SL_SINK_TOOK;
+        size_t offered = 0;
+        while (offered < count && result == SL_SINK_TOOK)
+            result = consumer->sink.take(consumer->sink.self, &events[offered++]);
+        if (result == SL_SINK_WAITS)
+            foresee_offered(consumer, events + offered, count - offered);
+        if (result != SL_SINK_TOOK)
             return; /* it waits or is stuck: a poke will read on from the log */
     } else {
         go_on(consumer);

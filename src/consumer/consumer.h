@@ -33,6 +33,9 @@ struct sl_sink {
      * are damaged. `why` is borrowed. The sink says so to whom it concerns, and where it stands;
      * nothing is offered before a poke. NULL: the loop itself stands still and tries again. */
     void (*broken)(void *self, uint64_t position, const char *why);
+    /* While the sink waits: an event that it will be offered later, so that it can fetch what that
+     * needs, too, instead of one event's rows after the other's. Or NULL. */
+    void (*foresee)(void *self, const struct sl_event *event);
 };
 
 struct sl_consumer {
@@ -48,6 +51,7 @@ struct sl_consumer {
     bool reading;
     bool closing;
     size_t place; /* in the answer of the read: what was not handed on yet */
+    uint64_t foreseen; /* events below it were shown to the sink, or offered */
     size_t count_max; /* of a read; fewer while something among them is damaged; 0: all */
     enum sl_err err; /* why it stands still, if a read or an event is broken; cleared by a poke */
     struct sl_error error;

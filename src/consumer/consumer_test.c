@@ -88,6 +88,8 @@ struct bench {
     unsigned broken_times;
     uint64_t waits_at;    /* it waits there, once */
     uint64_t taken;
+    uint64_t foreseen;    /* events that were shown ahead, */
+    uint64_t foreseen_end; /* and one past the last of them */
     bool bad;             /* an event came that was not wanted, or with another's body */
 };
 
@@ -109,6 +111,18 @@ static enum sl_sink_result take(void *self, const struct sl_event *event)
     bench->position++;
     bench->taken++;
     return SL_SINK_TOOK;
+}
+
+static void foresee(void *self, const struct sl_event *event)
+{
+    struct bench *bench = self;
+
+    /* Only what lies behind the event that it waits for, in order and once. */
+    bench->bad = bench->bad || event->position <= bench->position ||
+                 event->position < bench->foreseen_end ||
+                 ((const struct mark *)event->body)->number != event->position;
+    bench->foreseen_end = event->position + 1;
+    bench->foreseen++;
 }
 
 static void advance(void *self, uint64_t to)
@@ -135,7 +149,8 @@ static void begin(struct bench *bench, const char *events)
     memcpy(bench->shelf.events, events, strlen(events));
     SL_ASSERT(sl_model_init(&bench->model, &domain, &error) == SL_OK);
     SL_ASSERT(sl_mailbox_new(NULL, NULL, &bench->mailbox) == SL_OK);
-    bench->consumer = (struct sl_consumer){.sink = {position, take, advance, bench, broken},
+    bench->consumer = (struct sl_consumer){.sink = {position, take, advance, bench, broken,
+                                                    foresee},
                                            .store = &bench->shelf.store,
                                            .model = &bench->model,
                                            .mailbox = bench->mailbox};
@@ -323,6 +338,62 @@ static void takes_what_is_live(void)
     end(&bench);
 }
 
+/* While the sink waits for one event it is shown those behind it, each once. */
+static void shows_what_is_behind(void)
+{
+    struct bench bench;
+
+    begin(&bench, "");
+    memset(bench.shelf.events, '.', 1000);
+    bench.shelf.events[250] = 'o'; /* not of this domain, */
+    bench.shelf.events[260] = 'v'; /* and not to be read */
+    bench.waits_at = 200;
+    follow(&bench);
+    CHECK_U64(bench.position, 200);
+    CHECK_U64(bench.foreseen, 254);
+    CHECK_U64(bench.foreseen_end, 457);
+    bench.waits_at = 210;
+    sl_consumer_poke(&bench.consumer);
+    run(&bench);
+    CHECK_U64(bench.foreseen, 264);
+    CHECK_U64(bench.foreseen_end, 467);
+    bench.waits_at = UINT64_MAX;
+    sl_consumer_poke(&bench.consumer);
+    run(&bench);
+    CHECK_U64(bench.broken, 260);
+    CHECK_U64(bench.foreseen, 264); /* nothing waits any more */
+    end(&bench);
+}
+
+/* Likewise of those that became durable together with it. */
+static void shows_what_is_offered_with_it(void)
+{
+    struct mark bodies[6];
+    struct sl_event events[6];
+    struct bench bench;
+
+    begin(&bench, "");
+    follow(&bench);
+    for (uint64_t i = 0; i < 6; i++) {
+        bodies[i] = (struct mark){i};
+        events[i] = (struct sl_event){.type = &marked, .body = &bodies[i], .position = i};
+    }
+    memset(bench.shelf.events, '.', 6);
+    bench.waits_at = 2;
+    sl_consumer_offer(&bench.consumer, events, 6);
+    CHECK_U64(bench.position, 2);
+    CHECK_U64(bench.foreseen, 3);
+    CHECK_U64(bench.foreseen_end, 6);
+    bench.waits_at = 3;
+    sl_consumer_poke(&bench.consumer);
+    run(&bench);
+    sl_consumer_poke(&bench.consumer);
+    run(&bench);
+    CHECK_U64(bench.position, 6);
+    CHECK_U64(bench.foreseen, 3);
+    end(&bench);
+}
+
 int main(void)
 {
     return TAP_RUN({"reads what there is", reads_what_there_is},
@@ -330,5 +401,7 @@ int main(void)
                    {"narrows and widens around damage", narrows_and_widens},
                    {"stands still by itself", stands_still_by_itself},
                    {"a failed read is tried again", tries_a_failed_read_again},
-                   {"a sink that waits", waits}, {"what is live", takes_what_is_live});
+                   {"a sink that waits", waits}, {"what is live", takes_what_is_live},
+                   {"what is behind is shown ahead", shows_what_is_behind},
+                   {"what is offered is shown ahead", shows_what_is_offered_with_it});
 }

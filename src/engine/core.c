@@ -59,6 +59,12 @@ static void view_broken(void *self, uint64_t position, const char *why)
     sl_core_view_broken(self, position, why);
 }
 
+static void view_foresee(void *self, const struct sl_event *event)
+{
+    if (event->type->name[0] != '$')
+        sl_view_foresee(((struct sl_core_view *)self)->table, event);
+}
+
 static void view_advance(void *self, uint64_t position)
 {
     sl_view_advance(((struct sl_core_view *)self)->table, position);
@@ -105,7 +111,7 @@ static enum sl_err open_view(struct sl_core_view *view, struct sl_error *error)
                                                   .settles = true};
 
     view->consumer = (struct sl_consumer){
-        .sink = {view_position, view_take, view_advance, view, view_broken},
+        .sink = {view_position, view_take, view_advance, view, view_broken, view_foresee},
         .store = domain->store,
         .model = &domain->model,
         .mailbox = domain->core->options.mailbox};

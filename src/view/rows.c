@@ -357,8 +357,8 @@ static bool is_behind(struct sl_view_table *table)
     return true;
 }
 
-/* Projects and prepares: NULL, or why the event cannot be applied, and then nothing of it is. */
-static const char *project_once(struct sl_rows *rows, const struct sl_event *event)
+/* Runs the projection on copies. */
+static void run(struct sl_rows *rows, const struct sl_event *event)
 {
     struct sl_view_table *table = rows->table;
 
@@ -370,6 +370,12 @@ static const char *project_once(struct sl_rows *rows, const struct sl_event *eve
         table->options.project(table->options.project_context, event, rows);
     else
         table->shape.view->project(event, rows);
+}
+
+/* Projects and prepares: NULL, or why the event cannot be applied, and then nothing of it is. */
+static const char *project_once(struct sl_rows *rows, const struct sl_event *event)
+{
+    run(rows, event);
     if (rows->waits || rows->why)
         return rows->why;
     const char *why = prepare(rows);
@@ -429,6 +435,18 @@ enum sl_view_result sl_view_project(struct sl_view_table *table, const struct sl
     publish(rows);
     view_evict(table);
     return SL_VIEW_APPLIED;
+}
+
+void sl_view_foresee(struct sl_view_table *table, const struct sl_event *event)
+{
+    /* Half of what may be fetched at once is left to those who look rows up. */
+    if (!table->attached || table->complete || table->failing || table->degraded ||
+        event->position <= table->position || table->fetch_count >= VIEW_FETCHES_MAX / 2)
+        return;
+    run(&table->staging, event);
+    if (table->staging.waits)
+        SL_MARK("view: fetched ahead");
+    table->staging.count = 0;
 }
 
 void sl_view_break(struct sl_view_table *table, uint64_t position, const char *why)

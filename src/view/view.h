@@ -111,6 +111,10 @@ enum sl_view_result {
 /* Applies one event, at status.position (events of other positions below are ignored). */
 enum sl_view_result sl_view_project(struct sl_view_table *table, const struct sl_event *event);
 
+/* The event will be projected after others: what its projection looks for and is not in memory is
+ * fetched meanwhile, as far as readers have room. Changes nothing, and never fails. */
+void sl_view_foresee(struct sl_view_table *table, const struct sl_event *event);
+
 /* A projection that fails is tried a second time at once; then the view is DEGRADED: it stands at
  * the event's position and takes nothing more. Rows stay as they are and are answered. This lets it
  * try again; the caller offers the event anew. False: it is not degraded, or not settled. */

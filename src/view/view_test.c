@@ -341,6 +341,40 @@ static void an_old_answer_covers_nothing(void)
     }
 }
 
+/* Rows of events that are still to come are fetched, and nothing else happens. */
+static void rows_are_fetched_ahead(void)
+{
+    struct bench bench;
+
+    REQUIRE(begin(&bench, 13));
+    CHECK(happen(&bench, "put 1 a; put 2 b") == SL_VIEW_APPLIED);
+    REQUIRE(restart(&bench));
+    const struct script scripts[] = {{SL_TEXT("edit 1 x")}, {SL_TEXT("edit 2 y; put 3 c; fail")}};
+    const struct sl_event first = {.type = &happened, .body = &scripts[0], .position = 1};
+    const struct sl_event second = {.type = &happened, .body = &scripts[1], .position = 2};
+    CHECK(sl_view_project(bench.table, &first) == SL_VIEW_WAITS);
+    const uint64_t ahead = sl_mark_count("view: fetched ahead");
+    sl_view_foresee(bench.table, &second);
+    CHECK_U64(sl_mark_count("view: fetched ahead"), ahead + 1);
+    bench_run(&bench);
+    /* The row is there now: it is looked at once more, and left as it is. */
+    sl_view_foresee(bench.table, &second);
+    CHECK_U64(sl_mark_count("view: fetched ahead"), ahead + 1);
+    struct sl_view_status status = sl_view_table_status(bench.table);
+    CHECK(status.state == SL_VIEW_RUNNING && status.rows_dirty == 0);
+    CHECK_U64(status.position, 1);
+    CHECK_U64(status.rows_in_memory, 2);
+    CHECK_STRING(see(&bench, "2"), ROW(2, "b"));
+    CHECK(sl_view_project(bench.table, &first) == SL_VIEW_APPLIED);
+    CHECK(sl_view_project(bench.table, &second) == SL_VIEW_STUCK);
+    CHECK(sl_view_retry(bench.table));
+    CHECK(happen(&bench, "edit 2 z") == SL_VIEW_APPLIED);
+    CHECK_STRING(see(&bench, "1"), ROW(1, "x"));
+    CHECK_STRING(see(&bench, "2"), ROW(2, "z"));
+    CHECK_STRING(see(&bench, "3"), "-");
+    bench_end(&bench);
+}
+
 /* A removed row is a stone until the store knows; then nothing of it is left. */
 static void what_is_removed_takes_no_memory(void)
 {
@@ -705,6 +739,7 @@ int main(void)
     return TAP_RUN(
         {"changes of one event see each other", changes_within_an_event},
         {"an event fails whole, and degrades the view", an_event_fails_whole},
+        {"rows are fetched ahead", rows_are_fetched_ahead},
         {"a view stands untold until it is settled", stands_untold_until_settled},
         {"an event waits for rows", waits_for_rows_and_tries_again},
         {"an old answer covers nothing", an_old_answer_covers_nothing},
