@@ -2,6 +2,7 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "api/asset.h"
 #include "cli/cli.h"
@@ -31,9 +32,21 @@ static void free_evenly(void)
     /* NOLINTEND(concurrency-mt-unsafe) */
 }
 
+/* Connections, and the segments of large logs, want more files than a shell allows at first. */
+static void allow_files(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int serve(int argc, char **argv)
 {
     free_evenly();
+    allow_files();
     return sl_serve(argc, argv, sl_assets, sl_asset_count);
 }
 

@@ -8,7 +8,7 @@
 
 #include "stores/log/group.h"
 
-enum { SL_LOG_GROUPS_FILES_MAX = 32 }; /* open at once */
+enum { SL_LOG_GROUPS_FILES_MAX = 64 }; /* open at once */
 
 enum sl_log_group_state {
     SL_LOG_GROUP_UNKNOWN = 0, /* not looked at yet */

@@ -1,10 +1,12 @@
 #include "stores/log/shelf.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
     SLOT_BLOCK_BYTES = 2 * SL_LOG_SEALED_BLOCK_BYTES, /* larger blocks do not stay */
+    CLOSE_LOOKS = 16,
 };
 
 enum sl_err sl_log_shelf_init(struct sl_log_shelf *shelf, const struct sl_log_folder *folder,
@@ -79,16 +81,18 @@ size_t sl_log_shelf_at_outcome(const struct sl_log_shelf *shelf, uint64_t outcom
 
 /* ---- Files ----------------------------------------------------------------------------------- */
 
+/* The least used of the next few: to look at all would cost more than to open one again. */
 static void close_least_used(struct sl_log_shelf *shelf)
 {
     struct sl_log_sealed *oldest = NULL;
 
-    for (size_t i = 0; i < shelf->count; i++) {
-        struct sl_log_sealed *segment = &shelf->segments[i];
+    SL_ASSERT(shelf->open_count > 0);
+    for (unsigned looks = 0; looks < CLOSE_LOOKS || !oldest; looks++) {
+        shelf->hand = shelf->hand + 1 < shelf->count ? shelf->hand + 1 : 0;
+        struct sl_log_sealed *segment = &shelf->segments[shelf->hand];
         if (segment->file && (!oldest || segment->used < oldest->used))
             oldest = segment;
     }
-    SL_ASSERT(oldest);
     sl_file_close(oldest->file);
     oldest->file = NULL;
     shelf->open_count--;
@@ -105,10 +109,18 @@ static enum sl_err open_file(struct sl_log_shelf *shelf, struct sl_log_sealed *s
     if (shelf->open_count == SL_LOG_SHELF_FILES_MAX)
         close_least_used(shelf);
     sl_log_sealed_path(shelf->folder, segment->head.segment.number, path);
-    const enum sl_err err =
-        sl_disk_open(shelf->folder->env, path, SL_OPEN_READ, &segment->file, error);
+    struct sl_error why = {0};
+    enum sl_err err = sl_disk_open(shelf->folder->env, path, SL_OPEN_READ, &segment->file, &why);
+    /* A process may have fewer files open than we would like: then fewer of ours are. */
+    while (err != SL_OK && (why.os_errno == EMFILE || why.os_errno == ENFILE) &&
+           shelf->open_count > 0) {
+        close_least_used(shelf);
+        err = sl_disk_open(shelf->folder->env, path, SL_OPEN_READ, &segment->file, &why);
+    }
     if (err == SL_OK)
         shelf->open_count++;
+    else if (error)
+        *error = why;
     return err;
 }
 

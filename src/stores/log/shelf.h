@@ -12,7 +12,7 @@
 #include "stores/log/segment.h"
 
 enum {
-    SL_LOG_SHELF_FILES_MAX = 128, /* open at once */
+    SL_LOG_SHELF_FILES_MAX = 512, /* open at once, if the system lets us */
 };
 
 struct sl_log_sealed {
@@ -26,6 +26,7 @@ struct sl_log_shelf {
     struct sl_log_sealed *segments; /* from number 0 on, in order */
     size_t count, capacity;
     size_t open_count;
+    size_t hand; /* where a file to be closed is looked for */
     uint64_t clock;
     struct sl_log_cache pages, blocks; /* pages of groups, too */
     struct sl_log_groups groups;
