@@ -51,8 +51,8 @@ static bool add_wanted(struct api_call *call, size_t place, bool **wanted)
     while (sl_core_domain_at(core, d) != call->domain)
         d++;
     if (!wanted[d])
-        wanted[d] = sl_arena_zeroed(call->request->arena, sl_core_view_count(call->domain),
-                                    sizeof(bool));
+        wanted[d] =
+            sl_arena_zeroed(call->request->arena, sl_core_view_count(call->domain), sizeof(bool));
     if (!wanted[d]) {
         api_no_memory(call);
         return false;
@@ -184,8 +184,9 @@ static void write_turns(const struct sl_histogram *turns, struct sl_buf *out)
                   (unsigned long long)turns->count);
 }
 
-void api_write_rebuild_metrics(struct sl_core *core, struct sl_buf *out)
+void api_write_rebuild_metrics(struct sl_api *api, struct sl_buf *out)
 {
+    struct sl_core *const core = api->options.core;
     static const char *const names[METRICS][2] = {
         [RUNNING] = {"sluice_view_rebuilding", "1: the view is being built anew."},
         [POSITION] = {"sluice_view_rebuild_position", "Events that the new build has applied."},
@@ -194,7 +195,7 @@ void api_write_rebuild_metrics(struct sl_core *core, struct sl_buf *out)
         [FAILED] = {"sluice_view_rebuild_failed", "1: the last rebuild failed; see /admin/status."},
     };
 
-    write_turns(sl_core_turns(core), out);
+    write_turns(sl_net_turns(api->options.net), out);
     for (enum metric m = RUNNING; m < METRICS; m++) {
         sl_buf_printf(out, "# HELP %s %s\n# TYPE %s gauge\n", names[m][0], names[m][1],
                       names[m][0]);
@@ -274,14 +275,14 @@ void api_get_view_digest(struct api_call *call)
     }
     query->call = call;
     struct sl_view_table *view = sl_core_view_at(call->domain, place);
-    query->wait = (struct sl_wait){
-        .domain = call->domain,
-        .view = view,
-        .path = SL_PATH_LIST,
-        .position = sl_view_table_status(view).position,
-        .until_ns = sl_env_monotonic(call->api->options.env) + digest_wait_ns,
-        .done = digest_waited,
-        .user = query};
+    query->wait =
+        (struct sl_wait){.domain = call->domain,
+                         .view = view,
+                         .path = SL_PATH_LIST,
+                         .position = sl_view_table_status(view).position,
+                         .until_ns = sl_env_monotonic(call->api->options.env) + digest_wait_ns,
+                         .done = digest_waited,
+                         .user = query};
     api_wait(call, digest_cancelled, query);
     sl_view_hurry(view);
     sl_core_wait(&query->wait);

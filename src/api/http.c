@@ -31,6 +31,12 @@ void api_send(struct api_call *call, int status, const char *type, struct sl_tex
     sl_request_answer(call->request, status, type, sl_buf_as_text(&call->api->headers), body);
 }
 
+void api_send_buf(struct api_call *call, int status, const char *type, struct sl_buf *body)
+{
+    call->request->gone = NULL;
+    sl_request_answer_buf(call->request, status, type, sl_buf_as_text(&call->api->headers), body);
+}
+
 void api_answer(struct api_call *call, int status, const char *type, struct sl_text body)
 {
     api_headers(call);
@@ -129,13 +135,17 @@ void api_no_memory(struct api_call *call)
 
 bool api_etag_matches(struct api_call *call, struct sl_text body)
 {
+    /* Of the content, not of the version: a rebuilt view or a restored log may say something else
+     * with the same version. */
+    return api_etag_is(call, sl_hash64(body.ptr, body.len, 0));
+}
+
+bool api_etag_is(struct api_call *call, uint64_t hash)
+{
     struct sl_buf *headers = &call->api->headers;
     char etag[24];
 
-    /* Of the content, not of the version: a rebuilt view or a restored log may say something else
-     * with the same version. */
-    snprintf(etag, sizeof etag, "\"%016llx\"",
-             (unsigned long long)sl_hash64(body.ptr, body.len, 0));
+    snprintf(etag, sizeof etag, "\"%016llx\"", (unsigned long long)hash);
     sl_buf_printf(headers, "ETag: %s\r\nCache-Control: no-cache\r\n", etag);
     const struct sl_text wanted = sl_request_header(call->request, "if-none-match");
     return wanted.len > 0 && sl_url_etag_matches(wanted, api_text(etag));

@@ -254,14 +254,13 @@ static void list_done(struct sl_view_listing *listing)
     if (listing->err == SL_OK && listing->refusal != SL_AGGREGATE_DONE) {
         api_aggregate_refuse(call, listing);
     } else if (listing->err == SL_OK) {
-        const struct sl_text body = sl_buf_as_text(&json);
         api_headers(call);
         api_header_position(call, listing->position);
         api_header_degraded(call);
-        if (api_etag_matches(call, body))
+        if (api_etag_is(call, listing->hash))
             api_send(call, 304, NULL, (struct sl_text){NULL, 0});
         else
-            api_send(call, 200, API_JSON, body);
+            api_send_buf(call, 200, API_JSON, &json);
     } else if (listing->err == SL_INVALID) {
         api_refuse(call, listing->query.search.len ? "bad_query" : "bad_cursor",
                    listing->query.search.len ? "q" : "after", "%s", listing->error.message);

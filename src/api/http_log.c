@@ -133,25 +133,23 @@ static void send_page(struct log_query *query)
     struct api_call *call = query->call;
     const struct sl_read *read = &query->read.read;
     const uint64_t durable = read->durable;
-    struct sl_buf *out = &call->api->out;
+    struct sl_buf out = query->read.json; /* behind the head that `ask` wrote */
     uint64_t next = read->next;
 
     if (read->end && !read->backwards && read->durable > next)
         next = read->durable;
-    sl_buf_reset(out);
-    SL_BUF_LITERAL(out, "{\"events\":[");
-    sl_buf_text(out, sl_buf_as_text(&query->read.json));
-    SL_BUF_LITERAL(out, "],\"next\":\"");
-    sl_core_token(call->domain, next, out);
-    sl_buf_printf(out, "\",\"end\":%s}", read->end ? "true" : "false");
+    SL_BUF_LITERAL(&out, "],\"next\":\"");
+    sl_core_token(call->domain, next, &out);
+    sl_buf_printf(&out, "\",\"end\":%s}", read->end ? "true" : "false");
+    query->read.json = (struct sl_buf){0};
     sl_core_read_close(&query->read);
-    if (out->failed) {
-        api_no_memory(call);
-        return;
-    }
     api_headers(call);
     api_header_position(call, durable);
-    api_send(call, 200, API_JSON, sl_buf_as_text(out));
+    if (out.failed)
+        api_no_memory(call);
+    else
+        api_send_buf(call, 200, API_JSON, &out);
+    sl_buf_close(&out);
 }
 
 static void page_read(struct sl_core_read *core_read)
@@ -177,6 +175,7 @@ static void ask(struct log_query *query)
     query->read.domain = query->call->domain;
     query->read.done = page_read;
     query->read.user = query;
+    SL_BUF_LITERAL(&query->read.json, "{\"events\":[");
     sl_core_read(&query->read);
 }
 

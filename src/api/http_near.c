@@ -134,14 +134,13 @@ static void near_done(struct sl_view_listing *listing)
     struct sl_buf json = listing->json;
 
     if (listing->err == SL_OK) {
-        const struct sl_text body = sl_buf_as_text(&json);
         api_headers(call);
         api_header_position(call, listing->position);
         api_header_degraded(call);
-        if (api_etag_matches(call, body))
+        if (api_etag_is(call, listing->hash))
             api_send(call, 304, NULL, (struct sl_text){NULL, 0});
         else
-            api_send(call, 200, API_JSON, body);
+            api_send_buf(call, 200, API_JSON, &json);
     } else {
         api_refuse(call, "view_failed", NULL, "%s", listing->error.message);
     }

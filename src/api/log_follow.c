@@ -94,6 +94,7 @@ static void read_on(struct api_follower *follower)
 {
     memset(&follower->read, 0, sizeof follower->read);
     follower->read.domain = follower->domain;
+    follower->read.as_stored = true;
     follower->read.done = page_read;
     follower->read.user = follower;
     follower->read.read.by = follower->query.by;

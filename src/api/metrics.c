@@ -248,7 +248,7 @@ void api_get_metrics(struct api_call *call)
         write_domain_metrics(api->options.core, &api->out);
         write_histograms(api->options.core, &api->out);
         write_view_metrics(api->options.core, &api->out);
-        api_write_rebuild_metrics(api->options.core, &api->out);
+        api_write_rebuild_metrics(api, &api->out);
         api_write_process_metrics(api->options.core, &api->out);
         write_routes(&api->routes, &api->out);
     }

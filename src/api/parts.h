@@ -72,6 +72,8 @@ struct api_call {
 struct sl_buf *api_headers(struct api_call *call);
 /* Answers with the headers as they stand in the buffer. */
 void api_send(struct api_call *call, int status, const char *type, struct sl_text body);
+/* … a body that is given away, for those that may be large. */
+void api_send_buf(struct api_call *call, int status, const char *type, struct sl_buf *body);
 /* Answers with the usual headers. */
 void api_answer(struct api_call *call, int status, const char *type, struct sl_text body);
 /* Answers with a problem document; `rule` is one of Sluice's own, and says the status. */
@@ -99,6 +101,8 @@ bool api_wants_page(const struct api_call *call);
 bool api_knows_parameters(struct api_call *call, const char *const *names);
 /* Is the ETag of this body among If-None-Match? Puts the ETag into the header buffer. */
 bool api_etag_matches(struct api_call *call, struct sl_text body);
+/* The same where the body's hash is known: sl_hash64 with seed 0. */
+bool api_etag_is(struct api_call *call, uint64_t hash);
 
 /* ---- Doors, by file ------------------------------------------------------------------------ */
 
@@ -126,7 +130,7 @@ void api_post_view_rebuild(struct api_call *call); /* admin_views.c */
 void api_get_view_digest(struct api_call *call);
 /* ",\"rebuild\":{…}" where the view was rebuilt since the start, or is now. */
 void api_write_rebuild(struct sl_core_domain *domain, size_t place, struct sl_buf *out);
-void api_write_rebuild_metrics(struct sl_core *core, struct sl_buf *out);
+void api_write_rebuild_metrics(struct sl_api *api, struct sl_buf *out);
 void api_post_process_retry(struct api_call *call); /* admin_processes.c */
 void api_post_process_skip(struct api_call *call);
 /* ",\"processes\":[…]" */

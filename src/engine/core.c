@@ -194,8 +194,7 @@ static enum sl_err check_views(const struct sl_core *core, const struct sl_domai
 {
     for (size_t i = 0; i < domain->views.count; i++) {
         struct sl_view_shape shape;
-        enum sl_err err =
-            sl_view_shape_init(&shape, domain->name, &domain->views.items[i], error);
+        enum sl_err err = sl_view_shape_init(&shape, domain->name, &domain->views.items[i], error);
         if (!err)
             err = sl_view_store_check(core->options.view_store, &shape, error);
         if (err)
@@ -278,8 +277,7 @@ static enum sl_err open_processes(struct sl_core_domain *domain, struct sl_error
 }
 
 static enum sl_err open_domain(struct sl_core *core, struct sl_core_domain *domain,
-                               const struct sl_core_domain_options *options,
-                               struct sl_error *error)
+                               const struct sl_core_domain_options *options, struct sl_error *error)
 {
     const struct sl_view_list *views = &options->domain->views;
     enum sl_err err;
@@ -309,21 +307,21 @@ static enum sl_err open_domain(struct sl_core *core, struct sl_core_domain *doma
         err = open_processes(domain, error);
     if (err)
         return err;
-    const struct sl_writer_options writer = {
-        .env = core->options.env,
-        .mailbox = core->options.mailbox,
-        .model = &domain->model,
-        .store = domain->store,
-        .queue_max = core->options.queue_max,
-        .id_window_s = (uint32_t)core->options.id_window_s,
-        .id_memory_max = core->options.id_memory_max,
-        .ids_folder = options->ids_folder,
-        .aggregate_memory_max = core->options.aggregate_memory_max,
-        .snapshots_folder = options->snapshots,
-        .reigns = on_reign,
-        .durable = on_durable,
-        .answer = on_answer,
-        .context = domain};
+    const struct sl_writer_options writer = {.env = core->options.env,
+                                             .mailbox = core->options.mailbox,
+                                             .model = &domain->model,
+                                             .store = domain->store,
+                                             .queue_max = core->options.queue_max,
+                                             .id_window_s = (uint32_t)core->options.id_window_s,
+                                             .id_memory_max = core->options.id_memory_max,
+                                             .ids_folder = options->ids_folder,
+                                             .aggregate_memory_max =
+                                                 core->options.aggregate_memory_max,
+                                             .snapshots_folder = options->snapshots,
+                                             .reigns = on_reign,
+                                             .durable = on_durable,
+                                             .answer = on_answer,
+                                             .context = domain};
     return sl_writer_open(&writer, &domain->writer, error);
 }
 
@@ -373,8 +371,6 @@ void sl_core_step(struct sl_core *core, struct sl_message *message)
 {
     const uint32_t kind = message->kind;
 
-    if (core->turn_began_ns == 0)
-        core->turn_began_ns = sl_env_monotonic(core->options.env);
     if (kind >= SL_WRITER_MESSAGE_FIRST && kind <= SL_WRITER_MESSAGE_LAST)
         sl_writer_step(message);
     else if (kind == SL_CONSUMER_MESSAGE_READ)
@@ -437,7 +433,6 @@ int64_t sl_core_turn(struct sl_core *core)
 {
     int64_t now = sl_env_monotonic(core->options.env);
     const bool may_block = now - core->last_reader_ns > READER_QUIET_NS;
-    const int64_t began = core->turn_began_ns ? core->turn_began_ns : now;
     int64_t next = INT64_MAX;
 
     for (size_t i = 0; i < core->domain_count; i++)
@@ -457,14 +452,7 @@ int64_t sl_core_turn(struct sl_core *core)
         drained(core->drained_context);
         return next; /* whoever drains may have closed it */
     }
-    sl_histogram_add(&core->turns, sl_env_monotonic(core->options.env) - began);
-    core->turn_began_ns = 0;
     return next;
-}
-
-const struct sl_histogram *sl_core_turns(const struct sl_core *core)
-{
-    return &core->turns;
 }
 
 enum sl_err sl_core_failure(const struct sl_core *core, struct sl_error *out)
@@ -499,6 +487,20 @@ void sl_core_drain(struct sl_core *core, void (*done)(void *context), void *cont
         sl_writer_drain(core->domains[i].writer);
 }
 
+/* Nobody posts any more. What has come meanwhile lies in structs that are closed by their owners,
+ * but for reads that nobody will hear of. */
+static void drop_mail(struct sl_core *core)
+{
+    struct sl_message *message = sl_mailbox_take_all(core->options.mailbox);
+
+    while (message) {
+        struct sl_message *next = message->next;
+        if (message->kind == SL_CORE_READ)
+            sl_core_read_close((struct sl_core_read *)(void *)message);
+        message = next;
+    }
+}
+
 /* The order matters: what answers into our structs goes first, then the structs. */
 void sl_core_close(struct sl_core *core)
 {
@@ -517,8 +519,7 @@ void sl_core_close(struct sl_core *core)
         sl_event_store_close(domain->store);
     }
     sl_view_service_close(core->views);
-    /* Nobody posts any more. What has come meanwhile lies in structs that are closed below. */
-    (void)sl_mailbox_take_all(core->options.mailbox);
+    drop_mail(core);
     for (size_t i = 0; i < core->options.domain_count; i++) {
         struct sl_core_domain *domain = &core->domains[i];
         for (size_t v = 0; v < domain->view_count; v++) {

@@ -8,8 +8,8 @@
 #include "process/process.h"
 
 enum sl_core_message {
-    SL_CORE_READ = 0x1020, /* a door's read of the log */
-    SL_CORE_TELL = 0x1021, /* a read of events that watchers were not told of */
+    SL_CORE_READ = 0x1020,   /* a door's read of the log */
+    SL_CORE_TELL = 0x1021,   /* a read of events that watchers were not told of */
     SL_CORE_RECALL = 0x1022, /* a read of what a view was told to skip */
 };
 
@@ -49,10 +49,10 @@ struct sl_core_domain {
         bool under_way;
         int64_t again_ns; /* a read failed; INT64_MAX: none did */
     } tell;
-    struct sl_held_reply *held; /* for strong views */
-    struct sl_wait *waits;     /* for positions of this domain's log and views */
+    struct sl_held_reply *held;        /* for strong views */
+    struct sl_wait *waits;             /* for positions of this domain's log and views */
     struct sl_wait *wait_checked_next; /* of the walk along them that is under way */
-    struct sl_lookup *lookups; /* for rows being fetched */
+    struct sl_lookup *lookups;         /* for rows being fetched */
     size_t reads_out;
     struct sl_core_rebuild *rebuild;   /* under way, or NULL */
     struct sl_rebuild_status *rebuilt; /* of each view, by place; NULL before the first */
@@ -67,8 +67,6 @@ struct sl_core {
     int64_t last_reader_ns;
     bool draining;
     uint64_t submitted; /* commands so far */
-    struct sl_histogram turns;
-    int64_t turn_began_ns; /* with its first message; 0: it has not */
     void (*drained)(void *context);
     void *drained_context;
     struct sl_error error; /* why a domain could not be opened */

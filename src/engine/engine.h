@@ -28,7 +28,7 @@ struct sl_core_domain_options {
     const struct sl_event_store_ops *store;
     struct sl_store_options store_options; /* location: the log's folder */
     const char *ids_folder; /* for files of command ids; NULL: all of them stay in memory */
-    const char *snapshots; /* folder for states of aggregates; NULL: none are kept */
+    const char *snapshots;  /* folder for states of aggregates; NULL: none are kept */
 };
 
 struct sl_core_options {
@@ -39,9 +39,9 @@ struct sl_core_options {
     size_t domain_count;
     const struct sl_view_store_ops *view_store;
     struct sl_view_store_options view_store_options;
-    uint32_t readers;            /* view readers; 0: 2 */
-    uint32_t queue_max;          /* commands waiting or in work; 0: 65,536 */
-    int64_t id_window_s;         /* how long command ids are remembered; 0: 24 h */
+    uint32_t readers;     /* view readers; 0: 2 */
+    uint32_t queue_max;   /* commands waiting or in work; 0: 65,536 */
+    int64_t id_window_s;  /* how long command ids are remembered; 0: 24 h */
     size_t id_memory_max; /* bytes a domain, about, where it has a folder for ids; 0: 512 MiB */
     size_t aggregate_memory_max; /* bytes; 0: 256 MiB; beyond it, resting aggregates are dropped */
 };
@@ -138,7 +138,7 @@ struct sl_lookup {
     void (*done)(struct sl_lookup *lookup, enum sl_lookup_end end, const struct sl_view_row *row,
                  uint64_t position);
     void *user;
-    struct sl_wait wait; /* internal */
+    struct sl_wait wait;            /* internal */
     struct sl_lookup *next, **link; /* internal */
 };
 void sl_core_lookup(struct sl_lookup *lookup);
@@ -151,18 +151,22 @@ void sl_core_saw_reader(struct sl_core *core);
 /* ---- Reading a log --------------------------------------------------------------------------- */
 
 /* Reads events as JSON objects: {"position", "type", "stream", "revision", "time", "command",
- * "body"}. */
+ * "body"}. They are written, or decoded, in slices, one a turn, so that many do not hold up
+ * everybody else. */
 struct sl_core_read {
     struct sl_read read; /* by, key, from, until, backwards, count_max are the caller's to fill */
     struct sl_core_domain *domain;
     void (*done)(struct sl_core_read *read); /* close with sl_core_read_close when done with it */
     void *user;
-    struct sl_buf json; /* answer: the events, separated by commas */
+    /* Answer: the events, separated by commas, behind what the caller has written there. */
+    struct sl_buf json;
     /* Or, where `as_events` is set, as `evolve` sees them, without the engine's own; they live
      * until the read is closed. */
     bool as_events;
+    bool as_stored; /* or neither: the caller looks at read.events, and at few */
     struct sl_event *events;
     size_t event_count;
+    size_t next; /* internal: of the stored events, the first that is not done */
 };
 void sl_core_read(struct sl_core_read *read);
 void sl_core_read_close(struct sl_core_read *read);
@@ -200,9 +204,6 @@ struct sl_domain_numbers {
     const char *failed_why;
 };
 void sl_core_numbers(const struct sl_core_domain *domain, struct sl_domain_numbers *out);
-
-/* How long turns took, from a turn's first message to its end: what comes meanwhile waits. */
-const struct sl_histogram *sl_core_turns(const struct sl_core *core);
 
 /* Views of a domain, by place; name in view shape. */
 size_t sl_core_view_count(const struct sl_core_domain *domain);

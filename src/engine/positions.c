@@ -158,72 +158,11 @@ enum sl_err sl_core_event_json(struct sl_core_domain *domain, const struct sl_st
     return err ? err : out->failed ? SL_LIMIT : SL_OK;
 }
 
-void sl_core_read(struct sl_core_read *read)
-{
-    read->read.message = (struct sl_message){.reply_to = read->domain->core->options.mailbox,
-                                             .kind = SL_CORE_READ};
-    read->domain->reads_out++;
-    sl_core_saw_reader(read->domain->core);
-    sl_event_store_read(read->domain->store, &read->read);
-}
-
 enum sl_err sl_core_event_decode(const struct sl_core_domain *domain,
                                  const struct sl_stored_event *event, struct sl_arena *arena,
                                  struct sl_event *out, struct sl_error *error)
 {
     return sl_model_decode(&domain->model, event, arena, out, error);
-}
-
-/* Decodes what was read into the read's own arena. */
-static enum sl_err decode(struct sl_core_read *read)
-{
-    struct sl_read *raw = &read->read;
-    enum sl_err err = SL_OK;
-
-    read->events = sl_arena_zeroed(&raw->arena, raw->event_count + 1, sizeof *read->events);
-    if (!read->events)
-        return SL_NO_MEMORY;
-    for (size_t i = 0; i < raw->event_count && !err; i++) {
-        struct sl_event *event = &read->events[read->event_count];
-        if (raw->events[i].is_stone)
-            continue;
-        err = sl_core_event_decode(read->domain, &raw->events[i], &raw->arena, event,
-                                   &raw->error);
-        if (err == SL_NOT_FOUND)
-            err = SL_OK; /* a type that the domain gave up */
-        else if (!err && event->type->name[0] != '$')
-            read->event_count++;
-    }
-    return err;
-}
-
-void sl_core_read_done(struct sl_message *message)
-{
-    struct sl_core_read *read = (struct sl_core_read *)(void *)message;
-
-    read->domain->reads_out--;
-    if (read->as_events) {
-        if (!read->read.err)
-            read->read.err = decode(read);
-        read->done(read);
-        return;
-    }
-    for (size_t i = 0; i < read->read.event_count && !read->read.err; i++) {
-        if (read->read.events[i].is_stone)
-            continue;
-        if (read->json.len > 0)
-            sl_buf_byte(&read->json, ',');
-        enum sl_err err = sl_core_event_json(read->domain, &read->read.events[i], &read->json);
-        if (err)
-            read->read.err = err;
-    }
-    read->done(read);
-}
-
-void sl_core_read_close(struct sl_core_read *read)
-{
-    sl_arena_close(&read->read.arena);
-    sl_buf_close(&read->json);
 }
 
 void sl_core_watch(struct sl_core_domain *domain, struct sl_log_watch *watch)

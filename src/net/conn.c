@@ -106,9 +106,25 @@ static void on_closed(uv_handle_t *handle)
     sl_conn_release(conn);
 }
 
+void sl_conn_again(struct conn *conn)
+{
+    struct sl_net *net = conn->net;
+
+    if (conn->again)
+        return;
+    conn->again = true;
+    conn->next_again = NULL;
+    if (net->again)
+        net->last_again->next_again = conn;
+    else
+        net->again = conn;
+    net->last_again = conn;
+    uv_async_send(&net->async);
+}
+
 void sl_conn_touch(struct conn *conn)
 {
-    conn->net->awake = true;
+    sl_net_wake(conn->net);
     if (conn->touched)
         return;
     conn->touched = true;
@@ -137,7 +153,7 @@ void sl_conn_release(struct conn *conn)
 {
     struct sl_net *net = conn->net;
 
-    if (!conn->handle_closed || conn->in_work > 0 || conn->touched)
+    if (!conn->handle_closed || conn->in_work > 0 || conn->touched || conn->again)
         return;
     if (conn->previous)
         conn->previous->next = conn->next;
@@ -288,7 +304,7 @@ static void set_wait(struct conn *conn)
     if (conn->shut) {
         if (conn->wait != WAIT_LINGER)
             sl_wait_set(conn, WAIT_LINGER, now_ns);
-    } else if (conn->writing || conn->windowed > 0) {
+    } else if (conn->writing || conn->more || conn->windowed > 0) {
         if (conn->wait != WAIT_SEND) {
             conn->send_since_ns = now_ns;
             conn->added = 0;

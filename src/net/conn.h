@@ -13,6 +13,7 @@
 #ifndef SL_NET_CONN_H
 #define SL_NET_CONN_H
 
+#include "base/histogram.h"
 #include "net/net.h"
 
 #include <uv.h>
@@ -25,6 +26,8 @@ enum {
     SPARE_BYTES_MAX = 64 << 10, /* larger memory is not kept for reuse */
     SPARES_MAX = 256,           /* of each kind */
     LINGER_MS = 1000,
+    PIECE_BYTES = 128 << 10, /* of a large answer, in a turn */
+    AGAIN_MAX = 4,           /* connections that send another piece of one in a turn */
 };
 
 /* A constant of struct sl_text. */
@@ -107,6 +110,7 @@ struct conn {
     const struct protocol *protocol;
     struct conn *next, *previous; /* all of the net's */
     struct conn *next_touched;
+    struct conn *next_again;
 
     struct tls_conn *tls; /* NULL: bytes go as they are */
 
@@ -134,6 +138,9 @@ struct conn {
     bool local;
     bool in_head; /* what is arriving is a head */
     bool touched;
+    bool again; /* in net->again */
+    bool more;  /* a rest of a large answer waits for its turn … */
+    bool due;   /* … which is this one */
     bool reading;
     bool writing;
     bool receiving; /* inside protocol->receive: no second one */
@@ -172,6 +179,7 @@ struct sl_net {
     struct listener *listeners;
     struct conn *conns;
     struct conn *touched;
+    struct conn *again, *last_again; /* to be touched in coming turns, AGAIN_MAX in each */
     struct wait_list waits[WAIT_KINDS];
 
     int64_t now_ns; /* 0: to be asked for */
@@ -191,7 +199,10 @@ struct sl_net {
     struct resp_command *spare_commands;
     uint32_t spare_command_count;
 
-    struct gzip *gzip;         /* NULL until something was packed */
+    struct gzip *gzip;         /* NULL until something was packed here */
+    struct sl_mailbox *packer; /* NULL until a large answer was packed */
+    struct packing *packings;  /* all that the packer has */
+    struct gzip *packer_gzip;  /* the packer's thread's */
     uint8_t *tls_room;         /* bytes that came, before they are decrypted */
     struct sl_header *headers; /* of the head that is being parsed */
     int64_t date_second;
@@ -199,6 +210,7 @@ struct sl_net {
     char date[40];        /* "Date: Mon, 23 Nov 2026 04:31:00 GMT\r\n" */
 
     struct sl_net_numbers numbers;
+    struct sl_histogram turns;
 };
 
 /* conn.c */
@@ -206,6 +218,8 @@ void sl_conn_start(struct conn *conn);
 /* The connection is settled at the end of this turn. */
 void sl_conn_touch(struct conn *conn);
 void sl_conn_settle(struct conn *conn);
+/* … and at the end of a coming turn: it has more to send than one turn may take. */
+void sl_conn_again(struct conn *conn);
 /* Has the protocol take what lies in the block, of which so many bytes are new. */
 void sl_conn_receive(struct conn *conn, size_t fresh);
 /* A time from which a limit is counted, moved on by what so many bytes are worth at a rate: who is
@@ -244,6 +258,14 @@ int64_t sl_wait_next(const struct sl_net *net);
 
 /* loop.c: this turn's time. */
 int64_t sl_net_now(struct sl_net *net);
+/* Something has happened: the turn has an end to be made, and begins now if it has not. */
+void sl_net_wake(struct sl_net *net);
+
+/* http_large.c */
+#define NET_PACKED 0x4e01u /* a message of the net's own, in its mailbox */
+void sl_http_packed(struct sl_message *message);
+/* Stops the packer; what it had is forgotten. Before the connections go. */
+void sl_http_stop_packing(struct sl_net *net);
 
 /* http.c, resp.c */
 struct conn *sl_http_accept(const struct listener *listener);

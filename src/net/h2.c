@@ -165,8 +165,10 @@ static void h2_flush(struct conn *conn)
         sl_buf_append(sl_conn_out(conn), bytes, (size_t)len);
     }
     conn->arriving_since_ns = sl_h2_arriving_since(http);
-    if (conn->out.len >= H2_OUT_TARGET)
+    if (conn->out.len >= H2_OUT_TARGET) {
+        sl_conn_again(conn);
         return;
+    }
     if (h2->said_goaway && !http->first)
         conn->ending = true;
     if (!nghttp2_session_want_read(h2->session) && !nghttp2_session_want_write(h2->session))

@@ -10,7 +10,7 @@ enum {
     H2_STREAMS_MAX = 128,           /* open at once */
     H2_STREAM_WINDOW = 256 << 10,   /* of a body that is being sent to us */
     H2_CONNECTION_WINDOW = 4 << 20, /* of all of them */
-    H2_OUT_TARGET = 256 << 10,      /* frames are made until so much waits to be written */
+    H2_OUT_TARGET = PIECE_BYTES,    /* frames are made until so much waits to be written */
     H2_RESETS_BURST = 200,          /* streams that may be reset at once */
     H2_RESETS_PER_SECOND = 20,
     H2_IDLE_FRAMES_BURST = 1000, /* frames that carry nothing: PING, SETTINGS, empty DATA, … */
@@ -45,9 +45,10 @@ void sl_h2_refuse(struct http_request *r, const struct sl_http_fault *fault);
 /* Since when the oldest request that is not whole is arriving; 0: none is. */
 int64_t sl_h2_arriving_since(const struct http_conn *http);
 
-/* h2_answer.c: as sl_request_answer; `bodiless` says that the length alone is told. */
+/* h2_answer.c: as sl_request_answer; `bodiless` says that the length alone is told. An
+ * `owned` body is taken, not copied. */
 void sl_h2_answer(struct http_request *r, int status, const char *content_type,
-                  struct sl_text headers, struct sl_text body, bool bodiless);
+                  struct sl_text headers, struct sl_text body, struct sl_buf *owned, bool bodiless);
 /* The head of an answer that goes on until sl_h2_end. */
 void sl_h2_begin_stream(struct http_request *r, struct sl_text headers);
 /* So many bytes were added to r->held. */

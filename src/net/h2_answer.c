@@ -118,7 +118,7 @@ void sl_h2_wrote(struct http_request *r, size_t bytes)
 }
 
 void sl_h2_answer(struct http_request *r, int status, const char *content_type,
-                  struct sl_text headers, struct sl_text body, bool bodiless)
+                  struct sl_text headers, struct sl_text body, struct sl_buf *owned, bool bodiless)
 {
     char length[24];
 
@@ -126,8 +126,13 @@ void sl_h2_answer(struct http_request *r, int status, const char *content_type,
         return;
     snprintf(length, sizeof length, "%zu", body.len);
     r->h2.complete = true;
+    if (owned) {
+        sl_buf_close(&r->held);
+        r->held = *owned;
+        *owned = (struct sl_buf){.bytes_max = owned->bytes_max};
+    }
     r->held.bytes_max = OUT_MAX;
-    if (!bodiless)
+    if (!owned && !bodiless)
         sl_buf_text(&r->held, body);
     if (r->held.failed) {
         nghttp2_submit_rst_stream(r->http->h2->session, NGHTTP2_FLAG_NONE, r->h2.id,

@@ -48,6 +48,7 @@ static void free_request(struct http_request *r)
     sl_arena_close(&r->arena);
     sl_buf_close(&r->body);
     sl_buf_close(&r->held);
+    sl_buf_close(&r->rest);
     sl_buf_close(&r->h2.head);
     free(r);
 }
@@ -71,6 +72,7 @@ void sl_http_give(struct http_request *r)
     struct sl_net *net = r->http->conn.net;
 
     sl_http_forget(r);
+    sl_buf_close(&r->rest);
     if (net->spare_request_count == SPARES_MAX) {
         free_request(r);
         return;
@@ -173,13 +175,20 @@ void sl_http_done(struct http_request *r)
         sl_http_forget(r);
         return;
     }
-    take_from_line(http);
-    while (http->first) {
-        release_held(http, http->first);
-        if (!http->first->answered)
-            return;
+    sl_http_forget(r);
+    sl_http_advance(http);
+}
+
+void sl_http_advance(struct http_conn *http)
+{
+    while (http->first && http->first->answered &&
+           http->first->rest_sent == http->first->rest.len) {
         take_from_line(http);
+        if (http->first)
+            release_held(http, http->first);
     }
+    if (http->first)
+        return;
     if (http->arriving && http->continue_due)
         send_continue(http);
     if (http->conn.net->stopping && !http->arriving)
@@ -465,6 +474,7 @@ static void http_closed(struct conn *conn)
     if (http->arriving)
         sl_http_give(http->arriving);
     http->arriving = NULL;
+    sl_http_drop_rests(http);
 }
 
 static void http_late(struct conn *conn)
@@ -515,6 +525,7 @@ static void http_secured(struct conn *conn, struct sl_text alpn)
 
 static const struct protocol http_protocol = {
     .receive = http_receive,
+    .flush = sl_http_flush,
     .gone = sl_http_gone,
     .closed = http_closed,
     .late = http_late,

@@ -38,12 +38,15 @@ struct http_request {
     struct block *head_block, *body_block;
     struct sl_buf body; /* of a chunked request */
     struct sl_buf held; /* the answer, while an earlier request has none */
+    struct sl_buf rest; /* a large answer's body, of which `rest_sent` bytes are under way */
+    size_t rest_sent;
     struct sl_stream stream;
     bool is_stream;
     bool http_1_0;
     bool keep_alive; /* the connection stays open behind the answer */
     bool answered;
-    bool told; /* that the peer has gone */
+    bool packing; /* its answer is with the packer */
+    bool told;    /* that the peer has gone */
     struct h2_part h2;
 };
 
@@ -82,7 +85,25 @@ void sl_http_done(struct http_request *r);
 /* Gives up what only the handler needed. */
 void sl_http_forget(struct http_request *r);
 
+/* http_large.c */
+/* Has the packer pack an answer, of which it takes the body if it is `owned` (else copies it).
+ * False: it cannot now, and nothing was done. */
+bool sl_http_pack(struct http_request *r, int status, const char *content_type,
+                  struct sl_text headers, struct sl_text body, struct sl_buf *owned);
+/* The body follows the head in pieces; taken or copied as above. */
+void sl_http_keep_rest(struct http_request *r, struct sl_text body, struct sl_buf *owned);
+/* protocol->flush of HTTP/1.1. */
+void sl_http_flush(struct conn *conn);
+/* The connection is closed: what was not sent never is. */
+void sl_http_drop_rests(struct http_conn *http);
+
+/* http.c: those at the head of the line whose answer is all under way leave it. */
+void sl_http_advance(struct http_conn *http);
+
 /* http_answer.c */
+/* What is left to do with an answer once its body is as it goes out. */
+void sl_http_send(struct http_request *r, int status, const char *content_type,
+                  struct sl_text headers, struct sl_text body, struct sl_buf *owned);
 void sl_http_write_head(struct http_request *r, struct sl_buf *out, int status,
                         const char *content_type, struct sl_text headers, size_t body_bytes,
                         struct sl_text body);

@@ -160,29 +160,58 @@ void sl_http_write_head(struct http_request *r, struct sl_buf *out, int status,
     out->len += (size_t)(p - room);
 }
 
-static void answer(struct http_request *r, int status, const char *content_type,
-                   struct sl_text headers, struct sl_text body)
+void sl_http_send(struct http_request *r, int status, const char *content_type,
+                  struct sl_text headers, struct sl_text body, struct sl_buf *owned)
 {
-    SL_ASSERT(!r->answered && !r->is_stream);
+    const struct sl_text none = {NULL, 0};
+    const bool bodiless = r->request.method == SL_HEAD || status == 204 || status == 304;
+    const bool large = !bodiless && body.len > PIECE_BYTES;
+
+    if (r->http->h2) {
+        sl_h2_answer(r, status, content_type, headers, body, bodiless ? NULL : owned, bodiless);
+    } else if (!r->http->conn.closed) {
+        sl_http_write_head(r, sl_http_out(r), status, content_type, headers, body.len,
+                           bodiless || large ? none : body);
+        if (large)
+            sl_http_keep_rest(r, body, owned);
+    }
+    sl_http_done(r);
+}
+
+static void answer(struct http_request *r, int status, const char *content_type,
+                   struct sl_text headers, struct sl_text body, struct sl_buf *owned)
+{
+    struct sl_net *net = r->http->conn.net;
+
+    SL_ASSERT(!r->answered && !r->is_stream && !r->packing);
     SL_ASSERT(status >= 200 && status <= 599);
     if (sl_http_may_gzip(status, content_type, body.len) && !r->http->conn.closed) {
-        struct sl_net *net = r->http->conn.net;
-        if (!sl_http_takes_gzip(&r->request) || !sl_http_gzip(net, &headers, &body))
-            headers = sl_http_vary(net, headers);
+        const bool takes = sl_http_takes_gzip(&r->request), here = body.len <= GZIP_HERE_MAX;
+        if (takes && !here && sl_http_pack(r, status, content_type, headers, body, owned))
+            return;
+        if (!takes || !here || !sl_http_gzip(&net->gzip, &headers, &body))
+            headers = sl_http_vary(&net->gzip, headers);
+        else
+            owned = NULL; /* what leaves lies elsewhere */
     }
-    const bool bodiless = r->request.method == SL_HEAD || status == 204 || status == 304;
-    if (r->http->h2)
-        sl_h2_answer(r, status, content_type, headers, body, bodiless);
-    else if (!r->http->conn.closed)
-        sl_http_write_head(r, sl_http_out(r), status, content_type, headers, body.len,
-                           bodiless ? (struct sl_text){NULL, 0} : body);
-    sl_http_done(r);
+    sl_http_send(r, status, content_type, headers, body, owned);
 }
 
 void sl_request_answer(struct sl_request *request, int status, const char *content_type,
                        struct sl_text headers, struct sl_text body)
 {
-    answer((struct http_request *)request, status, content_type, headers, body);
+    answer((struct http_request *)request, status, content_type, headers, body, NULL);
+}
+
+void sl_request_answer_buf(struct sl_request *request, int status, const char *content_type,
+                           struct sl_text headers, struct sl_buf *body)
+{
+    struct sl_buf owned = *body; /* which may lie in the request's memory */
+
+    *body = (struct sl_buf){.bytes_max = owned.bytes_max};
+    answer((struct http_request *)request, status, content_type, headers, sl_buf_as_text(&owned),
+           &owned);
+    sl_buf_close(&owned);
 }
 
 void sl_http_answer_fault(struct http_request *r, const struct sl_http_fault *fault)
@@ -197,7 +226,7 @@ void sl_http_answer_fault(struct http_request *r, const struct sl_http_fault *fa
         "\"rule\":\"%s\"}",
         fault->rule, status ? status->title : "Error", fault->status, fault->detail, fault->rule);
     answer(r, fault->status, "application/problem+json", (struct sl_text){NULL, 0},
-           (struct sl_text){body, (size_t)len});
+           (struct sl_text){body, (size_t)len}, NULL);
 }
 
 /* ---- Looking into requests ------------------------------------------------------------------ */

@@ -2,9 +2,10 @@
  * gzip for answers (RFC 9110, 8.4.1.3 and 12.5.3), where the peer takes it and it is worth it.
  *
  * Only texts are packed, only from GZIP_BYTES_MIN on, where the head is no longer most of it, and
- * only up to GZIP_BYTES_MAX, because everybody waits while the loop packs. Fastest level: the step
- * from nothing to it saves more than all further ones. Streams are not packed: an event has to
- * leave when it happens.
+ * only up to GZIP_BYTES_MAX, which bounds what the packer works for one answer; above GZIP_HERE_MAX
+ * it is the packer who does it, a thread of its own, because everybody waits while the loop packs.
+ * Fastest level: the step from nothing to it saves more than all further ones. Streams are not
+ * packed: an event has to leave when it happens.
  *
  * What may come packed or not says so (Vary), also when it comes as it is; and a strong ETag, which
  * promises the same bytes, becomes a weak one, which promises the same content.
@@ -16,7 +17,7 @@
 #include <strings.h>
 #include <zlib.h>
 
-enum { GZIP_BYTES_MIN = 1024, GZIP_BYTES_MAX = 256 << 10, GZIP_FORMAT = 16, LEVEL = 1 };
+enum { GZIP_BYTES_MIN = 1024, GZIP_BYTES_MAX = 4 << 20, GZIP_FORMAT = 16, LEVEL = 1 };
 
 /* ---- What the peer takes ------------------------------------------------------------------- */
 
@@ -142,13 +143,13 @@ struct gzip {
     struct sl_buf headers;
 };
 
-static struct gzip *memory(struct sl_net *net)
+static struct gzip *memory(struct gzip **at)
 {
-    if (!net->gzip)
-        net->gzip = calloc(1, sizeof *net->gzip);
-    if (net->gzip)
-        sl_buf_reset(&net->gzip->headers);
-    return net->gzip;
+    if (!*at)
+        *at = calloc(1, sizeof **at);
+    if (*at)
+        sl_buf_reset(&(*at)->headers);
+    return *at;
 }
 
 static bool make_ready(struct gzip *gzip)
@@ -160,15 +161,15 @@ static bool make_ready(struct gzip *gzip)
     return gzip->ready;
 }
 
-void sl_http_free_gzip(struct sl_net *net)
+void sl_http_free_gzip(struct gzip *gzip)
 {
-    if (!net->gzip)
+    if (!gzip)
         return;
-    if (net->gzip->ready)
-        deflateEnd(&net->gzip->stream);
-    sl_buf_close(&net->gzip->out);
-    sl_buf_close(&net->gzip->headers);
-    free(net->gzip);
+    if (gzip->ready)
+        deflateEnd(&gzip->stream);
+    sl_buf_close(&gzip->out);
+    sl_buf_close(&gzip->headers);
+    free(gzip);
 }
 
 /* The lines, with each strong ETag made weak. */
@@ -190,9 +191,9 @@ static void copy_headers(struct sl_buf *out, struct sl_text lines)
     }
 }
 
-bool sl_http_gzip(struct sl_net *net, struct sl_text *headers, struct sl_text *body)
+bool sl_http_gzip(struct gzip **at, struct sl_text *headers, struct sl_text *body)
 {
-    struct gzip *gzip = memory(net);
+    struct gzip *gzip = memory(at);
 
     if (!gzip || !make_ready(gzip))
         return false;
@@ -217,9 +218,14 @@ bool sl_http_gzip(struct sl_net *net, struct sl_text *headers, struct sl_text *b
     return true;
 }
 
-struct sl_text sl_http_vary(struct sl_net *net, struct sl_text headers)
+struct sl_buf *sl_http_gzip_out(struct gzip *gzip)
 {
-    struct gzip *gzip = memory(net);
+    return &gzip->out;
+}
+
+struct sl_text sl_http_vary(struct gzip **at, struct sl_text headers)
+{
+    struct gzip *gzip = memory(at);
 
     if (!gzip)
         return headers;

@@ -481,6 +481,78 @@ static void sends_much(void)
     rig_close(&rig);
 }
 
+/* Bytes that left in one turn of the loop, at most. */
+static uint64_t most_bytes, last_bytes;
+
+static int64_t see_bytes(void *context)
+{
+    const uint64_t bytes = sl_net_numbers(((const struct rig *)context)->net).bytes_out;
+
+    if (bytes - last_bytes > most_bytes)
+        most_bytes = bytes - last_bytes;
+    last_bytes = bytes;
+    return INT64_MAX;
+}
+
+/* However many large answers are due, a turn sends little of them, and others are answered. */
+static void sends_large_answers_in_pieces(void)
+{
+    enum { READERS = 7, SIZE = 1500000, TURN_BYTES = 4 * (128 << 10) + READERS * 1024 };
+    struct rig rig = rig_of((struct sl_net_options){.turn = see_bytes});
+    const char *body;
+    int fds[READERS];
+
+    most_bytes = last_bytes = 0;
+    REQUIRE(rig_start(&rig));
+    for (int i = 0; i < READERS; i++) {
+        fds[i] = client_open(rig.http);
+        CHECK(client_send(fds[i], GET("/big?size=1500000") GET("/a") GET("/big?size=200000")));
+    }
+    for (int i = 0; i < READERS; i++) {
+        CHECK(client_answer(fds[i], &body) == 200);
+        CHECK_U64(strlen(body), SIZE);
+        CHECK(client_answer(fds[i], &body) == 200);
+        CHECK_STRING(body, "/a");
+        CHECK(client_answer(fds[i], &body) == 200);
+        CHECK_U64(strlen(body), 200000);
+        close(fds[i]);
+    }
+    rig_close(&rig);
+    tap_note("at most %llu bytes in a turn", (unsigned long long)most_bytes);
+    CHECK(most_bytes <= TURN_BYTES);
+}
+
+/* Packed by another thread, and in its place among the answers; who goes meanwhile harms nobody. */
+static void packs_large_answers_elsewhere(void)
+{
+#define PACKED(path) "GET " path " HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n"
+    struct rig rig = rig_of((struct sl_net_options){0});
+    const unsigned before = sl_mark_count("net packed elsewhere");
+    const char *body;
+    REQUIRE(rig_start(&rig));
+    const int fd = client_open(rig.http), gone = client_open(rig.http);
+
+    CHECK(client_send(gone, PACKED("/big?size=2000000") GET("/a")));
+    close(gone);
+    CHECK(client_send(fd, PACKED("/big?size=100000") GET("/a") PACKED("/big?size=5000")));
+    CHECK(client_answer(fd, &body) == 200);
+    CHECK(strstr(client_head(), "Content-Encoding: gzip\r\n") != NULL);
+    CHECK(memcmp(body, "\x1f\x8b", 2) == 0);
+    CHECK(client_answer(fd, &body) == 200);
+    CHECK_STRING(body, "/a");
+    CHECK(client_answer(fd, &body) == 200);
+    CHECK(strstr(client_head(), "Content-Encoding: gzip\r\n") != NULL);
+    CHECK(sl_mark_count("net packed elsewhere") > before);
+    /* Nobody waits for those that are with the packer when the net ends. */
+    for (int i = 0; i < 3; i++)
+        CHECK(client_send(fd, PACKED("/big?size=2000000")));
+    CHECK(client_send(fd, GET("/later")));
+    rig_stop(&rig, 0);
+    rig_close(&rig);
+    close(fd);
+#undef PACKED
+}
+
 /* ---- Streams ----------------------------------------------------------------------------------
  */
 
@@ -610,6 +682,8 @@ int main(void)
         {"handlers are told that the peer has gone", tells_that_the_peer_has_gone},
         {"a half-closed connection gets its answer", answers_after_half_close},
         {"answers larger than the system's buffers", sends_much},
+        {"large answers leave in pieces", sends_large_answers_in_pieces},
+        {"large answers are packed elsewhere", packs_large_answers_elsewhere},
         {"server-sent events", streams_events},
         {"a stream waits for the answer before it", stream_behind_another_waits},
         {"a stream is told that the peer has gone", tells_a_stream_that_the_peer_has_gone},

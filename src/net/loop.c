@@ -29,11 +29,33 @@ static void wake(void *context)
     uv_async_send(&net->async);
 }
 
+void sl_net_wake(struct sl_net *net)
+{
+    net->awake = true;
+    (void)sl_net_now(net);
+}
+
+/* In the order in which they came, a few in a turn: whoever has asked for little is answered in
+ * between. */
+static void touch_again(struct sl_net *net)
+{
+    for (int i = 0; i < AGAIN_MAX && net->again; i++) {
+        struct conn *conn = net->again;
+        net->again = conn->next_again;
+        conn->again = false;
+        conn->due = true;
+        sl_conn_touch(conn);
+    }
+    if (net->again)
+        uv_async_send(&net->async);
+}
+
 static void on_async(uv_async_t *async)
 {
     struct sl_net *net = async->data;
 
-    net->awake = true;
+    sl_net_wake(net);
+    touch_again(net);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -42,7 +64,7 @@ static void on_timer(uv_timer_t *timer)
 
     net->now_ns = 0;
     net->armed_ns = INT64_MAX;
-    net->awake = true;
+    sl_net_wake(net);
 }
 
 int64_t sl_net_now(struct sl_net *net)
@@ -60,8 +82,11 @@ static void take_mail(struct sl_net *net)
 
     while (message) {
         struct sl_message *next = message->next;
-        SL_ASSERT(net->options.step, "T1");
-        net->options.step(net->options.context, message);
+        SL_ASSERT(net->options.step || message->kind == NET_PACKED, "T1");
+        if (message->kind == NET_PACKED)
+            sl_http_packed(message);
+        else
+            net->options.step(net->options.context, message);
         message = next;
     }
 }
@@ -133,6 +158,8 @@ static void on_prepare(uv_prepare_t *prepare)
     if (net->awake)
         end_turn(net);
     net->numbers.wakeups++;
+    if (net->now_ns > 0)
+        sl_histogram_add(&net->turns, sl_env_monotonic(net->options.env) - net->now_ns);
     net->now_ns = 0;
 }
 
@@ -199,7 +226,7 @@ static void on_signal(uv_signal_t *signal, int number)
 {
     struct sl_net *net = signal->data;
 
-    net->awake = true;
+    sl_net_wake(net);
     net->on_signal(net->signal_context, number);
 }
 
@@ -295,6 +322,11 @@ struct sl_mailbox *sl_net_mailbox(struct sl_net *net)
     return net->mailbox;
 }
 
+const struct sl_histogram *sl_net_turns(const struct sl_net *net)
+{
+    return &net->turns;
+}
+
 struct sl_net_numbers sl_net_numbers(const struct sl_net *net)
 {
     return net->numbers;
@@ -334,6 +366,7 @@ void sl_net_free(struct sl_net *net)
     if (!net)
         return;
     SL_ASSERT(!net->running);
+    sl_http_stop_packing(net);
     for (struct conn *conn = net->conns; conn; conn = conn->next)
         sl_conn_close(conn);
     close_listeners(net);
@@ -349,7 +382,7 @@ void sl_net_free(struct sl_net *net)
     free_listeners(net);
     free_spares(net);
     sl_mailbox_free(net->mailbox);
-    sl_http_free_gzip(net);
+    sl_http_free_gzip(net->gzip);
     free(net->tls_room);
     free(net->headers);
     free(net);

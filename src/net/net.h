@@ -24,11 +24,11 @@ struct sl_net_options {
     uint32_t head_bytes_max;  /* 16 KiB: request line and headers together, else 414 or 431 */
     uint32_t body_bytes_max;  /* 16 MiB, else 413 */
     /* Time limits. One timer is armed for the earliest, and only while something has one. */
-    int64_t idle_ms;      /* 75,000: an HTTP connection without a request is closed. RESP sessions
-                             may be idle for ever; the kernel probes whether their peer lives. */
-    int64_t head_ms;      /* 10,000: from a request's first byte to the end of its head, else 408 */
-    int64_t request_ms;   /* 30,000: for its body, else 408; of RESP, for a whole command */
-    int64_t send_ms;      /* 30,000: a reader that takes nothing for so long is dropped */
+    int64_t idle_ms;    /* 75,000: an HTTP connection without a request is closed. RESP sessions
+                           may be idle for ever; the kernel probes whether their peer lives. */
+    int64_t head_ms;    /* 10,000: from a request's first byte to the end of its head, else 408 */
+    int64_t request_ms; /* 30,000: for its body, else 408; of RESP, for a whole command */
+    int64_t send_ms;    /* 30,000: a reader that takes nothing for so long is dropped */
     /* Bytes a second, 16,384 and 1,024. A body's, or a reader's, time limit begins anew as far as
      * what was sent, or taken, would have taken time at this rate: who is faster never meets it. */
     uint32_t body_rate_min, send_rate_min;
@@ -87,6 +87,11 @@ struct sl_net_numbers {
     uint64_t wakeups;      /* turns of the loop, those for nothing included */
 };
 struct sl_net_numbers sl_net_numbers(const struct sl_net *net);
+
+/* How long the thread was busy at a stretch, from what woke it to its next sleep: requests, `step`,
+ * `turn`, writing. Whatever comes meanwhile waits. Lives as long as the net. */
+struct sl_histogram;
+const struct sl_histogram *sl_net_turns(const struct sl_net *net);
 
 /* ---- TLS --------------------------------------------------------------------------------- */
 
@@ -172,9 +177,15 @@ enum sl_err sl_http_listen_unix(struct sl_net *net, const char *path,
 
 /* Answers, and takes the request back. `status` 200 to 599. `headers` are further header lines,
  * each ended by "\r\n" (may be empty); Date, Content-Length and Connection are made here, and
- * Content-Type when `content_type` is not NULL. All is copied. To HEAD goes the head alone. */
+ * Content-Type when `content_type` is not NULL. All is copied. To HEAD goes the head alone.
+ *
+ * A large body leaves a piece a turn, and is packed, for those who take gzip, by a thread of its
+ * own: no answer holds up the others. */
 void sl_request_answer(struct sl_request *request, int status, const char *content_type,
                        struct sl_text headers, struct sl_text body);
+/* The same with a body that is given away, not copied: `body` is empty afterwards. */
+void sl_request_answer_buf(struct sl_request *request, int status, const char *content_type,
+                           struct sl_text headers, struct sl_buf *body);
 
 /* Answers with a stream of server-sent events, open until the peer or sl_stream_end closes it, and
  * takes the request back. `headers` as above. Never NULL: when memory is out, the stream is dead

@@ -137,13 +137,12 @@ static void write_page(struct sl_view_listing *list)
                             "the rows take more than 16 MiB: ask for fewer at once");
 }
 
-static void list_rows(struct view_reader *reader, struct sl_view_listing *list)
+static void answer_list(struct view_reader *reader, struct sl_view_listing *list)
 {
     struct sl_arena *arena = list->as_rows ? &list->arena : &reader->arena;
 
     if (list->near || list->aggregate) {
         (list->near ? view_near : view_aggregate)(reader->reader, list, &reader->arena);
-        sl_arena_reset(&reader->arena);
         return;
     }
     list->err = sl_view_reader_list(reader->reader, &list->build->shape, &list->query, arena,
@@ -152,6 +151,14 @@ static void list_rows(struct view_reader *reader, struct sl_view_listing *list)
         list->position = list->page.checkpoint.position;
     if (list->err == SL_OK && !list->as_rows)
         write_page(list);
+}
+
+/* All that takes long is done here: the engine's thread gets what it has but to send. */
+static void list_rows(struct view_reader *reader, struct sl_view_listing *list)
+{
+    answer_list(reader, list);
+    if (list->err == SL_OK)
+        list->hash = sl_hash64(list->json.ptr, list->json.len, 0);
     sl_arena_reset(&reader->arena);
 }
 
@@ -416,6 +423,7 @@ void sl_view_list(struct sl_view_table *table, struct sl_view_listing *list)
     list->err = SL_OK;
     list->error = (struct sl_error){0};
     list->json = (struct sl_buf){0};
+    list->hash = 0;
     list->page = (struct sl_list_page){0};
     list->nearby = (struct sl_near_page){0};
     list->refusal = SL_AGGREGATE_DONE;

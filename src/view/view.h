@@ -196,6 +196,7 @@ struct sl_view_listing {
     enum sl_err err;
     struct sl_error error;
     struct sl_buf json; /* the caller closes it */
+    uint64_t hash;      /* of the JSON: sl_hash64 with seed 0 */
     uint64_t position;  /* that the rows reflect */
 };
 void sl_view_list(struct sl_view_table *table, struct sl_view_listing *list);
