@@ -200,6 +200,7 @@ static enum sl_err expire(struct sl_id_builder *builder, const struct sl_id_job 
     if (gone == 0)
         return SL_OK;
     sl_id_merge_give_up(builder);
+    set.expired = set.members[gone - 1].file->head.end;
     set.count -= gone;
     memmove(set.members, set.members + gone, set.count * sizeof *set.members);
     return sl_id_commit(builder, &set, error);

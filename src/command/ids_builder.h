@@ -19,6 +19,7 @@ enum {
  * used. */
 struct sl_id_set {
     uint64_t seed;
+    uint64_t expired; /* all below this cursor has left the window, with files that are gone */
     size_t count;
     struct sl_id_member {
         struct sl_id_file *file;
@@ -26,10 +27,10 @@ struct sl_id_set {
     } members[SL_ID_FILES_MAX];
 };
 
-/* The cursor up to which the files know all; 0 without files. */
+/* The cursor up to which the files know all of the window; 0 where there never were any. */
 static inline uint64_t sl_id_set_end(const struct sl_id_set *set)
 {
-    return set->count > 0 ? set->members[set->count - 1].file->head.end : 0;
+    return set->count > 0 ? set->members[set->count - 1].file->head.end : set->expired;
 }
 
 /* From the builder to its owner, who takes the set over and posts the message to the looker behind

@@ -97,21 +97,32 @@ static void read_outcomes(struct sl_writer *writer, uint64_t from, struct sl_tim
 
 static const struct sl_time always = {INT64_MIN};
 
+static struct sl_time window_before(const struct sl_writer *writer, struct sl_time time)
+{
+    return sl_time_after(time, -((int64_t)writer->options.id_window_s + SL_ID_SKEW_S));
+}
+
+/* From the first outcome in the window before `time` on all are read, also those whose time lies
+ * before it: the clock went back, and they are younger than it says. */
+static void look_for_start(struct sl_writer *writer, struct sl_time time)
+{
+    writer->remembers = SL_REMEMBERS_START;
+    read_outcomes(writer, 0, window_before(writer, time), 1);
+}
+
 static void begin_reading(struct sl_writer *writer)
 {
     const uint64_t end = sl_id_set_end(&writer->ids.set);
 
+    /* What lies below has left the window, or is in files. */
     if (end > 0) {
         sl_ids_reset(&writer->ids, end);
         writer->remembers = SL_REMEMBERS_OUTCOMES;
         read_outcomes(writer, end, always, OUTCOMES_A_READ);
         return;
     }
-    /* From the first outcome in the window on all are read, also those whose time lies before it:
-     * the clock went back, and they are younger than it says. */
-    const int64_t window_s = (int64_t)writer->options.id_window_s + SL_ID_SKEW_S;
-    writer->remembers = SL_REMEMBERS_START;
-    read_outcomes(writer, 0, sl_time_after(now_of(writer), -window_s), 1);
+    writer->behind_pause = false;
+    look_for_start(writer, now_of(writer));
 }
 
 /* Asks the log for the last outcome that the next file knows. */
@@ -170,6 +181,13 @@ void sl_writer_remember(struct sl_writer *writer)
     }
 }
 
+static void read_from(struct sl_writer *writer, uint64_t first)
+{
+    sl_ids_reset(&writer->ids, first);
+    writer->remembers = SL_REMEMBERS_OUTCOMES;
+    read_outcomes(writer, first, always, OUTCOMES_A_READ);
+}
+
 static void start_came(struct sl_writer *writer, const struct sl_read *read)
 {
     if (read->outcome_count == 0 && !read->end) {
@@ -177,9 +195,29 @@ static void start_came(struct sl_writer *writer, const struct sl_read *read)
         return;
     }
     const uint64_t first = read->next - read->outcome_count;
-    sl_ids_reset(&writer->ids, first);
-    writer->remembers = SL_REMEMBERS_OUTCOMES;
-    read_outcomes(writer, first, always, OUTCOMES_A_READ);
+    if (first == 0 || writer->behind_pause) {
+        read_from(writer, first);
+        return;
+    }
+    writer->window_first = first;
+    writer->window_from = read->outcome_count > 0 ? read->outcomes[0].time : now_of(writer);
+    writer->remembers = SL_REMEMBERS_PAUSE;
+    read_outcomes(writer, first - 1, always, 1);
+}
+
+/* Where nothing was decided for longer than the window, it may be the clock that has moved on and
+ * not the time: what was decided before is remembered, too (C1). */
+static void pause_came(struct sl_writer *writer, const struct sl_read *read)
+{
+    const struct sl_time window = window_before(writer, writer->window_from);
+
+    if (read->outcome_count == 0 || !sl_time_before(read->outcomes[0].time, window)) {
+        read_from(writer, writer->window_first);
+        return;
+    }
+    SL_MARK("ids: a pause, or a clock that jumped");
+    writer->behind_pause = true;
+    look_for_start(writer, read->outcomes[0].time);
 }
 
 static void run(struct sl_writer *writer)
@@ -244,6 +282,9 @@ void sl_writer_outcomes(struct sl_writer *writer)
         break;
     case SL_REMEMBERS_START:
         start_came(writer, read);
+        break;
+    case SL_REMEMBERS_PAUSE:
+        pause_came(writer, read);
         break;
     case SL_REMEMBERS_OUTCOMES:
         outcomes_came(writer, read);

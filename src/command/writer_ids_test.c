@@ -457,6 +457,8 @@ static void older_than_the_window(void)
         send_new(600, FRESH);
         settle();
         CHECK(remembered() < 600 * 5 + 1100);
+        /* That files go is no damage: it is still the first reign. */
+        CHECK_U64(sl_writer_log(world.writer)->epoch, 1);
         struct command *old = &world.commands[3];
         send(old);
         wait();
@@ -490,6 +492,33 @@ static void clocks_that_jump(void)
                 check_all();
             }
         }
+        end();
+    }
+}
+
+/* A machine comes up with a clock that is ahead by days, and is set right later. */
+static void starts_under_a_wrong_clock(void)
+{
+    const int64_t ahead = (int64_t)50 * 3600 * 1000000000;
+
+    for (uint64_t seed = 20; seed < 24; seed++) {
+        if (!begin(seed, true))
+            return;
+        send_new(400 + draw(1200), PLAIN);
+        if (seed % 2)
+            settle();
+        stop();
+        sl_sim_jump(world.env, ahead);
+        REQUIRE(start());
+        check_all();
+        /* Until somebody looks at the clock. */
+        send_new(100 + draw(1500), PLAIN);
+        check_all();
+        sl_sim_jump(world.env, -ahead);
+        check_all();
+        stop();
+        REQUIRE(start());
+        check_all();
         end();
     }
 }
@@ -687,6 +716,7 @@ int main(void)
                    {"another body or principal", another_body_or_principal},
                    {"older than the window", older_than_the_window},
                    {"clocks that jump", clocks_that_jump},
+                   {"starts under a wrong clock", starts_under_a_wrong_clock},
                    {"another history", another_history},
                    {"the power fails", power_losses},
                    {"files are damaged", damaged_files});

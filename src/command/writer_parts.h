@@ -38,6 +38,7 @@ enum sl_writer_remembers {
     SL_REMEMBERS_WITNESS,     /* a file's last outcome is read from the log */
     SL_REMEMBERS_CUT,         /* files are being given up */
     SL_REMEMBERS_START,       /* the first outcome in the window is looked for */
+    SL_REMEMBERS_PAUSE,       /* the one before it is read: when was that? */
     SL_REMEMBERS_OUTCOMES,    /* and read, with all behind it */
 };
 
@@ -133,6 +134,9 @@ struct sl_writer {
     struct sl_id_window ids;
     enum sl_writer_remembers remembers;
     struct sl_ask *asks;
+    uint64_t window_first;      /* outcome in the window, while the one before it is read, */
+    struct sl_time window_from; /* and its time; the clock's, if the window has none */
+    bool behind_pause;          /* the window is that of the last outcome before a pause */
     bool files_open;      /* they have been, and are believed */
     size_t files_checked; /* while they are opened */
     bool files_cut;       /* those that know anything from here on are not believed any more: */
