@@ -10,12 +10,21 @@ enum { BASE = sizeof letters }; /* the terminator's place counts as the empty di
 
 _Static_assert(BASE == 65, "21 digits to the base 65 are less than 2^127");
 
-/* From 1; 0: no letter of a name. */
+enum { WORD_DIGITS = 10 };
+#define WORD UINT64_C(1346274334462890625) /* 65^10 */
+
+_Static_assert(BANK_NAME_MAX == 2 * WORD_DIGITS + 1, "the first word has one digit");
+
+/* Its place in `letters`, from 1; 0: no letter of a name. */
 static unsigned digit_of(char c)
 {
-    const char *found = c ? strchr(letters, c) : NULL;
-
-    return found ? (unsigned)(found - letters) + 1 : 0;
+    if (c >= 'A' && c <= 'Z')
+        return (unsigned)(c - 'A') + 1;
+    if (c >= 'a' && c <= 'z')
+        return (unsigned)(c - 'a') + 27;
+    if (c >= '0' && c <= '9')
+        return (unsigned)(c - '0') + 53;
+    return c == '_' ? 63 : c == '-' ? 64 : 0;
 }
 
 static bool is_number(struct sl_text text)
@@ -59,15 +68,20 @@ static bool read_name(struct sl_text text, sl_u128 *out)
     return true;
 }
 
-/* Its length; 0: the number is no name's. */
+/* Its length; 0: the number is no name's. Divided into words first: a division of 128 bits costs as
+ * much as all the others of its digits. */
 static size_t write_name(sl_u128 id, char out[BANK_ID_MAX])
 {
-    sl_u128 rest = id - NAMES;
+    const sl_u128 number = id - NAMES;
+    uint64_t words[] = {(uint64_t)(number / WORD / WORD), (uint64_t)(number / WORD % WORD),
+                        (uint64_t)(number % WORD)};
     char name[BANK_NAME_MAX];
     size_t len = 0;
 
-    for (size_t i = BANK_NAME_MAX; i-- > 0; rest /= BASE) {
-        const unsigned digit = (unsigned)(rest % BASE);
+    for (size_t i = BANK_NAME_MAX; i-- > 0;) {
+        uint64_t *rest = &words[(i + WORD_DIGITS - 1) / WORD_DIGITS];
+        const unsigned digit = (unsigned)(*rest % BASE);
+        *rest /= BASE;
         if (digit == 0 && len > 0)
             return 0; /* a gap */
         if (digit == 0)
@@ -75,7 +89,7 @@ static size_t write_name(sl_u128 id, char out[BANK_ID_MAX])
         name[i] = letters[digit - 1];
         len = len > 0 ? len : i + 1;
     }
-    if (rest > 0 || len == 0 || is_number((struct sl_text){name, len}))
+    if (words[0] > 0 || len == 0 || is_number((struct sl_text){name, len}))
         return 0;
     memcpy(out, name, len);
     return len;
