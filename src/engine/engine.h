@@ -39,7 +39,7 @@ struct sl_core_options {
     size_t domain_count;
     const struct sl_view_store_ops *view_store;
     struct sl_view_store_options view_store_options;
-    uint32_t readers;     /* view readers; 0: 2 */
+    uint32_t readers;     /* that answer lists; 0: 2 */
     uint32_t queue_max;   /* commands waiting or in work; 0: 65,536 */
     int64_t id_window_s;  /* how long command ids are remembered; 0: 24 h */
     size_t id_memory_max; /* bytes a domain, about, where it has a folder for ids; 0: 512 MiB */

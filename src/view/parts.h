@@ -85,7 +85,7 @@ enum view_message {
     VIEW_DIGEST,
 };
 
-enum { VIEW_READERS_MAX = 16 };
+enum { VIEW_LISTERS_MAX = 16, VIEW_READERS_MAX = VIEW_LISTERS_MAX + 1 };
 
 /* A reader closes what it has open of a build. */
 struct view_forget {

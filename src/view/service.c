@@ -2,6 +2,11 @@
  * The actors that may wait for the disk: a writer, and readers. What they share with the engine is
  * the store's ops, constant shapes, and the messages, each of which one of them has at a time (T1).
  * A reader does all that waits for it in one go, within one read transaction a view.
+ *
+ * The first reader fetches rows that are looked up and does nothing else: a list or a search takes
+ * as long as it takes, a lookup never waits behind one. The others answer lists, and fetch what a
+ * build beside a view needs; they have a low priority, for where processors are few, the engine
+ * and whoever looks rows up should not wait for theirs.
  */
 #include "view/parts.h"
 
@@ -23,9 +28,9 @@ struct sl_view_service {
     struct sl_mailbox *engine;
     struct sl_view_store *store;
     struct sl_mailbox *writer;
-    struct view_reader readers[VIEW_READERS_MAX];
+    struct view_reader readers[VIEW_READERS_MAX]; /* the first one fetches */
     uint32_t reader_count;
-    uint32_t reader_next;
+    uint32_t lister_next; /* counts lists */
     struct sl_view_table *tables;
     struct sl_view_digest *digests; /* under way */
     bool closing;
@@ -253,13 +258,19 @@ static enum sl_err start_reader(struct sl_view_service *service, uint32_t number
                                 struct sl_error *error)
 {
     struct view_reader *reader = &service->readers[number];
-    const struct sl_actor actor = {
-        .name = reader->name, .self = reader, .step = reader_step, .turn = reader_turn};
+    const struct sl_actor actor = {.name = reader->name,
+                                   .self = reader,
+                                   .step = reader_step,
+                                   .turn = reader_turn,
+                                   .background = number > 0};
     enum sl_err err;
 
     reader->service = service;
     reader->last = &reader->first;
-    snprintf(reader->name, sizeof reader->name, "view-reader-%u", number % 100);
+    if (number == 0)
+        snprintf(reader->name, sizeof reader->name, "view-fetcher");
+    else
+        snprintf(reader->name, sizeof reader->name, "view-reader-%u", number % 100);
     if ((err = sl_view_reader_open(service->store, &reader->reader, error)) != SL_OK)
         return err;
     service->reader_count++;
@@ -272,7 +283,7 @@ enum sl_err sl_view_service_open(struct sl_env *env, const struct sl_view_servic
     struct sl_view_service *made = calloc(1, sizeof *made);
     enum sl_err err;
 
-    SL_ASSERT(options->readers >= 1 && options->readers <= VIEW_READERS_MAX && options->engine);
+    SL_ASSERT(options->readers >= 1 && options->readers <= VIEW_LISTERS_MAX && options->engine);
     if (!made)
         return sl_fail(error, SL_NO_MEMORY, "no memory for the view service");
     made->env = env;
@@ -284,7 +295,7 @@ enum sl_err sl_view_service_open(struct sl_env *env, const struct sl_view_servic
             &(struct sl_actor){
                 .name = "view-writer", .self = made, .step = writer_step, .background = true},
             &made->writer, error);
-    for (uint32_t i = 0; i < options->readers && err == SL_OK; i++)
+    for (uint32_t i = 0; i <= options->readers && err == SL_OK; i++)
         err = start_reader(made, i, error);
     if (err != SL_OK) {
         sl_view_service_close(made);
@@ -374,16 +385,20 @@ void view_post_work(struct sl_view_table *table, enum view_message kind)
     sl_mailbox_post(table->service->writer, &work->message);
 }
 
-static struct sl_mailbox *next_reader(struct sl_view_service *service)
+static struct sl_mailbox *next_lister(struct sl_view_service *service)
 {
-    return service->readers[service->reader_next++ % service->reader_count].mailbox;
+    return service->readers[1 + service->lister_next++ % (service->reader_count - 1)].mailbox;
 }
 
 void view_post_fetch(struct sl_view_table *table, struct view_fetch *fetch)
 {
+    struct sl_view_service *service = table->service;
+    const bool is_beside = table->beside.of;
+
     fetch->message.kind = VIEW_FETCH;
-    fetch->message.reply_to = table->service->engine;
-    sl_mailbox_post(next_reader(table->service), &fetch->message);
+    fetch->message.reply_to = service->engine;
+    sl_mailbox_post(is_beside ? next_lister(service) : service->readers[0].mailbox,
+                    &fetch->message);
 }
 
 void view_reopen_readers(struct sl_view_service *service)
@@ -431,7 +446,7 @@ void sl_view_list(struct sl_view_table *table, struct sl_view_listing *list)
     list->arena = (struct sl_arena){0};
     list->position = 0;
     if (table->attached) {
-        sl_mailbox_post(next_reader(table->service), &list->message);
+        sl_mailbox_post(next_lister(table->service), &list->message);
         return;
     }
     list->err = sl_fail(&list->error, SL_BUSY, "the view %s/%s is starting", table->shape.domain,

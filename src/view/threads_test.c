@@ -1,5 +1,6 @@
 /* A view on real threads and a real disk: what the thread sanitizer is for. */
 #include <inttypes.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,8 @@ struct engine {
     struct sl_view_service *service;
     struct sl_view_table *table;
     const char *folder;
+    const struct sl_view_store_ops *ops;
+    uint32_t readers;
     struct asked {
         struct sl_view_listing list;
         bool busy;
@@ -49,10 +52,10 @@ static void list_done(struct sl_view_listing *list)
 
 static bool open_engine(struct engine *engine)
 {
-    const struct sl_view_service_options service = {.ops = &sl_sqlite_view_store,
+    const struct sl_view_service_options service = {.ops = engine->ops,
                                                     .store = {.location = engine->folder},
                                                     .engine = engine->mailbox,
-                                                    .readers = 3};
+                                                    .readers = engine->readers};
     const struct sl_view_table_options table = {.domain = "test",
                                                 .view = &stock_view,
                                                 .log = {{1}},
@@ -146,11 +149,24 @@ static void start_running(struct engine *engine)
     CHECK(sl_view_table_status(engine->table).state == SL_VIEW_RUNNING);
 }
 
+static void remove_all(struct engine *engine)
+{
+    sl_mailbox_free(engine->mailbox);
+    for (unsigned i = 0; i < 2; i++) {
+        static const char *const names[] = {"test.stock.db", "lock"};
+        char path[64];
+        snprintf(path, sizeof path, "%s/%s", engine->folder, names[i]);
+        CHECK(unlink(path) == 0);
+    }
+    CHECK(rmdir(engine->folder) == 0);
+    sl_env_free(engine->env);
+}
+
 static void runs_on_threads(void)
 {
     char folder[] = "/tmp/sluice-view-XXXXXX";
     static struct stock_model model;
-    struct engine engine = {.folder = mkdtemp(folder)};
+    struct engine engine = {.folder = mkdtemp(folder), .ops = &sl_sqlite_view_store, .readers = 3};
 
     REQUIRE(engine.folder);
     REQUIRE(sl_env_posix_new(&engine.env, NULL) == SL_OK);
@@ -172,18 +188,106 @@ static void runs_on_threads(void)
     CHECK_U64(differences(&engine, &model), 0);
     sl_view_service_close(engine.service);
     sl_view_table_close(engine.table);
-    sl_mailbox_free(engine.mailbox);
-    for (unsigned i = 0; i < 2; i++) {
-        static const char *const names[] = {"test.stock.db", "lock"};
-        char path[64];
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        CHECK(unlink(path) == 0);
+    remove_all(&engine);
+}
+
+/* ---- A list that takes for ever ------------------------------------------------------------- */
+
+static sem_t list_began, list_may_end;
+static struct sl_view_store_ops slow;
+
+static enum sl_err slow_open(struct sl_env *env, const struct sl_view_store_options *options,
+                             struct sl_view_store **out, struct sl_error *error)
+{
+    const enum sl_err err = sl_sqlite_view_store.open(env, options, out, error);
+
+    if (err == SL_OK)
+        (*out)->ops = &slow;
+    return err;
+}
+
+static enum sl_err slow_list(struct sl_view_reader *reader, const struct sl_view_shape *shape,
+                             const struct sl_list_query *query, struct sl_arena *arena,
+                             struct sl_list_page *out, struct sl_error *error)
+{
+    sem_post(&list_began);
+    while (sem_wait(&list_may_end) != 0)
+        ;
+    return sl_sqlite_view_store.list(reader, shape, query, arena, out, error);
+}
+
+/* Looks a row up that lies in the store alone; false: it has not come, however long one waits. */
+static bool comes(struct engine *engine, struct sl_text key)
+{
+    enum { PATIENCE = 20000 };
+    struct sl_view_row row;
+
+    for (int i = 0; i < PATIENCE; i++) {
+        if (sl_view_lookup(engine->table, key, &row) != SL_LOOKUP_PENDING)
+            return true;
+        if (sl_view_fetch(engine->table, key) != SL_OK)
+            return false;
+        turn(engine, true);
     }
-    CHECK(rmdir(folder) == 0);
-    sl_env_free(engine.env);
+    return false;
+}
+
+static void a_lookup_does_not_wait_for_a_list(void)
+{
+    char folder[] = "/tmp/sluice-view-XXXXXX";
+    static struct stock_model model;
+    struct engine engine = {.folder = mkdtemp(folder), .ops = &sl_sqlite_view_store, .readers = 1};
+    unsigned fetched = 0;
+
+    slow = sl_sqlite_view_store;
+    slow.open = slow_open;
+    slow.list = slow_list;
+    REQUIRE(engine.folder && sem_init(&list_began, 0, 0) == 0 &&
+            sem_init(&list_may_end, 0, 0) == 0);
+    REQUIRE(sl_env_posix_new(&engine.env, NULL) == SL_OK);
+    REQUIRE(sl_mailbox_new(NULL, NULL, &engine.mailbox) == SL_OK);
+    REQUIRE(open_engine(&engine));
+    start_running(&engine);
+    for (uint64_t position = 0; position < 1000; position++) {
+        struct sl_event event;
+        struct stock_event body;
+        stock_event_at(1, position, &event, &body);
+        while (sl_view_project(engine.table, &event) == SL_VIEW_WAITS)
+            turn(&engine, true);
+        stock_model_apply(&model, 1, position);
+    }
+    sl_view_service_close(engine.service);
+    sl_view_table_close(engine.table);
+
+    engine.ops = &slow;
+    REQUIRE(open_engine(&engine));
+    start_running(&engine);
+    ask(&engine, &engine.lists[0], 1);
+    while (sem_wait(&list_began) != 0)
+        ;
+    for (uint64_t id = 0; id < 20; id++) {
+        char key[24];
+        const int len = snprintf(key, sizeof key, "%" PRIu64, id);
+        fetched += CHECK(comes(&engine, (struct sl_text){key, (size_t)len}));
+        if (fetched <= id)
+            break;
+    }
+    CHECK(engine.lists[0].busy);
+    CHECK_U64(fetched, 20);
+    sem_post(&list_may_end);
+    while (engine.lists[0].busy)
+        turn(&engine, true);
+    CHECK_U64(engine.lists[0].wrong, 0);
+    CHECK_U64(differences(&engine, &model), 0);
+    sl_view_service_close(engine.service);
+    sl_view_table_close(engine.table);
+    remove_all(&engine);
+    sem_destroy(&list_began);
+    sem_destroy(&list_may_end);
 }
 
 int main(void)
 {
-    return TAP_RUN({"a view runs on threads", runs_on_threads});
+    return TAP_RUN({"a view runs on threads", runs_on_threads},
+                   {"a lookup does not wait for a list", a_lookup_does_not_wait_for_a_list});
 }
