@@ -179,7 +179,8 @@ def measure_lookups(world):
         more = []
         for key, what in FIGURES:
             values = suite_slice.column(rounds, key)
-            limits = [value + MORE_US for value in alone[key]] if beside and key == 'p999_us' else []
+            is_goal = beside and key == 'p999_us'
+            limits = [value + MORE_US for value in alone[key]] if is_goal else []
             world.rows.append(Row(f'a lookup{beside}, {what}', 'µs', values, limits,
                                   'alone and 2 ms' if limits else '', 1 if limits else None, False))
             difference = statistics.median(values) - statistics.median(alone[key])
