@@ -21,7 +21,7 @@ from servers import lib
 from table import Row
 
 ACCOUNTS = 10000
-TRANSACTIONS = 45000  # two rows each: an aggregate looks at 100,000 at most
+TRANSACTIONS = 45000
 BOOKINGS = 20000
 MORE_US = 2000
 FIRST_BUCKET_US = 32
@@ -55,7 +55,7 @@ class DesksSluice(servers.Sluice):
         http.close()
 
     def rebuild(self):
-        suite_slice.said([self.program, 'view', 'rebuild', 'bank/statement', '--data', self.data])
+        suite_slice.said([self.program, 'view', 'rebuild', 'bank/balance', '--data', self.data])
 
 
 class Work:
@@ -150,12 +150,12 @@ def tell_turns(seen):
 def works_of(world, server):
     """What is done beside the lookups: {name: (an address or a function, headers)}."""
     works = {'alone': (None, {}),
-             'a list of 1,000 rows': ('/bank/statement?limit=1000', {}),
-             'a list of 1,000 rows, packed': ('/bank/statement?limit=1000', GZIP),
+             'a list of 1,000 rows': ('/bank/balance?limit=1000', {}),
+             'a list of 1,000 rows, packed': ('/bank/balance?limit=1000', GZIP),
              'a page of 1,000 events': ('/bank/events?limit=1000', {}),
-             f'an aggregate of {2 * TRANSACTIONS:,} rows':
-                 ('/bank/statement?aggregate=count,sum(amount)', {}),
-             f'a rebuild of {2 * TRANSACTIONS:,} rows': (server.rebuild, {})}
+             f'an aggregate of {ACCOUNTS:,} rows':
+                 ('/bank/balance?aggregate=count,sum(balance)', {}),
+             f'a rebuild from {TRANSACTIONS:,} transfers': (server.rebuild, {})}
     if server.has_search:
         server.book(BOOKINGS)
         works[f'a search among {BOOKINGS:,} rows'] = ('/desks/bookings?q=floor&limit=1000', {})

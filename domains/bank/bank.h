@@ -208,11 +208,9 @@ struct bank_balance {
 };
 
 extern const struct sl_record bank_balance_record;
-extern const struct sl_record bank_entry_record;
 extern const struct sl_record bank_held_record;
 extern const struct sl_record bank_trial_record;
 void bank_project_balance(const struct sl_event *event, struct sl_rows *rows);
-void bank_project_statement(const struct sl_event *event, struct sl_rows *rows);
 void bank_project_holds(const struct sl_event *event, struct sl_rows *rows);
 void bank_project_trial(const struct sl_event *event, struct sl_rows *rows);
 
@@ -236,6 +234,11 @@ int bank_export(struct sl_client *client, int argc, char **argv);
 /* ---- GET /bank/past/{account} (past.c) ------------------------------------------------------- */
 
 void bank_serve_past(struct sl_visit *visit);
+
+/* ---- GET /bank/statement/{account} (statement.c) --------------------------------------------- */
+
+extern const struct sl_record bank_statement_record;
+void bank_serve_statement(struct sl_visit *visit);
 
 /* ---- sluice bank import (import.c) ----------------------------------------------------------- */
 

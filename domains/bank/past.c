@@ -2,24 +2,20 @@
  * GET /bank/past/{account}?at=…: what an account held as of a position or a time.
  *
  * Every event that changes an account's sums carries them as they then are, so the answer is one
- * event, however long the history: the last one below the position. A time becomes a position by
- * bisection over the account's own events, whose timestamps rise with their positions: about
- * log2(positions) reads of one event each.
+ * event, however long the history: the last one below the position.
  */
 #include "domains/bank/bank.h"
 #include "domains/bank/ids.h"
+#include "domains/bank/seek.h"
 
 #include <stdio.h>
 
 enum { PAGE = 16, DIGITS_MAX = 40 };
 
 struct past {
+    struct bank_seek seek; /* first: see seek.h */
     struct sl_text account;
     uint64_t until; /* the answer lies in the events below it */
-    /* Of the bisection: the account's events below `low` are not after `time`; its first one at
-     * `until` or above is. */
-    uint64_t low, middle;
-    uint64_t time; /* nanoseconds, as timestamps are */
     bool by_time;
     bool closed;
 };
@@ -72,15 +68,12 @@ static void answer_none(struct sl_visit *visit)
 /* ---- The last event that has sums ------------------------------------------------------------ */
 
 /* The account's sums behind the event. False: it says nothing of them. */
-static bool sums_of(const struct past *past, const struct sl_event *event, struct bank_after *out,
-                    uint64_t *out_timestamp)
+static bool sums_of(const struct past *past, const struct sl_event *event, struct bank_after *out)
 {
-    *out_timestamp = (uint64_t)event->time.ns;
     if (event->type == &bank_transferred_event) {
         const struct bank_transferred *transferred = event->body;
         *out = sl_text_equals(transferred->from, past->account) ? transferred->from_after
                                                                 : transferred->to_after;
-        *out_timestamp = transferred->timestamp;
         return true;
     }
     if (event->type == &bank_transfer_expired_event) {
@@ -90,26 +83,25 @@ static bool sums_of(const struct past *past, const struct sl_event *event, struc
         return true;
     }
     if (event->type == &bank_account_opened_event) {
-        const struct bank_account_opened *opened = event->body;
-        *out = (struct bank_after){.flags = opened->flags};
-        *out_timestamp = opened->timestamp;
+        *out =
+            (struct bank_after){.flags = ((const struct bank_account_opened *)event->body)->flags};
         return true;
     }
     return false;
 }
 
-static void read_events(struct sl_visit *visit, const struct past *past, uint64_t from, size_t back,
-                        void (*then)(struct sl_visit *visit, const struct sl_visit_events *events))
+static void find_sums(struct sl_visit *visit, const struct sl_visit_events *events);
+
+static void read_back(struct sl_visit *visit, const struct past *past)
 {
     sl_visit_events(visit,
                     &(struct sl_visit_log){.of = SL_EVENTS_OF_AGGREGATE,
                                            .name = "account",
                                            .key = past->account,
-                                           .from = from,
                                            .until = past->until,
-                                           .backwards = back > 0,
-                                           .limit = back > 0 ? back : 1},
-                    then);
+                                           .backwards = true,
+                                           .limit = PAGE},
+                    find_sums);
 }
 
 static void find_sums(struct sl_visit *visit, const struct sl_visit_events *events)
@@ -119,10 +111,9 @@ static void find_sums(struct sl_visit *visit, const struct sl_visit_events *even
     for (size_t i = 0; i < events->count; i++) {
         const struct sl_event *event = &events->events[i];
         struct bank_after after;
-        uint64_t timestamp;
 
-        if (sums_of(past, event, &after, &timestamp)) {
-            answer(visit, past, event, &after, timestamp);
+        if (sums_of(past, event, &after)) {
+            answer(visit, past, event, &after, bank_stamp_of(event));
             return;
         }
         past->closed |= event->type == &bank_account_closed_event;
@@ -131,63 +122,21 @@ static void find_sums(struct sl_visit *visit, const struct sl_visit_events *even
     if (events->end || past->until == 0)
         answer_none(visit);
     else
-        read_events(visit, past, 0, PAGE, find_sums);
-}
-
-/* ---- From a time to a position --------------------------------------------------------------- */
-
-static void bisect(struct sl_visit *visit, struct past *past);
-
-static bool is_after(const struct past *past, const struct sl_event *event)
-{
-    struct bank_after after;
-    uint64_t timestamp;
-
-    (void)sums_of(past, event, &after, &timestamp);
-    return timestamp > past->time;
-}
-
-static void see_middle(struct sl_visit *visit, const struct sl_visit_events *events)
-{
-    struct past *past = sl_visit_user(visit);
-
-    if (events->count > 0 && !is_after(past, &events->events[0]))
-        past->low = events->events[0].position + 1;
-    else
-        past->until = past->middle;
-    bisect(visit, past);
-}
-
-static void bisect(struct sl_visit *visit, struct past *past)
-{
-    if (past->low < past->until) {
-        past->middle = past->low + (past->until - past->low) / 2;
-        read_events(visit, past, past->middle, 0, see_middle);
-    } else if (past->until == 0) {
-        answer_none(visit);
-    } else {
-        read_events(visit, past, 0, PAGE, find_sums);
-    }
-}
-
-static void see_last(struct sl_visit *visit, const struct sl_visit_events *events)
-{
-    struct past *past = sl_visit_user(visit);
-
-    if (events->count == 0) {
-        answer_none(visit);
-        return;
-    }
-    past->until = events->events[0].position;
-    if (is_after(past, &events->events[0])) {
-        bisect(visit, past);
-    } else {
-        past->until++;
-        read_events(visit, past, 0, PAGE, find_sums);
-    }
+        read_back(visit, past);
 }
 
 /* ---- The request ----------------------------------------------------------------------------- */
+
+static void answer_before(struct sl_visit *visit, uint64_t position)
+{
+    struct past *past = sl_visit_user(visit);
+
+    past->until = position;
+    if (position == 0)
+        answer_none(visit);
+    else
+        read_back(visit, past);
+}
 
 static bool read_when(struct sl_visit *visit, struct past *past)
 {
@@ -199,7 +148,7 @@ static bool read_when(struct sl_visit *visit, struct past *past)
     if (!sl_visit_value(visit, SL_TIME, at, &time) || time.ns < 0)
         return false;
     past->by_time = true;
-    past->time = (uint64_t)time.ns;
+    past->seek.time = (uint64_t)time.ns;
     return true;
 }
 
@@ -209,6 +158,8 @@ void bank_serve_past(struct sl_visit *visit)
     sl_u128 id;
 
     past->account = sl_visit_part(visit, "account");
+    past->seek.account = past->account;
+    past->seek.then = answer_before;
     sl_visit_set_user(visit, past);
     if (!bank_id_read(past->account, &id))
         sl_visit_problem(visit, 400, "id_malformed", SL_TEXT("account"),
@@ -216,13 +167,11 @@ void bank_serve_past(struct sl_visit *visit)
     else if (!read_when(visit, past))
         sl_visit_problem(visit, 400, "at_malformed", SL_TEXT("at"),
                          SL_TEXT("at is a position, or a time such as 2026-11-23T10:00:00Z"));
-    else if (past->by_time && past->time > (uint64_t)sl_visit_now(visit).ns)
+    else if (past->by_time && past->seek.time > (uint64_t)sl_visit_now(visit).ns)
         sl_visit_problem(visit, 400, "at_in_the_future", SL_TEXT("at"),
                          SL_TEXT("nobody knows yet what the account will hold then"));
     else if (past->by_time)
-        read_events(visit, past, 0, 1, see_last);
-    else if (past->until == 0)
-        answer_none(visit);
+        bank_seek(visit, &past->seek);
     else
-        read_events(visit, past, 0, PAGE, find_sums);
+        answer_before(visit, past->until);
 }

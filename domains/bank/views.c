@@ -1,4 +1,4 @@
-/* What the bank shows: balances, statements, what is held, and the trial balance. */
+/* What the bank keeps to be shown: balances, what is held, and the trial balance. */
 #include "domains/bank/bank.h"
 
 #include <string.h>
@@ -82,82 +82,6 @@ void bank_project_balance(const struct sl_event *event, struct sl_rows *rows)
             row->flags |= LEDGER_CLOSED;
         }
     }
-}
-
-/* ---- Statements ------------------------------------------------------------------------------ */
-
-struct entry_row {
-    struct sl_text account;
-    uint64_t entry; /* from 1 */
-    struct sl_text transfer;
-    struct sl_text other;
-    int64_t amount; /* credited, or below zero: debited */
-    int64_t held;   /* likewise, of what is pending */
-    int64_t balance;
-    struct sl_time time;
-    struct sl_text reference;
-    struct sl_text reverses;
-    uint64_t position;
-};
-
-const struct sl_record bank_entry_record = SL_RECORD(
-    struct entry_row, SL_FIELD(struct entry_row, account), SL_FIELD(struct entry_row, entry),
-    SL_FIELD(struct entry_row, transfer), SL_FIELD(struct entry_row, other),
-    SL_FIELD(struct entry_row, amount, .help = "credited, or below zero: debited"),
-    SL_FIELD(struct entry_row, held, .help = "likewise, of what is pending"),
-    SL_FIELD(struct entry_row, balance), SL_FIELD(struct entry_row, time),
-    SL_FIELD(struct entry_row, reference), SL_FIELD(struct entry_row, reverses),
-    SL_FIELD(struct entry_row, position));
-
-/* What a transfer changed, seen from the credited account: posted and pending. */
-static int64_t posted_by(const struct bank_transferred *transferred)
-{
-    return transferred->flags & (LEDGER_PENDING | LEDGER_VOID)
-               ? 0
-               : bank_balance_of(transferred->amount, 0);
-}
-
-static int64_t held_by(const struct bank_transferred *transferred)
-{
-    if (transferred->flags & LEDGER_PENDING)
-        return bank_balance_of(transferred->amount, 0);
-    return bank_balance_of(0, transferred->pending_amount);
-}
-
-void bank_project_statement(const struct sl_event *event, struct sl_rows *rows)
-{
-    if (event->type != &bank_transferred_event)
-        return;
-    const struct bank_transferred *transferred = event->body;
-    const int64_t amount = posted_by(transferred), held = held_by(transferred);
-    struct entry_row *row = sl_row_put(rows);
-    *row = (struct entry_row){
-        .account = transferred->from,
-        .entry = transferred->from_after.entry,
-        .transfer = transferred->id,
-        .other = transferred->to,
-        .amount = -amount,
-        .held = -held,
-        .balance = transferred->from_balance,
-        .time = event->time,
-        .reference = transferred->reference,
-        .reverses = transferred->reverses,
-        .position = event->position,
-    };
-    struct entry_row *other = sl_row_put(rows);
-    *other = (struct entry_row){
-        .account = transferred->to,
-        .entry = transferred->to_after.entry,
-        .transfer = transferred->id,
-        .other = transferred->from,
-        .amount = amount,
-        .held = held,
-        .balance = transferred->to_balance,
-        .time = event->time,
-        .reference = transferred->reference,
-        .reverses = transferred->reverses,
-        .position = event->position,
-    };
 }
 
 /* ---- Holds ----------------------------------------------------------------------------------- */

@@ -62,6 +62,9 @@ struct sl_route {
     void (*serve)(struct sl_visit *visit);
     const char *roles; /* who may: words, one of which the principal must have; NULL: anybody */
     const char *help;
+    /* Of what sl_visit_answer_record answers, for OpenAPI, which then has its schema and says
+     * application/json; NULL: not said. */
+    const struct sl_record *answer_record;
 };
 
 /* ---- What was asked -------------------------------------------------------------------------- */
@@ -232,6 +235,11 @@ void sl_visit_set_header(struct sl_visit *visit, const char *name, struct sl_tex
 /* Answers; the body is copied. `status` 200 to 599; `content_type` NULL: there is none. */
 void sl_visit_answer(struct sl_visit *visit, int status, const char *content_type,
                      struct sl_text body);
+
+/* Answers with a struct of the record, as JSON: see record.h. `item` and what it points to are read
+ * before this returns. */
+void sl_visit_answer_record(struct sl_visit *visit, int status, const struct sl_record *record,
+                            const void *item);
 
 /* Answers with a problem document (RFC 9457). `rule` is a lower_case name, the domain's or one of
  * Sluice's own; `field` and `detail` may be empty. */

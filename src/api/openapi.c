@@ -310,7 +310,13 @@ static void route_operation(struct openapi *api, const struct sl_domain *domain,
     }
     openapi_put(api, ",'responses':{'200':{'description':'The answer','headers':"
                      "{'Sluice-Position':{'$ref':'#/components/headers/position'}},");
-    raw_content(api, route->answer_type);
+    if (route->answer_record) {
+        openapi_put(api, "'content':{'application/json':{'schema':");
+        sl_json_write_schema(api->out, route->answer_record);
+        openapi_put(api, "}}");
+    } else {
+        raw_content(api, route->answer_type);
+    }
     openapi_put(api, "},'default':{'description':'What the protocol says'}");
     end_operation(api, (const int[]){401, 415, 500, 0});
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "record/json.h"
 #include "record/kinds.h"
 #include "record/value.h"
 
@@ -322,21 +323,42 @@ void sl_visit_set_header(struct sl_visit *visit, const char *name, struct sl_tex
         visit->failed = true;
 }
 
-void sl_visit_answer(struct sl_visit *visit, int status, const char *content_type,
-                     struct sl_text body)
+/* The buffer for the answer's body; NULL: this is none, or not the first. */
+static struct sl_buf *begin_answer(struct sl_visit *visit, int status, const char *type)
 {
     struct sl_buf *out = &visit->call->api->out;
 
     if (status < 200 || status > 599) {
         visit_fault(visit, true);
-        return;
+        return NULL;
     }
     if (!visit_wishes(visit, VISIT_ANSWER))
-        return;
+        return NULL;
     visit->status = status;
-    visit->type = content_type;
+    visit->type = type;
     sl_buf_reset(out);
+    return out;
+}
+
+void sl_visit_answer(struct sl_visit *visit, int status, const char *content_type,
+                     struct sl_text body)
+{
+    struct sl_buf *out = begin_answer(visit, status, content_type);
+
+    if (!out)
+        return;
     sl_buf_text(out, body);
+    visit->failed = visit->failed || out->failed;
+}
+
+void sl_visit_answer_record(struct sl_visit *visit, int status, const struct sl_record *record,
+                            const void *item)
+{
+    struct sl_buf *out = begin_answer(visit, status, API_JSON);
+
+    if (!out)
+        return;
+    sl_json_write(out, record, item);
     visit->failed = visit->failed || out->failed;
 }
 
@@ -344,17 +366,10 @@ void sl_visit_problem(struct sl_visit *visit, int status, const char *rule, stru
                       struct sl_text detail)
 {
     struct api_call *call = visit->call;
-    struct sl_buf *out = &call->api->out;
+    struct sl_buf *out = begin_answer(visit, status, "application/problem+json");
 
-    if (status < 200 || status > 599) {
-        visit_fault(visit, true);
+    if (!out)
         return;
-    }
-    if (!visit_wishes(visit, VISIT_ANSWER))
-        return;
-    visit->status = status;
-    visit->type = "application/problem+json";
-    sl_buf_reset(out);
     sl_problem_write(
         out, &(struct sl_problem){
                  .status = status, .rule = api_text(rule), .field = field, .detail = detail});

@@ -77,26 +77,22 @@ def of_bank(http):
         assert reply.status == 201, reply
     for amount in range(1, 9):
         reply = http.post('/bank/Transfer', {'from': 'cash', 'to': 'rent' if amount % 2 else 'shop',
-                                             'amount': amount, 'currency': 'EUR'})
+                                             'amount': amount, 'currency': 'EUR', 'pending': True,
+                                             'timeout': 3600})
         assert reply.status == 201, reply
-    address = f'/bank/statement?min_position={reply.position}&account=cash&limit=2&'
-    with case('a stretch of an account, by number'):
-        rows = pages(http, address + 'from=3&to=7')
-        assert [row['amount'] for row in rows] == [-3, -4, -5, -6], rows
-    with case('and by time'):
-        times = [row['time'] for row in pages(http, address)]
-        rows = pages(http, address + f'index=by-time&time.from={times[2]}&time.to={times[5]}')
-        assert [row['time'] for row in rows] == [t for t in times if times[2] <= t < times[5]]
-    reply = http.post('/bank/Transfer', {'from': 'cash', 'to': 'rent', 'amount': 5,
-                                         'currency': 'EUR', 'pending': True, 'timeout': 3600})
-    assert reply.status == 201, reply
+    address = f'/bank/holds?min_position={reply.position}&from=cash&limit=2&'
+    with case('by time, behind a field that is equal'):
+        times = [row['time'] for row in pages(http, address + 'index=by-from')]
+        assert len(times) == 8 and times == sorted(times), times
+        rows = pages(http, address + f'time.from={times[2]}&time.to={times[5]}')
+        assert [row['amount'] for row in rows] == ['3', '4', '5'], rows
     held = f'/bank/holds?min_position={reply.position}&'
     with case('a field of the record that is called from stays one'):
-        assert len(pages(http, held + 'from=cash')) == 1
+        assert len(pages(http, held + 'from=cash')) == 8
         assert pages(http, held + 'from=nobody') == []
-        assert len(pages(http, held + 'from=cash&time.from=2020-01-01T00:00:00Z')) == 1
+        assert len(pages(http, held + 'from=cash&time.from=2020-01-01T00:00:00Z')) == 8
         assert pages(http, held + 'from=cash&time.to=2020-01-01T00:00:00Z') == []
-        assert len(pages(http, held + 'from.from=cash&from.to=cashier')) == 1
+        assert len(pages(http, held + 'from.from=cash&from.to=cashier')) == 8
     return reply.position
 
 
@@ -181,33 +177,34 @@ def wrong_aggregates(http):
 
 
 def aggregates_of_bank(http, position):
-    address = f'/bank/statement?min_position={position}&account=cash&'
+    address = f'/bank/holds?min_position={position}&from=cash&index=by-from&'
     rows = pages(http, address)
-    with case('a statement per day'):
-        found = groups(http, address + 'index=by-time&every=1d&aggregate=count,sum(amount),'
-                                       'first(balance),last(balance)')
-        assert sum(group[1] for group in found) == len(rows) == 9
-        assert sum(group[2] for group in found) == sum(row['amount'] for row in rows)
-        assert found[0][3] == rows[0]['balance'] and found[-1][4] == rows[-1]['balance'], found
+    with case('what is held, per day'):
+        found = groups(http, address + 'every=1d&aggregate=count,sum(amount),first(to),last(to)')
+        assert sum(group[1] for group in found) == len(rows) == 8
+        assert sum(int(group[2]) for group in found) == 36, found
+        assert found[0][3] == 'rent' and found[-1][4] == 'shop', found
         assert found[0][0] == rows[0]['time'][:10] + 'T00:00:00Z', found
     with case('per counterparty'):
-        assert groups(http, address + 'by=other&aggregate=sum(amount)') == \
-            [['rent', -16], ['shop', -20]]
+        assert groups(http, address + 'by=to&aggregate=sum(amount)') == \
+            [['rent', '16'], ['shop', '20']]
     with case('a sum over 64 bits is refused, and names its field'):
-        big = 10 ** 15  # as much as a transfer may be
-        for number in range(2):
-            reply = http.post('/bank/OpenAccount', {'id': f'big{number}', 'kind': 'external',
-                                                    'currency': 'EUR'})
+        big = 5 * 10 ** 18
+        accounts = [{'id': str(id), 'ledger': 700, 'code': 1} for id in (901, 902, 903)]
+        transfers = [{'id': str(id), 'debit_account_id': '901', 'credit_account_id': str(id),
+                      'amount': str(big), 'ledger': 700, 'code': 1} for id in (902, 903)]
+        for account in accounts:
+            reply = http.post('/bank/CreateAccounts', {'accounts': [account]})
             assert reply.status == 201, reply
-        transfer = {'from': 'big0', 'to': 'big1', 'amount': big, 'currency': 'EUR'}
-        for _ in range(2):
-            reply = http.post('/bank/Transfer', [transfer] * 4700)
-            assert {item['status'] for item in reply.json} == {201}, reply
-        big1 = f'/bank/statement?min_position={reply.position}&account=big1&aggregate='
-        rule(http.get(big1 + 'count,sum(amount)'), 422, 'sum_overflow', 'amount')
-        rule(http.get(big1 + 'count,sum(amount)&by=other'), 422, 'sum_overflow', 'amount')
-        assert groups(http, big1 + 'sum(amount)&to=4701') == [[4700 * big]]
-        assert groups(http, big1 + 'avg(amount)') == [[float(big)]]
+        for transfer in transfers:
+            reply = http.post('/bank/CreateTransfers', {'transfers': [transfer]})
+            assert reply.status == 201, reply
+        rich = f'/bank/balance?min_position={reply.position}&id.from=902&aggregate='
+        rule(http.get(rich + 'count,sum(balance)&id.to=904'), 422, 'sum_overflow', 'balance')
+        rule(http.get(rich + 'count,sum(balance)&id.to=904&by=kind'), 422, 'sum_overflow',
+             'balance')
+        assert groups(http, rich + 'sum(balance)&id.to=903') == [[big]]
+        assert groups(http, rich + 'avg(balance)&id.to=904') == [[float(big)]]
 
 
 def facets_of_desks(http, position):

@@ -1,6 +1,6 @@
 // One account: its balance and its statement, both live; its limit, and its end.
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { command, follow, followList } from '/ui/api.js';
+import { command, follow, read } from '/ui/api.js';
 import { byNumber, Plot } from '/ui/plot.js';
 import { Confirm, html, Notice } from '/ui/ui.js';
 import { toAccount } from './accounts.js';
@@ -8,31 +8,53 @@ import { minorUnits, money, when } from './money.js';
 
 const SHOWN = 50;
 
-const useAccount = (id) => {
+// The account's row, live, and its newest entries. The row says how many entries there are, so each
+// time it has more, those behind the newest one that is shown are read: one reading at a time,
+// however quickly the row changes. What comes after the first reading is marked as fresh.
+const useAccount = (id, onProblem) => {
   const [account, setAccount] = useState(null);
-  useEffect(() => follow(`/bank/balance/${encodeURIComponent(id)}`,
-                         { row: ({ row }) => setAccount(row ?? { isMissing: true }) }), [id]);
-  return account;
-};
-
-// Rows by entry, newest first. What arrives after the first list is marked as fresh.
-const useStatement = (id, onProblem) => {
   const [rows, setRows] = useState(null);
-  const kept = useRef(new Map());
   useEffect(() => {
-    const put = (changes, fresh) => {
-      for (const row of changes) kept.current.set(row.entry, { ...row, fresh });
-      const newest = [...kept.current.values()].sort((a, b) => b.entry - a.entry);
-      kept.current = new Map(newest.slice(0, SHOWN).map((row) => [row.entry, row]));
-      setRows([...kept.current.values()]);
+    let kept = [];
+    let seen = -1;
+    let wanted = 0;
+    let isReading = false;
+    let isOver = false;
+    const readNew = async () => {
+      const asked = wanted;
+      const from = kept.length ? kept[0].position + 1 : undefined;
+      const page = await read(`/bank/statement/${encodeURIComponent(id)}`,
+                              { desc: 1, limit: SHOWN, from });
+      if (isOver) return;
+      const fresh = page.rows.map((row) => ({ ...row, fresh: seen >= 0 }));
+      kept = [...fresh, ...kept].slice(0, SHOWN);
+      seen = Math.max(asked, kept[0]?.entry ?? 0);
+      setRows(kept);
     };
-    kept.current = new Map();
-    return followList('/bank/statement',
-      { index: 'by-account', account: id, desc: true, limit: SHOWN },
-      (list) => put(list.rows.filter(({ entry }) => !kept.current.has(entry)), false),
-      (_, row) => row && put([row], true), onProblem);
+    const catchUp = async () => {
+      if (isReading) return;
+      isReading = true;
+      try {
+        while (!isOver && seen < wanted) await readNew();
+      } catch (error) {
+        if (!isOver) onProblem(error);
+      }
+      isReading = false;
+    };
+    setRows(null);
+    const stop = follow(`/bank/balance/${encodeURIComponent(id)}`, {
+      row: ({ row }) => {
+        setAccount(row ?? { isMissing: true });
+        wanted = row?.entries ?? 0;
+        if (row) catchUp();
+      },
+    });
+    return () => {
+      isOver = true;
+      stop();
+    };
   }, [id]);
-  return rows;
+  return { account, rows };
 };
 
 // What moved for good can be corrected by a transfer the other way, once.
@@ -146,8 +168,7 @@ export const Account = ({ id }) => {
   const [problem, setProblem] = useState(null);
   const [good, setGood] = useState('');
   const [corrected, setCorrected] = useState(null);
-  const account = useAccount(id);
-  const rows = useStatement(id, setProblem);
+  const { account, rows } = useAccount(id, setProblem);
   if (account?.isMissing)
     return html`<h1>${id}</h1><p>There is no such account.
       ${' '}<a href="#/client">All accounts</a></p>`;
