@@ -68,6 +68,8 @@ struct sl_event {
     struct sl_time time;    /* when it was decided */
     struct sl_text stream;  /* "desk-day/A4,2026-11-23" */
     struct sl_uuid command; /* the command that caused it */
+    struct sl_text principal; /* and who sent that: a token's name, "local", "process/NAME",
+                                 "embedder"; empty: nobody that is known */
 };
 
 /* ---- The write side ----------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
  * With Accept: text/event-stream the same events come live, without a gap: see log_live.c.
  */
 #include "api/parts.h"
+#include "model/model.h"
 
 #include <string.h>
 
@@ -78,6 +79,19 @@ static bool take(struct log_query *query, struct sl_text name, struct sl_text va
         read->key = value;
         return true;
     }
+    if (sl_text_equals(name, SL_TEXT("by")) && read->by == SL_READ_POSITION && value.len > 0) {
+        if (value.len > SL_PRINCIPAL_BYTES_MAX) {
+            api_refuse(call, "bad_query", "by", "a name has at most %d bytes",
+                       SL_PRINCIPAL_BYTES_MAX);
+            return false;
+        }
+        read->by = SL_READ_TAG;
+        read->key = sl_arena_printf(call->request->arena, SL_BY_TAG "%.*s", (int)value.len,
+                                    value.ptr);
+        if (!read->key.ptr)
+            api_no_memory(call);
+        return read->key.ptr;
+    }
     if (sl_text_equals(name, SL_TEXT("limit"))) {
         if (sl_url_number(value, &limit) && limit >= 1 && limit <= LIMIT_MAX) {
             read->count_max = (size_t)limit;
@@ -95,7 +109,7 @@ static bool take(struct log_query *query, struct sl_text name, struct sl_text va
     api_refuse(call, "unknown_parameter", NULL,
                "no parameter %.*s here; there are: after, limit, backwards, min_position%s",
                (int)(name.len < 64 ? name.len : 64), name.ptr,
-               read->by == SL_READ_STREAM ? "" : ", tag (once)");
+               read->by == SL_READ_STREAM ? "" : ", tag or by (once)");
     return false;
 }
 

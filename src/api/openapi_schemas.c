@@ -30,6 +30,7 @@ static void event_schema(struct openapi *api, const struct sl_domain *domain)
                 "'revision':{'type':'integer','minimum':0},"
                 "'time':{'type':'string','format':'date-time'},"
                 "'command':{'type':'string','format':'uuid'},"
+                "'by':{'type':'string','description':'Who sent the command, if that is known'},"
                 "'tags':{'type':'array','items':{'type':'string'}},'body':{}},'allOf':[",
                 domain->name);
     for (size_t i = 0; i < domain->events.count; i++)
@@ -70,7 +71,9 @@ static void parameters(struct openapi *api)
                 "'backwards':{'name':'backwards','in':'query','description':'The newest first.',"
                 "'schema':{'$ref':'#/components/schemas/Flag'}},"
                 "'tag':{'name':'tag','in':'query','description':'Events with this tag: account:7',"
-                "'schema':{'type':'string','minLength':1}}},");
+                "'schema':{'type':'string','minLength':1}},"
+                "'by':{'name':'by','in':'query','description':'Events that this principal caused; "
+                "not with tag.','schema':{'type':'string','minLength':1,'maxLength':124}}},");
 }
 
 static void forms(struct openapi *api)

@@ -122,8 +122,9 @@ enum sl_err sl_auth_add_token(struct sl_auth *auth, struct sl_text name, struct 
 
     if (err != SL_OK)
         return err;
-    if (!is_plain(name))
-        return sl_fail(error, SL_INVALID, "a token's name has 1 to 255 characters and no spaces");
+    if (!is_plain(name) || name.len > SL_AUTH_NAME_BYTES_MAX)
+        return sl_fail(error, SL_INVALID, "a token's name has 1 to %d bytes and no spaces",
+                       SL_AUTH_NAME_BYTES_MAX);
     if (sl_text_equals(name, auth->anonymous.name) || sl_text_equals(name, local.name))
         return sl_fail(error, SL_INVALID, "the name %.*s is taken", (int)name.len, name.ptr);
     for (size_t i = 0; i < auth->token_count; i++) {

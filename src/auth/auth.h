@@ -22,6 +22,7 @@
 enum {
     SL_AUTH_TOKENS_MAX = 256,
     SL_AUTH_NAMES_MAX = 64, /* hosts, and origins, each */
+    SL_AUTH_NAME_BYTES_MAX = 120, /* of a token: the log says who did what */
     SL_AUTH_TOKEN_BYTES_MAX = 512,
     SL_AUTH_TOKEN_BYTES_MIN = 16,  /* shorter ones can be guessed */
     SL_AUTH_ADMIN_TOKEN_SIZE = 49, /* 24 random bytes in hex, terminated */

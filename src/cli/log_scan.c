@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "cli/log_parts.h"
+#include "model/model.h"
 #include "record/json.h"
 #include "record/value.h"
 #include "stores/log/bodies.h"
@@ -116,11 +117,32 @@ static void write_member(struct sl_buf *out, const char *name, struct sl_text te
     sl_json_write_text(out, text);
 }
 
+/* "by", where that is known, and "tags", as GET /{domain}/events has them. */
+static void write_tags(struct sl_buf *out, const struct sl_log_event *event)
+{
+    struct sl_text tags[SL_STORE_TAGS_MAX];
+    struct sl_cursor cursor = event->tags;
+
+    SL_ASSERT(event->tag_count <= SL_STORE_TAGS_MAX, "M1");
+    for (uint32_t i = 0; i < event->tag_count; i++)
+        tags[i] = sl_log_tag_next(&cursor);
+    const struct sl_stored_event stored = {.tags = tags, .tag_count = event->tag_count};
+    const struct sl_text by = sl_model_by(&stored);
+    if (by.len > 0)
+        write_member(out, "by", by);
+    SL_BUF_LITERAL(out, ",\"tags\":[");
+    for (uint32_t i = 0; i < event->tag_count - (by.len > 0); i++) {
+        if (i > 0)
+            sl_buf_byte(out, ',');
+        sl_json_write_text(out, tags[i]);
+    }
+    sl_buf_byte(out, ']');
+}
+
 static enum sl_err write_event(struct scan *scan, uint64_t position,
                                const struct sl_log_event *event)
 {
     const struct sl_schema *schema = sl_log_catalog_schema(&scan->catalog, event->schema);
-    struct sl_cursor tags = event->tags;
     struct sl_buf *out = &scan->out;
     enum sl_err err = SL_OK;
 
@@ -138,13 +160,8 @@ static enum sl_err write_event(struct scan *scan, uint64_t position,
     cli_json_u64(out, "revision", event->revision);
     cli_json_time(out, "time", event->time);
     cli_json_uuid(out, "command", event->command);
-    SL_BUF_LITERAL(out, ",\"tags\":[");
-    for (uint32_t i = 0; i < event->tag_count; i++) {
-        if (i > 0)
-            sl_buf_byte(out, ',');
-        sl_json_write_text(out, sl_log_tag_next(&tags));
-    }
-    SL_BUF_LITERAL(out, "],\"body\":");
+    write_tags(out, event);
+    SL_BUF_LITERAL(out, ",\"body\":");
     err = sl_log_bodies_json(&scan->bodies, schema, event->body, out, &scan->error);
     SL_BUF_LITERAL(out, "}\n");
     if (err == SL_OK && out->failed)
@@ -345,14 +362,15 @@ static struct sl_text text_of(const char *string)
 int cli_log_scan(struct sl_cli *cli, int argc, char **argv)
 {
     uint64_t from = 0, until = UINT64_MAX, limit = UINT64_MAX;
-    const char *stream = NULL, *tag = NULL, *which = NULL;
+    const char *stream = NULL, *tag = NULL, *by = NULL, *which = NULL;
     bool backwards = false, progress = false;
     const struct cli_option options[] = {
         {"--from", CLI_NUMBER, &from},          {"--until", CLI_NUMBER, &until},
         {"--limit", CLI_NUMBER, &limit},        {"--stream", CLI_TEXT, &stream},
         {"--tag", CLI_TEXT, &tag},              {"--backwards", CLI_FLAG, &backwards},
-        {"--progress", CLI_FLAG, &progress},
+        {"--progress", CLI_FLAG, &progress},    {"--by", CLI_TEXT, &by},
     };
+    char by_tag[SL_STORE_TAG_BYTES_MAX] = "";
     struct cli_logs logs;
     int words = 0;
 
@@ -360,6 +378,13 @@ int cli_log_scan(struct sl_cli *cli, int argc, char **argv)
                                 &words);
     if (code != SL_EXIT_OK)
         return code;
+    if (by && (tag || strlen(by) > SL_PRINCIPAL_BYTES_MAX))
+        return cli_wrong("--by takes a name of at most %d bytes, and no --tag beside it",
+                         SL_PRINCIPAL_BYTES_MAX);
+    if (by) {
+        snprintf(by_tag, sizeof by_tag, SL_BY_TAG "%s", by);
+        tag = by_tag;
+    }
     code = cli_logs_open(cli, which, &logs);
     for (size_t i = 0; code == SL_EXIT_OK && i < logs.count; i++) {
         struct scan scan = {.log = &logs.logs[i],

@@ -92,11 +92,11 @@ static bool grow_events(struct sl_batch *batch)
     return true;
 }
 
-/* "name:key" of each tag that is not empty. */
+/* "name:key" of each tag that is not empty, and who did it. */
 static enum sl_err add_tags(struct sl_batch *batch, const struct sl_event_model *model,
-                            const void *body, struct sl_stored_event *out)
+                            const void *body, struct sl_text by, struct sl_stored_event *out)
 {
-    struct sl_text *tags = sl_arena_take(&batch->arena, model->tag_count * sizeof *tags + 1);
+    struct sl_text *tags = sl_arena_take(&batch->arena, (model->tag_count + 1) * sizeof *tags);
 
     if (!tags)
         return no_room(batch);
@@ -120,6 +120,14 @@ static enum sl_err add_tags(struct sl_batch *batch, const struct sl_event_model 
             twice = twice || sl_text_equals(tags[k], tag);
         if (!twice)
             tags[out->tag_count++] = tag;
+    }
+    if (by.len > 0) {
+        SL_ASSERT(by.len <= SL_PRINCIPAL_BYTES_MAX, "M1");
+        const struct sl_text tag =
+            sl_arena_printf(&batch->arena, SL_BY_TAG "%.*s", (int)by.len, by.ptr);
+        if (!tag.ptr)
+            return no_room(batch);
+        tags[out->tag_count++] = tag;
     }
     return SL_OK;
 }
@@ -165,10 +173,11 @@ enum sl_err sl_batch_add_event(struct sl_batch *batch, const struct sl_event_mod
 
     if (batch->event_count == batch->event_capacity && !grow_events(batch))
         return SL_NO_MEMORY;
-    if (model->tag_count > 0)
-        err = add_tags(batch, model, event.body, &stored);
+    if (model->tag_count > 0 || event.principal.len > 0)
+        err = add_tags(batch, model, event.body, event.principal, &stored);
     if (err)
         return err;
+    event.principal = sl_model_by(&stored);
     sl_buf_reset(&batch->pack);
     sl_pack(&batch->pack, event.type->record, event.body);
     if (batch->pack.failed || batch->pack.len > SL_STORE_EVENT_BYTES_MAX)

@@ -103,24 +103,28 @@ static const struct sl_schema *schema_for(struct sl_writer *writer,
 static void evolve_concerned(struct sl_writer *writer, struct sl_held *stream,
                              const struct sl_event *event, const struct sl_stored_event *stored)
 {
-    struct sl_held *concerned[2 * SL_TAGS_MAX + 1];
+    struct sl_held *concerned[2 * SL_TAGS_MAX + 2];
     size_t count = 0;
     char name[SL_TAG_BYTES_MAX];
 
     concerned[count++] = stream;
     for (uint32_t i = 0; i < stored->tag_count; i++) {
         const struct sl_text tag = stored->tags[i];
-        char *colon = memchr(tag.ptr, ':', tag.len);
+        struct sl_held *held;
 
-        memcpy(name, tag.ptr, tag.len);
-        name[colon - tag.ptr] = '/';
-        const struct sl_text text = {name, tag.len};
-        const uint64_t hash = sl_aggregates_hash(text);
-        struct sl_held *held = sl_aggregates_find(&writer->aggregates, hash, text);
-        if (!held)
-            sl_recent_note(&writer->open->recent, hash, event->position + 1);
-        else if (held != stream)
-            concerned[count++] = held;
+        if (!sl_model_is_by(tag)) { /* whose name no aggregate has */
+            char *colon = memchr(tag.ptr, ':', tag.len);
+
+            memcpy(name, tag.ptr, tag.len);
+            name[colon - tag.ptr] = '/';
+            const struct sl_text text = {name, tag.len};
+            const uint64_t hash = sl_aggregates_hash(text);
+            held = sl_aggregates_find(&writer->aggregates, hash, text);
+            if (!held)
+                sl_recent_note(&writer->open->recent, hash, event->position + 1);
+            else if (held != stream)
+                concerned[count++] = held;
+        }
         if (writer->aggregates.guard_count == 0)
             continue;
         held = sl_aggregates_find(&writer->aggregates, sl_aggregates_hash(tag), tag);
@@ -141,6 +145,8 @@ static enum sl_err add_events(struct sl_writer *writer, struct sl_work *work, st
 {
     struct sl_batch *batch = writer->open;
     const struct sl_decision *decision = &writer->decision;
+    const struct sl_text who = work->submission->principal->name;
+    const struct sl_text by = sl_model_is_somebody(who) ? who : (struct sl_text){0};
 
     for (size_t i = 0; i < work->slot_count; i++)
         work->slots[i].held->planned = work->slots[i].held->stream_count;
@@ -165,7 +171,8 @@ static enum sl_err add_events(struct sl_writer *writer, struct sl_work *work, st
                                        .revision = held->planned++,
                                        .time = now,
                                        .stream = stream,
-                                       .command = work->submission->id};
+                                       .command = work->submission->id,
+                                       .principal = by};
         enum sl_err err = sl_batch_add_event(batch, model, schema, event);
         if (err)
             return err;

@@ -143,8 +143,12 @@ enum sl_err sl_core_event_json(struct sl_core_domain *domain, const struct sl_st
     sl_value_write_time(out, event->time);
     SL_BUF_LITERAL(out, "\",\"command\":\"");
     sl_value_write_uuid(out, event->command);
-    SL_BUF_LITERAL(out, "\",\"tags\":[");
-    for (uint32_t i = 0; i < event->tag_count; i++) {
+    sl_buf_byte(out, '"');
+    const struct sl_text by = sl_model_by(event);
+    if (by.len > 0)
+        write_member(out, "by", by);
+    SL_BUF_LITERAL(out, ",\"tags\":[");
+    for (uint32_t i = 0; i < event->tag_count - (by.len > 0); i++) {
         if (i > 0)
             sl_buf_byte(out, ',');
         sl_json_write_text(out, event->tags[i]);

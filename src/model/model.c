@@ -287,6 +287,28 @@ static const struct sl_upcast *upcast_from(const struct sl_event_type *type, uin
     return NULL;
 }
 
+bool sl_model_is_somebody(struct sl_text name)
+{
+    return name.len > 0 && !sl_text_equals(name, SL_TEXT("anonymous"));
+}
+
+bool sl_model_is_by(struct sl_text tag)
+{
+    return tag.len > 0 && tag.ptr[0] == SL_BY_TAG[0];
+}
+
+struct sl_text sl_model_by(const struct sl_stored_event *stored)
+{
+    const size_t skip = strlen(SL_BY_TAG);
+
+    if (stored->tag_count == 0)
+        return (struct sl_text){0};
+    const struct sl_text last = stored->tags[stored->tag_count - 1];
+    return sl_model_is_by(last) && last.len > skip
+               ? (struct sl_text){last.ptr + skip, last.len - skip}
+               : (struct sl_text){0};
+}
+
 enum sl_err sl_model_decode(const struct sl_model *model, const struct sl_stored_event *stored,
                             struct sl_arena *arena, struct sl_event *out, struct sl_error *error)
 {
@@ -329,6 +351,7 @@ enum sl_err sl_model_decode(const struct sl_model *model, const struct sl_stored
                              .revision = stored->revision,
                              .time = stored->time,
                              .stream = stored->stream,
-                             .command = stored->command};
+                             .command = stored->command,
+                             .principal = sl_model_by(stored)};
     return SL_OK;
 }

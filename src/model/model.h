@@ -102,6 +102,23 @@ extern const struct sl_event_type sl_refusal_told_type;
 extern const struct sl_event_type sl_process_advanced_type;
 extern const struct sl_event_type sl_event_skipped_type;
 
+/* ---- Who did it ------------------------------------------------------------------------------ */
+
+/* Each event of a principal that is known has one tag more, "$by:NAME", the last one: so that what
+ * somebody did is found as everything else is. Domains' own tags begin with a letter, digit, `-`
+ * or `_`. */
+#define SL_BY_TAG "$by:"
+enum { SL_PRINCIPAL_BYTES_MAX = 124 }; /* of a name; a tag has 128 */
+
+/* May `name` stand in the log? Not that of "anonymous", nor an empty one. */
+bool sl_model_is_somebody(struct sl_text name);
+
+/* Is this the tag that says who? */
+bool sl_model_is_by(struct sl_text tag);
+
+/* Who caused the event; empty: nobody that is known. Lives as the event does. */
+struct sl_text sl_model_by(const struct sl_stored_event *stored);
+
 /* ---- Decoding -------------------------------------------------------------------------------- */
 
 /* Turns a stored event into the present version of its type. Texts point into the stored bytes, the

@@ -101,6 +101,8 @@ struct sl_process_runner {
     struct sl_process_options options;
     struct sl_field fields[4];
     struct sl_record record; /* of a row */
+    char name[SL_PRINCIPAL_BYTES_MAX + 1];
+    struct sl_principal principal; /* of what it sends: "process/NAME" */
     struct sl_view view;
     size_t state_offset;
     struct sl_view_table *table;

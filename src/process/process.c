@@ -1,5 +1,6 @@
 #include "process/process.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -354,6 +355,8 @@ enum sl_err sl_process_open(const struct sl_process_options *options,
     if (!runner)
         return sl_fail(error, SL_NO_MEMORY, "no memory for a process");
     runner->options = *options;
+    snprintf(runner->name, sizeof runner->name, "process/%s", process->name);
+    runner->principal = (struct sl_principal){text_of(runner->name), SL_TEXT("process")};
     runner->reaction.runner = runner;
     runner->advance_ns = runner->again_ns = runner->look_ns = runner->list_ns = INT64_MAX;
     describe_row(runner);

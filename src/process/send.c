@@ -9,9 +9,6 @@
 
 enum { AGAIN_NS = 1000000000, ADVANCE_NS = 1000000000 };
 
-static const struct sl_principal process_principal = {
-    .name = {"process", sizeof "process" - 1}, .roles = {"process", sizeof "process" - 1}};
-
 struct sl_uuid sl_process_id(const struct sl_process_runner *runner, uint64_t position,
                              struct sl_text key, const char *what, uint64_t ordinal)
 {
@@ -137,7 +134,7 @@ static struct sl_send_call *make_call(struct sl_process_runner *runner, void *do
                                               .body = copy,
                                               .id = id,
                                               .digest = sl_hash128(&part, 1, 0),
-                                              .principal = &process_principal,
+                                              .principal = &runner->principal,
                                               .done = done,
                                               .user = call};
     const bool failed = packed.failed;

@@ -55,7 +55,7 @@ struct sl_tag_rule {
     struct sl_text name;
     struct sl_place place;
 };
-#define SL_TAGS_MAX 16
+#define SL_TAGS_MAX 15 /* and one of the engine's own */
 enum sl_err sl_tags_parse(const struct sl_record *record, const char *text, struct sl_tag_rule *out,
                           size_t *out_count, struct sl_error *error) SL_USE_RESULT;
 
