@@ -70,6 +70,7 @@ def configuration():
         ('[domain x]\nmodule = ./nothing.so\n', 'nothing.so'),
         ('[views]\nstore = redis\n', 'no store redis'),
         ('[token x]\nroles = user\n', 'no secret'),
+        (f'[token {"x" * 121}]\nsecret = long-enough-to-be-one\n', '1 to 120 bytes'),
     ]
     for config, part in table:
         with case(f'a configuration is refused: {part}'):
