@@ -364,9 +364,9 @@ void api_post_command(struct api_call *call)
     struct sl_submission pattern = {
         .command = call->command,
         .principal = call->who,
-        .digest = api_digest(call->command, call->request->body, call->who),
     };
 
+    api_digest(call->domain, call->request->body, &pattern);
     if (!is_json(sl_request_header(call->request, "content-type"))) {
         api_refuse(call, "unsupported_media_type", NULL, "commands are sent as " API_JSON);
         return;

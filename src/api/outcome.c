@@ -3,20 +3,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
+#include "command/digest.h"
 #include "record/value.h"
 
-struct sl_uuid api_digest(const struct sl_command *command, struct sl_text body,
-                          const struct sl_principal *who)
+void api_digest(const struct sl_core_domain *domain, struct sl_text body,
+                struct sl_submission *submission)
 {
+    const char *name = submission->command->name;
+    const struct sl_text who = submission->principal->name;
     const struct sl_slice parts[] = {
-        {(const uint8_t *)command->name, strlen(command->name) + 1},
-        {(const uint8_t *)who->name.ptr, who->name.len},
+        {(const uint8_t *)name, strlen(name) + 1},
+        {(const uint8_t *)who.ptr, who.len},
         {(const uint8_t *)"", 1},
         {(const uint8_t *)body.ptr, body.len},
     };
 
-    return sl_hash128(parts, sizeof parts / sizeof *parts, 0);
+    submission->digest = sl_core_digest(domain, parts, sizeof parts / sizeof *parts);
+    submission->plain_digest = sl_digest_plain(parts, sizeof parts / sizeof *parts);
 }
 
 static void write_events(const struct sl_outcome *outcome, struct sl_buf *out)

@@ -151,9 +151,10 @@ bool api_can_reach(struct api_call *call, uint64_t wanted);
 
 /* ---- Commands, whichever door they come by (outcome.c) ------------------------------------- */
 
-/* What a repeat must equal to be one: name, body and who sent it. */
-struct sl_uuid api_digest(const struct sl_command *command, struct sl_text body,
-                          const struct sl_principal *who);
+/* Sets what a repeat must equal to be one, of name, body and who sends it; command and principal of
+ * the submission are set. */
+void api_digest(const struct sl_core_domain *domain, struct sl_text body,
+                struct sl_submission *submission);
 /* Appends an outcome as JSON: the accepted form, or a problem. `in_array` adds the status. */
 void api_write_outcome(struct sl_core_domain *domain, const struct sl_outcome *outcome,
                        bool in_array, struct sl_buf *out);

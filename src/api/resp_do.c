@@ -139,8 +139,8 @@ enum sl_resp_result resp_do(struct resp_session *session, struct sl_resp_command
     doing->arena.bytes_max = ARENA_BYTES_MAX;
     doing->submission.command = named;
     doing->submission.id = id;
-    doing->submission.digest = api_digest(named, command->words[2], session->who);
     doing->submission.principal = session->who;
+    api_digest(domain, command->words[2], &doing->submission);
     doing->submission.done = done;
     doing->submission.user = doing;
     resp_hold(session);

@@ -34,7 +34,7 @@ struct visit_commands {
     const struct sl_command *command;
     enum sl_permission permission;
     struct sl_uuid base;   /* from which ids are made */
-    struct sl_uuid digest; /* of the request; made when first needed */
+    struct sl_uuid digest, plain_digest; /* of the request; made when first needed */
     bool has_digest;
 };
 

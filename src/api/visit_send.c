@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "base/hash.h"
+#include "command/digest.h"
 #include "record/pack.h"
 
 enum { BLOCK_ITEMS = 256 };
@@ -117,30 +117,38 @@ static void digest_request(struct sl_visit *visit)
         {(const uint8_t *)"", 1},
         {(const uint8_t *)request->body.ptr, request->body.len},
     };
-    commands->digest = sl_hash128(parts, sizeof parts / sizeof *parts, 0);
+    const size_t count = sizeof parts / sizeof *parts;
+    commands->digest = sl_core_digest(visit->call->domain, parts, count);
+    commands->plain_digest = sl_digest_plain(parts, count);
 }
 
 /* What a repeat must equal to be one. Where the request made the id, it is the request, as with
  * arrays; where the handler did, the same command may come in another request. */
-static struct sl_uuid digest_of(struct sl_visit *visit, const struct visit_item *item)
+static void digest_item(struct sl_visit *visit, struct visit_item *item)
 {
-    const struct sl_command *command = item->submission.command;
-    const struct sl_principal *who = item->submission.principal;
+    struct sl_submission *submission = &item->submission;
+    const struct visit_commands *commands = &visit->commands;
+    const char *name = submission->command->name;
+    const struct sl_text who = submission->principal->name;
     struct sl_buf *scratch = &visit->call->api->out;
+    struct sl_slice parts[] = {
+        {(const uint8_t *)name, strlen(name) + 1},
+        {(const uint8_t *)who.ptr, who.len},
+        {(const uint8_t *)"", 1},
+        {commands->plain_digest.bytes, sizeof commands->plain_digest.bytes},
+    };
+    const size_t count = sizeof parts / sizeof *parts;
 
     sl_buf_reset(scratch);
-    if (item->is_named)
-        sl_pack(scratch, command->record, item->submission.body);
-    else
-        sl_buf_append(scratch, visit->commands.digest.bytes, sizeof visit->commands.digest.bytes);
-    const struct sl_slice parts[] = {
-        {(const uint8_t *)command->name, strlen(command->name) + 1},
-        {(const uint8_t *)who->name.ptr, who->name.len},
-        {(const uint8_t *)"", 1},
-        {scratch->ptr, scratch->len},
-    };
-    visit->failed = visit->failed || scratch->failed;
-    return sl_hash128(parts, sizeof parts / sizeof *parts, 0);
+    if (item->is_named) {
+        sl_pack(scratch, submission->command->record, submission->body);
+        visit->failed = visit->failed || scratch->failed;
+        parts[count - 1] = sl_buf_slice(scratch);
+    }
+    submission->plain_digest = sl_digest_plain(parts, count);
+    if (!item->is_named)
+        parts[count - 1].ptr = commands->digest.bytes;
+    submission->digest = sl_core_digest(visit->call->domain, parts, count);
 }
 
 static void outcome_told(struct sl_visit *visit)
@@ -257,7 +265,7 @@ static bool is_good(struct sl_visit *visit, struct visit_item *item)
         out->message = SL_TEXT("the nil UUID is no id");
         return false;
     }
-    submission->digest = digest_of(visit, item);
+    digest_item(visit, item);
     submission->wants_stored = visit->commands.wants_events;
     submission->done = command_done;
     submission->user = visit;

@@ -41,7 +41,8 @@ struct sl_submission {
     const struct sl_command *command;
     const void *body;      /* a validated struct of the command's record */
     struct sl_uuid id;     /* not nil */
-    struct sl_uuid digest; /* of the body's bytes as they came, and the principal's name */
+    struct sl_uuid digest; /* of name, body and principal: see digest.h */
+    struct sl_uuid plain_digest; /* as it was made before, without a key; nil: never */
     const struct sl_principal *principal;
     bool has_expected;     /* the first need's stream must hold this many events: */
     uint64_t expected_events;

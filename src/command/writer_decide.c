@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "command/digest.h"
 #include "command/writer_parts.h"
 #include "record/json.h"
 #include "record/pack.h"
@@ -23,7 +24,7 @@ void sl_writer_repeat(struct sl_writer *writer, struct sl_work *work,
     work->repeated = true;
     work->trouble = SL_OK;
     work->position = writer->log.next;
-    if (!sl_uuid_equals(known->digest, work->submission->digest)) {
+    if (!sl_digest_fits(work->submission, known->digest)) {
         work->status = 422;
         work->rule = "id_reused";
         work->message = "this command id was used for another command";

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
+#include "command/digest.h"
 #include "engine/engine.h"
 #include "record/value.h"
 #include "stores/log/log_store.h"
@@ -191,10 +191,11 @@ static void execute(struct sl_engine *engine, struct call *call)
         .command = command,
         .body = body,
         .id = call->id.len ? sl_command_id(call->id) : sl_env_uuid(engine->env),
-        .digest = sl_hash128(parts, 2, 0),
         .principal = &embedder,
         .done = carried_out,
         .user = call};
+    call->submission.digest = sl_core_digest(call->domain, parts, 2);
+    call->submission.plain_digest = sl_digest_plain(parts, 2);
     sl_core_submit(call->domain, &call->submission);
 }
 

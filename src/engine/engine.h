@@ -95,6 +95,11 @@ size_t sl_core_room(const struct sl_core_domain *domain);
 struct sl_uuid sl_command_id(struct sl_text text);
 struct sl_uuid sl_command_item_id(struct sl_uuid id, uint64_t item);
 
+/* What a repeat of a command must equal (sl_digest_keyed), of several parts as if joined. The core
+ * must be ready. */
+struct sl_uuid sl_core_digest(const struct sl_core_domain *domain, const struct sl_slice *parts,
+                              size_t count);
+
 /* ---- Positions ------------------------------------------------------------------------------- */
 
 /* Appends "bank:0123456789abcdef:1234": log's domain, salt of the reign, position. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "command/digest.h"
 #include "engine/core.h"
 #include "record/pack.h"
 #include "record/value.h"
@@ -92,6 +93,15 @@ struct sl_uuid sl_command_item_id(struct sl_uuid id, uint64_t item)
         number[i] = (uint8_t)(item >> (8 * i));
     const struct sl_slice parts[] = {{id.bytes, sizeof id.bytes}, {number, sizeof number}};
     return sl_hash_id(parts, 2, 0x17e3);
+}
+
+struct sl_uuid sl_core_digest(const struct sl_core_domain *domain, const struct sl_slice *parts,
+                              size_t count)
+{
+    const struct sl_uuid log = sl_writer_log(domain->writer)->log;
+
+    SL_ASSERT(!sl_uuid_is_nil(log), "a log is known once it was claimed");
+    return sl_digest_keyed(log, parts, count);
 }
 
 /* ---- Reading --------------------------------------------------------------------------------- */
