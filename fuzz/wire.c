@@ -181,13 +181,17 @@ static size_t drain(struct wire *wire)
 void wire_turn(struct wire *wire)
 {
     uint64_t before;
+    bool helped;
     int turns = 0;
 
     do {
         before = wire->net->numbers.bytes_in;
         uv_run(&wire->net->loop, UV_RUN_NOWAIT);
+        helped = false;
+        while (sl_sim_step(wire->net->options.env)) /* who packs, and who shakes hands */
+            helped = true;
         SL_ASSERT(++turns < TURNS_MAX, "a loop that comes to rest");
-    } while (drain(wire) > 0 || wire->net->numbers.bytes_in != before);
+    } while (drain(wire) > 0 || wire->net->numbers.bytes_in != before || helped);
 }
 
 void wire_answer(struct wire *wire)

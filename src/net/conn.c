@@ -87,7 +87,7 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *bytes)
             conn->in_to += (size_t)len;
             sl_conn_receive(conn, (size_t)len);
         }
-        if (conn->blocked || conn->drop)
+        if (conn->blocked || conn->drop || conn->away)
             set_reading(conn, false); /* at once: libuv would read on, and we would keep it */
         return;
     }
@@ -153,7 +153,8 @@ void sl_conn_release(struct conn *conn)
 {
     struct sl_net *net = conn->net;
 
-    if (!conn->handle_closed || conn->in_work > 0 || conn->touched || conn->again)
+    if (!conn->handle_closed || conn->in_work > 0 || conn->touched || conn->again ||
+        conn->away)
         return;
     if (conn->previous)
         conn->previous->next = conn->next;
@@ -229,7 +230,7 @@ static void on_written(uv_write_t *request, int status)
  * are collected behind it. False: the connection is broken. */
 static bool write_out(struct conn *conn)
 {
-    if (conn->writing)
+    if (conn->writing || conn->away)
         return true;
     if (conn->tls && !sl_tls_seal(conn))
         return false;
@@ -366,7 +367,7 @@ void sl_conn_settle(struct conn *conn)
         }
     }
     const bool over = conn->shut ? conn->eof : conn->ending || (conn->eof && !conn->blocked);
-    bool done = conn->in_work == 0 && conn->out.len == 0 && !conn->writing;
+    bool done = conn->in_work == 0 && conn->out.len == 0 && !conn->writing && !conn->away;
     if (!conn->drop && done && over && conn->tls) {
         sl_tls_say_end(conn);
         conn->drop = !write_out(conn);
@@ -377,7 +378,7 @@ void sl_conn_settle(struct conn *conn)
     if (conn->closed)
         return;
     if (!conn->drop)
-        set_reading(conn, !conn->blocked && !conn->eof);
+        set_reading(conn, !conn->blocked && !conn->eof && !conn->away);
     if (conn->drop) {
         sl_conn_close(conn);
         return;

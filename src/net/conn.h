@@ -151,6 +151,7 @@ struct conn {
     bool shut;      /* we have said that nothing more comes */
     bool drop;      /* close at once */
     bool tell;      /* call protocol->gone at the end of the turn */
+    bool away;      /* the shaker has its TLS: nothing is read or written */
     bool closed;
     bool handle_closed;
 };
@@ -203,6 +204,7 @@ struct sl_net {
     struct sl_mailbox *packer; /* NULL until a large answer was packed */
     struct packing *packings;  /* all that the packer has */
     struct gzip *packer_gzip;  /* the packer's thread's */
+    struct sl_mailbox *shaker; /* NULL until a handshake of TLS came */
     uint8_t *tls_room;         /* bytes that came, before they are decrypted */
     struct sl_header *headers; /* of the head that is being parsed */
     int64_t date_second;
@@ -261,11 +263,12 @@ int64_t sl_net_now(struct sl_net *net);
 /* Something has happened: the turn has an end to be made, and begins now if it has not. */
 void sl_net_wake(struct sl_net *net);
 
-/* http_large.c */
-#define NET_PACKED 0x4e01u /* a message of the net's own, in its mailbox */
+/* Messages of the net's own, in its mailbox: of http_large.c and of tls.c. */
+#define NET_PACKED 0x4e01u
+#define NET_SHAKEN 0x4e02u
 void sl_http_packed(struct sl_message *message);
-/* Stops the packer; what it had is forgotten. Before the connections go. */
-void sl_http_stop_packing(struct sl_net *net);
+/* The packer has stopped: what it had is forgotten. */
+void sl_http_forget_packings(struct sl_net *net);
 
 /* http.c, resp.c */
 struct conn *sl_http_accept(const struct listener *listener);

@@ -137,13 +137,8 @@ void sl_http_packed(struct sl_message *message)
     free_packing(packing);
 }
 
-void sl_http_stop_packing(struct sl_net *net)
+void sl_http_forget_packings(struct sl_net *net)
 {
-    if (!net->packer)
-        return;
-    sl_env_stop(net->options.env, net->packer);
-    net->packer = NULL;
-    (void)sl_mailbox_take_all(net->mailbox); /* what it has answered; of others there is nothing */
     while (net->packings)
         free_packing(net->packings);
     sl_http_free_gzip(net->packer_gzip);

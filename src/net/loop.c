@@ -82,11 +82,14 @@ static void take_mail(struct sl_net *net)
 
     while (message) {
         struct sl_message *next = message->next;
-        SL_ASSERT(net->options.step || message->kind == NET_PACKED, "T1");
-        if (message->kind == NET_PACKED)
+        if (message->kind == NET_PACKED) {
             sl_http_packed(message);
-        else
+        } else if (message->kind == NET_SHAKEN) {
+            sl_tls_shaken(message);
+        } else {
+            SL_ASSERT(net->options.step, "T1");
             net->options.step(net->options.context, message);
+        }
         message = next;
     }
 }
@@ -361,12 +364,24 @@ static void free_spares(struct sl_net *net)
     sl_resp_free_spares(net);
 }
 
+/* The threads that work for connections; before these go. */
+static void stop_helpers(struct sl_net *net)
+{
+    const bool had_any = net->packer || net->shaker;
+
+    sl_env_stop(net->options.env, net->packer);
+    sl_env_stop(net->options.env, net->shaker);
+    if (had_any)
+        (void)sl_mailbox_take_all(net->mailbox); /* their answers: of others there is nothing */
+    sl_http_forget_packings(net);
+}
+
 void sl_net_free(struct sl_net *net)
 {
     if (!net)
         return;
     SL_ASSERT(!net->running);
-    sl_http_stop_packing(net);
+    stop_helpers(net);
     for (struct conn *conn = net->conns; conn; conn = conn->next)
         sl_conn_close(conn);
     close_listeners(net);

@@ -1,6 +1,7 @@
 /*
  * Connections: listeners, HTTP/1.1, SSE and RESP on one event loop (libuv), all on one thread, the
  * one that calls sl_net_run. But for posting to the mailbox, every function here belongs to it.
+ * Two threads of the net's own start when they are needed: for handshakes of TLS, and for packing.
  *
  * `net` knows protocols, not Sluice: it frames requests, hands them to a handler, and sends what
  * the handler answers, now or later, in the order of the requests. Replies of one turn of the loop

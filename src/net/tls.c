@@ -9,7 +9,10 @@
  *
  * A connection goes through
  *
- *     shaking   until the handshake is done, for at most handshake_ms
+ *     shaking   until the handshake is done, for at most handshake_ms; bytes of it are the
+ *               shaker's, a thread of its own, because a signature may take a millisecond. While
+ *               he has the connection (`away`) all of this file's part of it is his, and nothing
+ *               is read or written
  *     up        bytes pass
  *     ended     we have said that nothing more comes (close_notify)
  *
@@ -33,13 +36,16 @@
 enum { RECORD_HANDSHAKE = 22 };
 
 struct tls_conn {
+    struct sl_message message; /* first: to the shaker and back */
     SSL *ssl;
     struct conn *conn;
     const uint8_t *in; /* what OpenSSL takes from, while it is asked */
     size_t in_len;
     struct sl_buf left;
+    struct sl_buf given; /* what the shaker takes from */
     struct sl_buf out;
     int64_t since_ns;
+    int shaken; /* his answer: SSL_ERROR_NONE, SSL_ERROR_WANT_READ, or something else */
     bool heard; /* the first byte has come */
     bool up;
     bool ended;
@@ -70,7 +76,7 @@ static int put_bytes(BIO *bio, const char *bytes, size_t len, size_t *out_len)
 {
     struct tls_conn *tls = BIO_get_data(bio);
 
-    if (!tls->out.ptr)
+    if (!tls->out.ptr && !tls->conn->away)
         sl_out_take(tls->conn->net, &tls->out);
     sl_buf_append(&tls->out, bytes, len);
     if (tls->out.failed)
@@ -133,6 +139,7 @@ void sl_tls_free_conn(struct conn *conn)
     if (!tls)
         return;
     SSL_free(tls->ssl);
+    sl_buf_close(&tls->given);
     sl_buf_close(&tls->left);
     sl_buf_close(&tls->out);
     free(tls);
@@ -258,6 +265,71 @@ static void keep_rest(struct tls_conn *tls)
         tls->conn->drop = true;
 }
 
+/* ---- The handshake --------------------------------------------------------------------------- */
+
+/* On the shaker's thread. */
+static void shake(void *self, struct sl_message *message)
+{
+    struct tls_conn *tls = (struct tls_conn *)(void *)message;
+
+    (void)self;
+    tls->in = tls->given.ptr;
+    tls->in_len = tls->given.len;
+    ERR_clear_error();
+    const int status = SSL_do_handshake(tls->ssl);
+    tls->shaken = status == 1 ? SSL_ERROR_NONE : SSL_get_error(tls->ssl, status);
+    ERR_clear_error();
+    sl_mailbox_post(message->reply_to, message);
+}
+
+static bool start_shaker(struct sl_net *net)
+{
+    const struct sl_actor actor = {.name = "tls-shaker", .step = shake, .background = true};
+    struct sl_error error;
+
+    return net->shaker || sl_env_start(net->options.env, &actor, &net->shaker, &error) == SL_OK;
+}
+
+/* False: it is done here, as far as these bytes go. */
+static bool send_away(struct tls_conn *tls)
+{
+    struct conn *conn = tls->conn;
+
+    if (tls->up || !start_shaker(conn->net))
+        return false;
+    SL_MARK("tls shaken elsewhere");
+    sl_buf_reset(&tls->given);
+    sl_buf_append(&tls->given, tls->in, tls->in_len);
+    tls->in_len = 0;
+    if (tls->given.failed) {
+        conn->drop = true;
+        return true;
+    }
+    conn->away = true;
+    tls->message = (struct sl_message){.reply_to = conn->net->mailbox, .kind = NET_SHAKEN};
+    sl_mailbox_post(conn->net->shaker, &tls->message);
+    return true;
+}
+
+void sl_tls_shaken(struct sl_message *message)
+{
+    struct tls_conn *tls = (struct tls_conn *)(void *)message;
+    struct conn *conn = tls->conn;
+
+    conn->away = false;
+    sl_conn_touch(conn);
+    if (conn->closed)
+        return; /* it is released when the turn ends */
+    if (tls->shaken == SSL_ERROR_NONE) {
+        shake_done(tls);
+        open_records(tls); /* OpenSSL may have read ahead: also where no bytes are left */
+        keep_rest(tls);
+    } else if (tls->shaken != SSL_ERROR_WANT_READ) {
+        fail(tls);
+    }
+    sl_buf_close(&tls->given);
+}
+
 void sl_tls_receive(struct conn *conn, const uint8_t *bytes, size_t len)
 {
     struct tls_conn *tls = conn->tls;
@@ -267,8 +339,9 @@ void sl_tls_receive(struct conn *conn, const uint8_t *bytes, size_t len)
     SL_ASSERT(tls->left.len == 0, "one reads only when nothing is left");
     tls->in = bytes;
     tls->in_len = len;
-    if (tls->heard || !is_clear(tls))
-        open_records(tls);
+    if ((!tls->heard && is_clear(tls)) || send_away(tls))
+        return;
+    open_records(tls);
     keep_rest(tls);
 }
 

@@ -17,6 +17,8 @@ bool sl_tls_start(struct conn *conn, const struct sl_tls *tls);
 void sl_tls_free_conn(struct conn *conn);
 /* Bytes came, and lie in the net's own room for them: they are used, or kept, before it returns. */
 void sl_tls_receive(struct conn *conn, const uint8_t *bytes, size_t len);
+/* The shaker has sent the connection back. */
+void sl_tls_shaken(struct sl_message *message);
 /* Goes on with what was left when the protocol took no more. */
 void sl_tls_resume(struct conn *conn);
 /* Encrypts the connection's `out`, if it can be yet. False: the connection is broken. */
