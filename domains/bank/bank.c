@@ -1,5 +1,6 @@
 /* The bank's descriptor: what there is. bank.h says where the rest stands. */
 #include "domains/bank/bank.h"
+#include "domains/bank/trial.h"
 
 const struct sl_domain bank_domain = {
     .name = "bank",
@@ -55,6 +56,10 @@ const struct sl_domain bank_domain = {
           .help = "Pending transfers that are neither posted nor voided." },
         { "trial-balance", &bank_trial_record, "ledger", bank_project_trial,
           .help = "All debits and all credits of each ledger; their sums are the same." },
+        { "trial-kept", &bank_trial_kept_record, "ledger, number", bank_project_trial_kept,
+          SL_LIST(const struct sl_index, { "by-number", "number, ledger" }),
+          .help = "The sums of each ledger, now and as they were: what GET /bank/trial begins "
+                  "with." },
         { "chain", &bank_chain_record, "account", bank_project_chain,
           .help = "Each account's hash chain: how long it is, and its head." }),
     .processes = SL_LIST(const struct sl_process,
@@ -70,6 +75,9 @@ const struct sl_domain bank_domain = {
         { .method = "GET", .path = "statement/{account}", .serve = bank_serve_statement,
           .parameters = "from until desc limit after", .answer_record = &bank_statement_record,
           .help = "An account's entries, with the balance after each." },
+        { .method = "GET", .path = "trial", .serve = bank_serve_trial,
+          .parameters = "at limit after", .answer_record = &bank_trial_at_record,
+          .help = "The trial balance as of a position or a time." },
         { .method = "GET", .path = "past/{account}", .serve = bank_serve_past,
           .answer_type = "application/json", .parameters = "at",
           .help = "What an account held as of a position or a time." },

@@ -183,7 +183,7 @@ enum sl_verdict bank_decide_expire(const struct sl_case *c, struct sl_decision *
 extern const struct sl_record bank_hold_record;
 void bank_react_hold(const struct sl_event *event, void *state, struct sl_reaction *out);
 
-/* ---- Views (views.c) ------------------------------------------------------------------------- */
+/* ---- Views (views.c, trial.c) ---------------------------------------------------------------- */
 
 struct bank_balance {
     struct sl_text id;
@@ -209,10 +209,10 @@ struct bank_balance {
 
 extern const struct sl_record bank_balance_record;
 extern const struct sl_record bank_held_record;
-extern const struct sl_record bank_trial_record;
 void bank_project_balance(const struct sl_event *event, struct sl_rows *rows);
 void bank_project_holds(const struct sl_event *event, struct sl_rows *rows);
 void bank_project_trial(const struct sl_event *event, struct sl_rows *rows);
+void bank_project_trial_kept(const struct sl_event *event, struct sl_rows *rows);
 
 /* ---- Hash chains (chain.c, journal.c, verify.c) ---------------------------------------------- */
 
@@ -239,6 +239,11 @@ void bank_serve_past(struct sl_visit *visit);
 
 extern const struct sl_record bank_statement_record;
 void bank_serve_statement(struct sl_visit *visit);
+
+/* ---- GET /bank/trial (trial_at.c) ------------------------------------------------------------ */
+
+extern const struct sl_record bank_trial_at_record;
+void bank_serve_trial(struct sl_visit *visit);
 
 /* ---- sluice bank import (import.c) ----------------------------------------------------------- */
 

@@ -16,6 +16,8 @@ uint64_t bank_stamp_of(const struct sl_event *event)
     return (uint64_t)event->time.ns;
 }
 
+/* Events that are none of the bank's are left out of what is read: a reading of one may have
+ * none, and then it goes on. */
 static void read_one(struct sl_visit *visit, const struct bank_seek *seek, uint64_t from,
                      bool backwards,
                      void (*then)(struct sl_visit *visit, const struct sl_visit_events *events))
@@ -27,7 +29,7 @@ static void read_one(struct sl_visit *visit, const struct bank_seek *seek, uint6
                                            .name = all ? NULL : "account",
                                            .key = seek->account,
                                            .from = from,
-                                           .until = backwards ? 0 : seek->high,
+                                           .until = seek->high,
                                            .backwards = backwards,
                                            .limit = 1},
                     then);
@@ -49,6 +51,10 @@ static void see_middle(struct sl_visit *visit, const struct sl_visit_events *eve
 {
     struct bank_seek *seek = sl_visit_user(visit);
 
+    if (events->count == 0 && !events->end && events->next < seek->high) {
+        read_one(visit, seek, events->next, false, see_middle);
+        return;
+    }
     if (events->count > 0 && bank_stamp_of(&events->events[0]) <= seek->time)
         seek->low = events->events[0].position + 1;
     else
@@ -60,20 +66,22 @@ static void see_last(struct sl_visit *visit, const struct sl_visit_events *event
 {
     struct bank_seek *seek = sl_visit_user(visit);
 
-    if (events->count == 0) {
+    seek->high = events->next;
+    if (events->count == 0 && (events->end || events->next == 0)) {
         seek->then(visit, 0);
-        return;
-    }
-    const struct sl_event *last = &events->events[0];
-    seek->low = 0;
-    seek->high = last->position;
-    if (bank_stamp_of(last) <= seek->time)
-        seek->then(visit, last->position + 1);
-    else
+    } else if (events->count == 0) {
+        read_one(visit, seek, 0, true, see_last);
+    } else if (bank_stamp_of(&events->events[0]) <= seek->time) {
+        seek->then(visit, events->events[0].position + 1);
+    } else {
+        seek->high = events->events[0].position;
         bisect(visit, seek);
+    }
 }
 
 void bank_seek(struct sl_visit *visit, struct bank_seek *seek)
 {
+    seek->low = 0;
+    seek->high = UINT64_MAX;
     read_one(visit, seek, 0, true, see_last);
 }

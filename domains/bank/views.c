@@ -1,4 +1,4 @@
-/* What the bank keeps to be shown: balances, what is held, and the trial balance. */
+/* What the bank keeps to be shown: balances, and what is held; trial.c has the trial balance. */
 #include "domains/bank/bank.h"
 
 #include <string.h>
@@ -130,69 +130,5 @@ void bank_project_holds(const struct sl_event *event, struct sl_rows *rows)
             sl_row_delete(rows, &transferred->pending);
     } else if (event->type == &bank_transfer_expired_event) {
         sl_row_delete(rows, &((const struct bank_transfer_expired *)event->body)->id);
-    }
-}
-
-/* ---- The trial balance ----------------------------------------------------------------------- */
-
-struct trial_row {
-    uint32_t ledger;
-    char currency[4];
-    uint64_t accounts;
-    uint64_t transfers;
-    sl_u128 debits_pending;
-    sl_u128 credits_pending;
-    sl_u128 debits_posted;
-    sl_u128 credits_posted;
-};
-
-const struct sl_record bank_trial_record = SL_RECORD(
-    struct trial_row, SL_FIELD(struct trial_row, ledger), SL_FIELD(struct trial_row, currency),
-    SL_FIELD(struct trial_row, accounts), SL_FIELD(struct trial_row, transfers),
-    SL_FIELD(struct trial_row, debits_pending), SL_FIELD(struct trial_row, credits_pending),
-    SL_FIELD(struct trial_row, debits_posted), SL_FIELD(struct trial_row, credits_posted));
-
-static struct trial_row *trial_of(struct sl_rows *rows, uint32_t ledger, const char *currency)
-{
-    struct trial_row *row = sl_row_edit(rows, &ledger);
-
-    if (!row) {
-        row = sl_row_put(rows);
-        row->ledger = ledger;
-        memcpy(row->currency, currency, sizeof row->currency);
-    }
-    return row;
-}
-
-static void sum(struct trial_row *row, const struct bank_transferred *transferred)
-{
-    const bool pending = transferred->flags & LEDGER_PENDING;
-
-    row->transfers++;
-    row->debits_pending += pending ? transferred->amount : (sl_u128)0;
-    row->credits_pending += pending ? transferred->amount : (sl_u128)0;
-    row->debits_pending -= transferred->pending_amount;
-    row->credits_pending -= transferred->pending_amount;
-    if (pending || transferred->flags & LEDGER_VOID)
-        return;
-    row->debits_posted += transferred->amount;
-    row->credits_posted += transferred->amount;
-}
-
-void bank_project_trial(const struct sl_event *event, struct sl_rows *rows)
-{
-    if (event->type == &bank_account_opened_event) {
-        const struct bank_account_opened *opened = event->body;
-        trial_of(rows, opened->ledger, opened->currency)->accounts++;
-    } else if (event->type == &bank_transferred_event) {
-        const struct bank_transferred *transferred = event->body;
-        sum(trial_of(rows, transferred->ledger, transferred->currency), transferred);
-    } else if (event->type == &bank_transfer_expired_event) {
-        const struct bank_transfer_expired *expired = event->body;
-        struct trial_row *row = sl_row_edit(rows, &expired->ledger);
-        if (row) {
-            row->debits_pending -= expired->amount;
-            row->credits_pending -= expired->amount;
-        }
     }
 }

@@ -149,6 +149,10 @@ void sl_visit_submit(struct sl_visit *visit,
                      void (*then)(struct sl_visit *visit, const struct sl_visit_outcome *outcomes,
                                   size_t count));
 
+/* What is read from now on, rows and events, reflects all events below the position, as if the
+ * request had named it: it is waited for, until the request's deadline (504). */
+void sl_visit_await(struct sl_visit *visit, uint64_t position);
+
 /* ---- Rows ------------------------------------------------------------------------------------ */
 
 /* One row more for sl_visit_read: the row of the view (of the route's domain) with this key. Keys
@@ -211,9 +215,12 @@ struct sl_visit_log {
 
 struct sl_visit_events {
     const struct sl_event *events; /* in order, as `evolve` sees them */
-    size_t count;   /* may be less than the limit before the end: an answer takes at most 16 MiB */
-    uint64_t next;  /* `from` of what follows; backwards: its `until` */
-    bool end;       /* nothing follows */
+    /* May be less than the limit, or none, before the end: an answer takes at most 16 MiB, and the
+     * server's own events in the log are left out. */
+    size_t count;
+    uint64_t next;    /* `from` of what follows; backwards: its `until` */
+    bool end;         /* nothing follows */
+    uint64_t durable; /* where the log ended then: the position behind its last event */
 };
 
 /* The key that is made of one value: sl_visit_key(visit, SL_U64, &account). At most 512 bytes. */

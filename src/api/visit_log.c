@@ -64,7 +64,8 @@ static void events_read(struct sl_core_read *core_read)
         log->events = (struct sl_visit_events){.events = core_read->events,
                                                .count = core_read->event_count,
                                                .next = read->next,
-                                               .end = read->end};
+                                               .end = read->end,
+                                               .durable = read->durable};
         visit_saw(visit, read->durable);
     }
     visit_go_on(visit);

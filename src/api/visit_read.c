@@ -27,6 +27,12 @@ struct visit_listing {
     void (*then)(struct sl_visit *visit, const struct sl_visit_page *page);
 };
 
+void sl_visit_await(struct sl_visit *visit, uint64_t position)
+{
+    if (position > visit->wanted)
+        visit->wanted = position;
+}
+
 /* ---- Views --------------------------------------------------------------------------------- */
 
 /* NULL: the domain has none of this name, and the visit is refused. */
