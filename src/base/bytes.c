@@ -42,19 +42,35 @@ uint64_t sl_cursor_le64(struct sl_cursor *cursor)
 
 uint64_t sl_cursor_varint(struct sl_cursor *cursor)
 {
+    const uint8_t *next = cursor->next;
     uint64_t value = 0;
 
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        const uint8_t byte = sl_cursor_u8(cursor);
+    if (cursor->failed)
+        return 0;
+    for (unsigned shift = 0; shift < 64 && next < cursor->end; shift += 7) {
+        const uint8_t byte = *next++;
 
         /* Of the tenth byte only one bit still fits, and none may follow it. */
-        if (cursor->failed || (shift == 63 && byte > 1)) {
-            cursor->failed = true;
-            return 0;
-        }
+        if (shift == 63 && byte > 1)
+            break;
         value |= (uint64_t)(byte & 0x7F) << shift;
-        if (byte < 0x80)
+        if (byte < 0x80) {
+            cursor->next = next;
             return value;
+        }
     }
-    return 0; /* not reached: the tenth byte ended it */
+    cursor->failed = true;
+    return 0;
+}
+
+void sl_cursor_skip_varints(struct sl_cursor *cursor, size_t count)
+{
+    const uint8_t *next = cursor->next;
+
+    if (cursor->failed)
+        return;
+    while (count > 0 && next < cursor->end)
+        count -= *next++ < 0x80;
+    cursor->failed = count > 0;
+    cursor->next = next;
 }

@@ -63,5 +63,7 @@ uint32_t sl_cursor_le32(struct sl_cursor *cursor);
 uint64_t sl_cursor_le64(struct sl_cursor *cursor);
 /* Refuses more than 10 bytes and values over 64 bits. */
 uint64_t sl_cursor_varint(struct sl_cursor *cursor);
+/* Passes over so many of them, whatever their values. */
+void sl_cursor_skip_varints(struct sl_cursor *cursor, size_t count);
 
 #endif

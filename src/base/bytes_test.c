@@ -102,9 +102,28 @@ static void checks_varints(void)
     }
 }
 
+static void skips_varints(void)
+{
+    static const uint8_t bytes[] = {0x00, 0x80, 0x01, 0xff, 0xff, 0x7f, 0x05, 0x80};
+    static const size_t ends[] = {0, 1, 3, 6, 7};
+
+    for (size_t count = 0; count < 6; count++) {
+        struct sl_cursor cursor = sl_cursor_of((struct sl_slice){bytes, sizeof bytes});
+        sl_cursor_skip_varints(&cursor, count);
+        CHECK(cursor.failed == (count == 5));
+        if (count < 5)
+            CHECK_U64(sl_cursor_left(&cursor), sizeof bytes - ends[count]);
+        cursor.failed = true;
+        const uint8_t *at = cursor.next;
+        sl_cursor_skip_varints(&cursor, 1);
+        CHECK(cursor.next == at && cursor.failed);
+    }
+}
+
 int main(void)
 {
     return TAP_RUN({"puts and gets", puts_and_gets}, {"never runs over", never_runs_over},
                    {"takes nothing of nothing", takes_nothing_of_nothing},
-                   {"checks varints", checks_varints});
+                   {"checks varints", checks_varints},
+                   {"skips varints", skips_varints});
 }

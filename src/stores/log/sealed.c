@@ -440,9 +440,32 @@ static void advance(struct sl_log_run *run, uint64_t *value, bool first)
         run->cursor.failed = true;
 }
 
+/* A page has some five hundred pairs, and one of them is wanted: the others are not made. */
+void sl_log_run_seek(struct sl_log_run *run, uint64_t hash)
+{
+    SL_ASSERT(run->in_group == 0);
+    while (run->left > 0) {
+        const struct sl_log_run before = *run;
+
+        advance(run, &run->pair.hash, !run->begun);
+        const uint32_t count = take_u32(&run->cursor);
+        if (count == 0 || count > run->left)
+            run->cursor.failed = true;
+        if (run->cursor.failed)
+            return;
+        if (run->pair.hash >= hash) {
+            *run = before;
+            return;
+        }
+        sl_cursor_skip_varints(&run->cursor, count);
+        run->left -= count;
+        run->begun = true;
+    }
+}
+
 bool sl_log_run_next(struct sl_log_run *run, struct sl_log_pair *out)
 {
-    if (run->left == 0)
+    if (run->left == 0 || run->cursor.failed)
         return false;
     const bool begins_group = run->in_group == 0;
     if (begins_group) {

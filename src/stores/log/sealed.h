@@ -191,6 +191,8 @@ struct sl_log_run {
 };
 
 void sl_log_run_begin(struct sl_log_run *run, const uint8_t *page, uint32_t count, uint64_t base);
+/* Passes over what has smaller hashes. */
+void sl_log_run_seek(struct sl_log_run *run, uint64_t hash);
 /* False at the end, or where the page makes no sense: then cursor.failed. */
 bool sl_log_run_next(struct sl_log_run *run, struct sl_log_pair *out);
 

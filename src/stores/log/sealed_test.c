@@ -149,6 +149,39 @@ static uint8_t *make_pages(struct sl_log_sealed_head *head, size_t *count)
     return pages;
 }
 
+/* From every hash on, and from one beside it, the page goes on as if it had been read up to it. */
+static void seeks(const uint8_t *page, uint32_t count)
+{
+    struct sl_log_pair pair, found;
+    struct sl_log_run all, run;
+    uint64_t last = UINT64_MAX;
+
+    sl_log_run_begin(&all, page, count, FIRST);
+    while (sl_log_run_next(&all, &pair)) {
+        if (pair.hash == last)
+            continue;
+        for (uint64_t below = 0; below < 2; below++) {
+            sl_log_run_begin(&run, page, count, FIRST);
+            sl_log_run_seek(&run, pair.hash - below);
+            /* The one below is that of the group before, or of none. */
+            if (below == 1 && pair.hash - 1 == last)
+                continue;
+            if (!CHECK(sl_log_run_next(&run, &found)) || !CHECK_U64(found.hash, pair.hash) ||
+                !CHECK_U64(found.position, pair.position))
+                return;
+        }
+        last = pair.hash;
+    }
+    sl_log_run_begin(&run, page, count, FIRST);
+    sl_log_run_seek(&run, pair.hash + 1);
+    CHECK(!sl_log_run_next(&run, &found) && !run.cursor.failed);
+    /* A page that ends early makes no sense. */
+    sl_log_run_begin(&run, page, count, FIRST);
+    run.cursor.end = run.cursor.next + 1;
+    sl_log_run_seek(&run, pair.hash + 1);
+    CHECK(run.cursor.failed && !sl_log_run_next(&run, &found));
+}
+
 static void a_footer_holds_every_pair_in_order(void)
 {
     struct sl_log_sealed_head head = {.segment = {.salt = SALT, .first_position = FIRST}};
@@ -180,6 +213,7 @@ static void a_footer_holds_every_pair_in_order(void)
             before = pair;
         }
         CHECK(!run.cursor.failed);
+        seeks(page, count);
     }
     CHECK_U64(seen, 2 * EVENTS);
     CHECK_U64(common, EVENTS);

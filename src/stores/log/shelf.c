@@ -373,6 +373,7 @@ static enum sl_err take_hits(struct sl_log_shelf *shelf, size_t segment, uint32_
     if (err != SL_OK)
         return err;
     sl_log_run_begin(&run, page, count, shelf->segments[segment].head.segment.first_position);
+    sl_log_run_seek(&run, bound->hash);
     out->count = 0;
     *past = false;
     while (!*past && sl_log_run_next(&run, &pair)) {
