@@ -1,9 +1,10 @@
-// The pages as a reader meets them: node pages.mjs ORIGIN BROWSER PLAYWRIGHT AXE. Speaks TAP.
+// The pages as a reader meets them: node pages.mjs ORIGIN BROWSER PLAYWRIGHT AXE SOCKET. Speaks TAP.
 // Elements are found by role and name, as a screen reader finds them.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
+import { request } from 'node:http';
 
-const [origin, executablePath, playwright, axePath] = process.argv.slice(2);
+const [origin, executablePath, playwright, axePath, socketPath] = process.argv.slice(2);
 const axe = await readFile(axePath, 'utf8');
 const { chromium } = await import(playwright);
 
@@ -37,6 +38,17 @@ const post = async (name, body) => {
   });
   assert.equal(reply.status, 201, await reply.text());
 };
+// Over the server's own socket, where whoever sends is "local".
+const postLocally = (name, body) => new Promise((resolve, reject) => {
+  const sent = request({ socketPath, path: `/bank/${name}`, method: 'POST',
+                         headers: { 'Content-Type': 'application/json' } }, (reply) => {
+    reply.resume();
+    if (reply.statusCode === 201) resolve();
+    else reject(new Error(`${name}: ${reply.statusCode}`));
+  });
+  sent.on('error', reject);
+  sent.end(JSON.stringify(body));
+});
 const button = (name) => page.getByRole('button', { name, exact: true });
 const alertText = async () => {
   await page.locator('[role=alert] .notice').first().waitFor();
@@ -186,6 +198,26 @@ const cases = {
       await page.getByText(done).waitFor();
       await row.waitFor({ state: 'detached' });
     }
+    await page.goto(`${origin}/ui/bank/#/account/ada`);
+    await balance('31.50 EUR');
+  },
+  async 'the back office tells who did what, of all, of one, of an account'() {
+    const deeds = page.getByRole('region', { name: 'Who did what' }).locator('tbody tr');
+    await postLocally('SetLimit', { id: 'ada', limit: 100 });
+    await page.goto(`${origin}/ui/bank/#/office`);
+    await deeds.first().getByText('Limit set').waitFor();
+    const all = await deeds.count();
+    assert.ok(all > 3, `${all} rows`);
+    await page.getByRole('button', { name: 'Only what local did' }).first().click();
+    await page.waitForFunction((before) =>
+      document.querySelectorAll('[aria-labelledby=audit] tbody tr').length < before, all);
+    assert.match(await deeds.first().textContent(), /local.*Limit set.*ada/);
+    assert.equal(await deeds.count(), 1);
+    await page.getByLabel('By', { exact: true }).fill('');
+    await page.getByLabel('or on account').fill('till');
+    await button('Show').click();
+    await deeds.nth(1).waitFor();
+    assert.equal(await deeds.filter({ hasNotText: 'till' }).count(), 0);
     await page.goto(`${origin}/ui/bank/#/account/ada`);
     await balance('31.50 EUR');
   },

@@ -60,7 +60,8 @@ def main():
         child = subprocess.run(
             ['node', os.path.join(HERE, 'pages.mjs'), f'http://127.0.0.1:{server.port}',
              browser, os.path.join(work, 'node_modules', 'playwright-core', 'index.mjs'),
-             os.path.join(work, 'node_modules', 'axe-core', 'axe.min.js')],
+             os.path.join(work, 'node_modules', 'axe-core', 'axe.min.js'),
+             os.path.join(server.data, 'sluice.sock')],
             stdin=subprocess.DEVNULL, timeout=BROWSER_TIMEOUT_S, check=False)
     sys.exit(child.returncode)
 

@@ -1,8 +1,10 @@
-// The back office: the trial balance, what is held, live, and a way to take or give it back.
+// The back office: the trial balance, what is held, live, and a way to take or give it back; and
+// who did what.
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { command, followList } from '/ui/api.js';
 import { Confirm, html, Notice } from '/ui/ui.js';
 import { toAccount } from './accounts.js';
+import { Audit } from './audit.js';
 import { money, when } from './money.js';
 
 const SHOWN = 100;
@@ -118,6 +120,7 @@ export const Office = () => {
     <${Notice} problem=${problem} good=${good} />
     ${trial && html`<${Trial} rows=${trial} />`}
     ${holds && html`<${Holds} rows=${holds} onAsk=${setAsked} />`}
+    <${Audit} key=${good} />
     ${asked && html`
       <${Confirm} title=${asked.verb === 'PostTransfer' ? 'Carry it out?' : 'Give it back?'}
           yes=${asked.verb === 'PostTransfer' ? 'Post transfer' : 'Void transfer'}
