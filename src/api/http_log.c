@@ -79,6 +79,17 @@ static bool take(struct log_query *query, struct sl_text name, struct sl_text va
         read->key = value;
         return true;
     }
+    if (sl_text_equals(name, SL_TEXT("aggregate")) && read->by == SL_READ_POSITION) {
+        const char *slash = value.len > 0 ? memchr(value.ptr, '/', value.len) : NULL;
+        if (!slash || slash == value.ptr) {
+            api_refuse(call, "bad_query", "aggregate", "an aggregate has a name and a key: "
+                       "account/7");
+            return false;
+        }
+        read->by = SL_READ_AGGREGATE;
+        read->key = value;
+        return true;
+    }
     if (sl_text_equals(name, SL_TEXT("by")) && read->by == SL_READ_POSITION && value.len > 0) {
         if (value.len > SL_PRINCIPAL_BYTES_MAX) {
             api_refuse(call, "bad_query", "by", "a name has at most %d bytes",
@@ -109,7 +120,7 @@ static bool take(struct log_query *query, struct sl_text name, struct sl_text va
     api_refuse(call, "unknown_parameter", NULL,
                "no parameter %.*s here; there are: after, limit, backwards, min_position%s",
                (int)(name.len < 64 ? name.len : 64), name.ptr,
-               read->by == SL_READ_STREAM ? "" : ", tag or by (once)");
+               read->by == SL_READ_STREAM ? "" : ", one of tag, aggregate, by");
     return false;
 }
 

@@ -18,14 +18,28 @@ enum {
     PAUSE_NS = 5000000,
 };
 
+/* The tag that stands for an aggregate: "account/7" is tagged "account:7". */
+static bool is_tag_of(struct sl_text aggregate, struct sl_text tag)
+{
+    const char *slash = memchr(aggregate.ptr, '/', aggregate.len);
+    const size_t name = (size_t)(slash - aggregate.ptr);
+
+    return tag.len == aggregate.len && memcmp(tag.ptr, aggregate.ptr, name) == 0 &&
+           tag.ptr[name] == ':' &&
+           memcmp(tag.ptr + name + 1, slash + 1, aggregate.len - name - 1) == 0;
+}
+
 bool api_log_query_matches(const struct api_log_query *query, const struct sl_stored_event *event)
 {
     if (query->by == SL_READ_STREAM)
         return sl_text_equals(event->stream, query->key);
-    if (query->by != SL_READ_TAG)
+    if (query->by == SL_READ_POSITION)
+        return true;
+    if (query->by == SL_READ_AGGREGATE && sl_text_equals(event->stream, query->key))
         return true;
     for (uint32_t i = 0; i < event->tag_count; i++)
-        if (sl_text_equals(event->tags[i], query->key))
+        if (query->by == SL_READ_TAG ? sl_text_equals(event->tags[i], query->key)
+                                     : is_tag_of(query->key, event->tags[i]))
             return true;
     return false;
 }

@@ -242,6 +242,7 @@ static void log_paths(struct openapi *api, const struct sl_domain *domain)
     snprintf(id, sizeof id, "%s.events", domain->name);
     operation(api, "get", id, domain->name, "Events of the log", &deed);
     openapi_put(api, ",'parameters':[{'$ref':'#/components/parameters/tag'},"
+                     "{'$ref':'#/components/parameters/aggregate'},"
                      "{'$ref':'#/components/parameters/by'}");
     log_answers(api, domain);
     path(api, "/%s/streams/{aggregate}/{key}", domain->name);

@@ -72,6 +72,9 @@ static void parameters(struct openapi *api)
                 "'schema':{'$ref':'#/components/schemas/Flag'}},"
                 "'tag':{'name':'tag','in':'query','description':'Events with this tag: account:7',"
                 "'schema':{'type':'string','minLength':1}},"
+                "'aggregate':{'name':'aggregate','in':'query','description':'Events of this "
+                "stream, or tagged with it: account/7','schema':{'type':'string',"
+                "'pattern':'^[^/]+/'}},"
                 "'by':{'name':'by','in':'query','description':'Events that this principal caused; "
                 "not with tag.','schema':{'type':'string','minLength':1,'maxLength':124}}},");
 }

@@ -170,6 +170,7 @@ static enum sl_err sim_start(struct sl_env *env, const struct sl_actor *actor,
 
 static bool has_work(const struct sim_env *sim, const struct sim_actor *actor)
 {
+    SL_ASSERT(actor);
     if (actor->gone || actor == sim->running)
         return false;
     return actor->taken || actor->owes_turn || sl_mailbox_has_mail(actor->mailbox) ||

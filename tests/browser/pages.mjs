@@ -217,6 +217,7 @@ const cases = {
     await page.getByLabel('or on account').fill('till');
     await button('Show').click();
     await deeds.nth(1).waitFor();
+    await deeds.filter({ hasText: 'Account opened' }).waitFor();
     assert.equal(await deeds.filter({ hasNotText: 'till' }).count(), 0);
     await page.goto(`${origin}/ui/bank/#/account/ada`);
     await balance('31.50 EUR');

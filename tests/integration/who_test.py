@@ -54,15 +54,29 @@ def named(server, teller):
         assert events(teller, '&by=teller') == found[:3]
         assert events(teller, '&by=teller&backwards=1') == found[:3][::-1]
         assert events(teller, '&by=nobody') == []
+    with case('what concerns an account: its own events, and what is tagged with it'):
+        types = [e['type'] for e in events(teller, '&aggregate=account/ada')]
+        assert types[:2] == ['AccountOpened', 'Transferred'], types
+        assert [e['type'] for e in events(teller, '&aggregate=account/cash&backwards=1')][-1] == (
+            'AccountOpened')
+        assert events(teller, '&aggregate=account/nobody') == []
     with case('by and tag are one or the other, and a name has a length'):
-        for query in ('by=teller&tag=account:ada', 'tag=account:ada&by=teller', 'by=' + 'x' * 125):
+        for query in ('by=teller&tag=account:ada', 'tag=account:ada&by=teller', 'by=' + 'x' * 125,
+                      'aggregate=ada', 'aggregate=/ada', 'by=teller&aggregate=account/ada'):
             reply = teller.get('/bank/events?' + query)
             assert reply.status == 400, (query, reply)
     with case('scan shows the same, and finds the same'):
         assert scan(server) == found
         assert scan(server, '--by', 'teller') == found[:3]
         assert server.run('log', 'scan', 'bank', '--by', 'x', '--tag', 'y')[0] == 2
-    return found
+    with case('what concerns an account, live'):
+        stream = teller.events('/bank/events?aggregate=account/cash&after=start')
+        types = [json.loads(next(stream)['data'])['type'] for _ in range(3)]
+        assert types[:2] == ['AccountOpened', 'Transferred'], types
+        assert teller.post('/bank/SetLimit', {'id': 'ada', 'limit': 3}).status == 201
+        assert teller.post('/bank/CloseAccount', {'id': 'cash'}).status == 201
+        assert json.loads(next(stream)['data'])['type'] == 'AccountClosed'
+    return events(teller)
 
 
 def main():

@@ -13,8 +13,12 @@ const inWords = (type) => {
   return [first, ...more.map((word) => word.toLowerCase())].join(' ');
 };
 
-const accountsOf = (event) => [...new Set(
-  event.tags.filter((tag) => tag.startsWith('account:')).map((tag) => tag.slice(8)))];
+const accountsOf = ({ stream, tags }) => [...new Set([stream.replace('/', ':'), ...tags]
+  .filter((tag) => tag.startsWith('account:')).map((tag) => tag.slice(8)))];
+
+// A transfer's own id; an account's stands beside it.
+const keyOf = ({ stream }) => (stream.startsWith('account/') ? ''
+  : stream.slice(stream.indexOf('/') + 1));
 
 const Deed = ({ event, onBy }) => html`
   <tr>
@@ -23,19 +27,18 @@ const Deed = ({ event, onBy }) => html`
       ? html`<button class="small" aria-label=${`Only what ${event.by} did`}
           onClick=${() => onBy(event.by)}>${event.by}</button>`
       : html`<span class="soft">nobody known</span>`}</td>
-    <td>${inWords(event.type)}
-      <div class="soft">${event.stream.slice(event.stream.indexOf('/') + 1)}</div></td>
+    <td>${inWords(event.type)}<div class="soft">${keyOf(event)}</div></td>
     <td class="wide">${accountsOf(event).map((id) => html`
       <a key=${id} href=${toAccount(id)}>${id}</a>${' '}`)}</td>
   </tr>`;
 
-// `by` and `account` exclude each other: the log is read by one tag.
+// `by` and `account` exclude each other: the log is read by one of them.
 const useDeeds = (asked, onProblem) => {
   const [deeds, setDeeds] = useState({ events: [], next: '', end: true });
   const load = async (after) => {
     const query = { backwards: 1, limit: SHOWN, after };
     if (asked.by) query.by = asked.by;
-    else if (asked.account) query.tag = `account:${asked.account}`;
+    else if (asked.account) query.aggregate = `account/${asked.account}`;
     const page = await read('/bank/events', query);
     setDeeds((before) => ({ ...page, events: [...(after ? before.events : []), ...page.events] }));
   };

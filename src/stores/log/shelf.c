@@ -153,6 +153,28 @@ static enum sl_err read_exactly(struct sl_log_shelf *shelf, size_t segment, uint
 
 /* ---- Pages ----------------------------------------------------------------------------------- */
 
+static enum sl_err load_page(struct sl_log_shelf *shelf, size_t segment,
+                             enum sl_log_page_kind kind, uint32_t number,
+                             struct sl_log_cached *slot, struct sl_error *error)
+{
+    const struct sl_log_sealed_head *head = &shelf->segments[segment].head;
+    const uint64_t offset = (uint64_t)number * SL_LOG_PAGE;
+    uint32_t count;
+
+    if (!sl_log_slot_room(slot, SL_LOG_PAGE))
+        return sl_fail(error, SL_NO_MEMORY, "no memory to read the log's index");
+    const enum sl_err err = read_exactly(shelf, segment, offset, slot->bytes, SL_LOG_PAGE, error);
+    if (err != SL_OK)
+        return err;
+    shelf->page_reads++;
+    if (!sl_log_page_check(slot->bytes, head->segment.salt, number, kind, &count))
+        return damaged(shelf, segment, offset, "index", error);
+    slot->len = SL_LOG_PAGE;
+    slot->segment = segment;
+    slot->number = number;
+    return SL_OK;
+}
+
 /* The room of the index-th page of a kind, its count with it; until the next call. */
 static enum sl_err get_page(struct sl_log_shelf *shelf, size_t segment, enum sl_log_page_kind kind,
                             uint32_t index, const uint8_t **out, uint32_t *out_count,
@@ -165,22 +187,12 @@ static enum sl_err get_page(struct sl_log_shelf *shelf, size_t segment, enum sl_
     SL_ASSERT(index < sl_log_sealed_pages(head, kind)->count, "L4");
     struct sl_log_cached *slot = sl_log_cache_slot(&shelf->pages, segment, number, &hit);
     slot->used = ++shelf->clock;
+    if (!hit && shelf->memory_only)
+        return SL_BUSY;
     if (!hit) {
-        if (shelf->memory_only)
-            return SL_BUSY;
-        if (!sl_log_slot_room(slot, SL_LOG_PAGE))
-            return sl_fail(error, SL_NO_MEMORY, "no memory to read the log's index");
-        const uint64_t offset = (uint64_t)number * SL_LOG_PAGE;
-        const enum sl_err err =
-            read_exactly(shelf, segment, offset, slot->bytes, SL_LOG_PAGE, error);
+        const enum sl_err err = load_page(shelf, segment, kind, number, slot, error);
         if (err != SL_OK)
             return err;
-        shelf->page_reads++;
-        if (!sl_log_page_check(slot->bytes, head->segment.salt, number, kind, out_count))
-            return damaged(shelf, segment, offset, "index", error);
-        slot->len = SL_LOG_PAGE;
-        slot->segment = segment;
-        slot->number = number;
     }
     *out_count = sl_le32(slot->bytes + 12);
     *out = slot->bytes;
@@ -203,7 +215,7 @@ enum sl_err sl_log_shelf_place(struct sl_log_shelf *shelf, size_t segment, uint3
 {
     const struct sl_log_sealed_head *head = &shelf->segments[segment].head;
     const uint32_t index = number / SL_LOG_PLACES_A_PAGE, slot = number % SL_LOG_PLACES_A_PAGE;
-    struct sl_log_place place;
+    struct sl_log_place place = {0};
     const uint8_t *page;
     uint32_t count;
 
@@ -224,7 +236,7 @@ enum sl_err sl_log_shelf_find_place(struct sl_log_shelf *shelf, size_t segment, 
                                     struct sl_error *error)
 {
     uint32_t low = 0, high = shelf->segments[segment].head.block_count;
-    struct sl_log_place place, found = {0};
+    struct sl_log_place place = {0}, found = {0};
 
     while (low < high) {
         const uint32_t middle = low + (high - low) / 2;
@@ -282,7 +294,7 @@ static enum sl_err load_block(struct sl_log_shelf *shelf, size_t segment,
 enum sl_err sl_log_shelf_frames(struct sl_log_shelf *shelf, size_t segment, uint32_t number,
                                 struct sl_slice *out, struct sl_error *error)
 {
-    struct sl_log_place place;
+    struct sl_log_place place = {0};
     bool hit;
     struct sl_log_cached *slot = sl_log_cache_slot(&shelf->blocks, segment, number, &hit);
 
