@@ -61,6 +61,44 @@ static bool take_after(struct log_query *query, struct sl_text text)
     }
 }
 
+/* Of all events, those that one of these picks. */
+static bool is_choice(struct sl_text name)
+{
+    return sl_text_equals(name, SL_TEXT("tag")) || sl_text_equals(name, SL_TEXT("aggregate")) ||
+           sl_text_equals(name, SL_TEXT("by"));
+}
+
+static bool choose(struct log_query *query, struct sl_text name, struct sl_text value)
+{
+    struct api_call *call = query->call;
+    struct sl_read *read = &query->read.read;
+
+    read->by = SL_READ_TAG;
+    read->key = value;
+    if (sl_text_equals(name, SL_TEXT("aggregate"))) {
+        const char *slash = memchr(value.ptr, '/', value.len);
+        if (!slash || slash == value.ptr) {
+            api_refuse(call, "bad_query", "aggregate",
+                       "an aggregate has a name and a key: account/7");
+            return false;
+        }
+        read->by = SL_READ_AGGREGATE;
+    } else if (sl_text_equals(name, SL_TEXT("by"))) {
+        if (value.len > SL_PRINCIPAL_BYTES_MAX) {
+            api_refuse(call, "bad_query", "by", "a name has at most %d bytes",
+                       SL_PRINCIPAL_BYTES_MAX);
+            return false;
+        }
+        read->key = sl_arena_printf(call->request->arena, SL_BY_TAG "%.*s", (int)value.len,
+                                    value.ptr);
+        if (!read->key.ptr) {
+            api_no_memory(call);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool take(struct log_query *query, struct sl_text name, struct sl_text value)
 {
     struct api_call *call = query->call;
@@ -74,35 +112,8 @@ static bool take(struct log_query *query, struct sl_text name, struct sl_text va
     }
     if (sl_text_equals(name, SL_TEXT("min_position")))
         return true;
-    if (sl_text_equals(name, SL_TEXT("tag")) && read->by == SL_READ_POSITION && value.len > 0) {
-        read->by = SL_READ_TAG;
-        read->key = value;
-        return true;
-    }
-    if (sl_text_equals(name, SL_TEXT("aggregate")) && read->by == SL_READ_POSITION) {
-        const char *slash = value.len > 0 ? memchr(value.ptr, '/', value.len) : NULL;
-        if (!slash || slash == value.ptr) {
-            api_refuse(call, "bad_query", "aggregate", "an aggregate has a name and a key: "
-                       "account/7");
-            return false;
-        }
-        read->by = SL_READ_AGGREGATE;
-        read->key = value;
-        return true;
-    }
-    if (sl_text_equals(name, SL_TEXT("by")) && read->by == SL_READ_POSITION && value.len > 0) {
-        if (value.len > SL_PRINCIPAL_BYTES_MAX) {
-            api_refuse(call, "bad_query", "by", "a name has at most %d bytes",
-                       SL_PRINCIPAL_BYTES_MAX);
-            return false;
-        }
-        read->by = SL_READ_TAG;
-        read->key = sl_arena_printf(call->request->arena, SL_BY_TAG "%.*s", (int)value.len,
-                                    value.ptr);
-        if (!read->key.ptr)
-            api_no_memory(call);
-        return read->key.ptr;
-    }
+    if (is_choice(name) && read->by == SL_READ_POSITION && value.len > 0)
+        return choose(query, name, value);
     if (sl_text_equals(name, SL_TEXT("limit"))) {
         if (sl_url_number(value, &limit) && limit >= 1 && limit <= LIMIT_MAX) {
             read->count_max = (size_t)limit;

@@ -1,4 +1,5 @@
-// The pages as a reader meets them: node pages.mjs ORIGIN BROWSER PLAYWRIGHT AXE SOCKET. Speaks TAP.
+// The pages as a reader meets them. Speaks TAP.
+//     node pages.mjs ORIGIN BROWSER PLAYWRIGHT AXE SOCKET
 // Elements are found by role and name, as a screen reader finds them.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
