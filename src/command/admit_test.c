@@ -1,6 +1,8 @@
 /* Admission: needs in rounds, and what is read before a command's turn. */
 #include "command/bench_writer.h"
 
+#include <string.h>
+
 #include "tap/tap.h"
 
 static struct rig rig;
@@ -62,7 +64,63 @@ static void lists_are_read_ahead(void)
     end();
 }
 
+/* ---- Commands that take their time ---------------------------------------------------------- */
+
+enum { COMMAND_NS = 50000 };
+
+static void (*more_of_chain)(const struct sl_case *c, struct sl_needs *out);
+static uint64_t asked;
+
+static void slow_more(const struct sl_case *c, struct sl_needs *out)
+{
+    asked++;
+    sl_sim_advance(rig.env, COMMAND_NS);
+    more_of_chain(c, out);
+}
+
+/* Hundreds that come at once are prepared and decided in turns of about a millisecond; who looks
+ * something up meanwhile waits for one of them. */
+static void many_take_many_turns(void)
+{
+    enum { COMMANDS = 500, TURN_ASKS = 2 * 1000000 / COMMAND_NS };
+    static struct sl_command commands[16];
+    struct sl_domain slow = rig_domain;
+    uint64_t most = 0;
+    const unsigned before = sl_mark_count("writer: the rest is prepared in another turn");
+
+    for (size_t i = 0; i < rig_domain.commands.count; i++) {
+        commands[i] = rig_domain.commands.items[i];
+        if (strcmp(commands[i].name, "Chain") != 0)
+            continue;
+        more_of_chain = commands[i].more;
+        commands[i].more = slow_more;
+    }
+    slow.commands.items = commands;
+    REQUIRE(CHECK(rig_open(&rig, 7, (struct rig_options){.domain = &slow})));
+    asked = 0;
+    const size_t first = rig.command_count;
+    for (int i = 0; i < COMMANDS; i++) {
+        rig_chain(&rig, 1, 1);
+        rig_send(&rig, &rig.commands[rig.command_count - 1]);
+    }
+    for (int i = 0; i < 100000 && rig.commands[first + COMMANDS - 1].status == 0; i++) {
+        const uint64_t so_far = asked;
+        rig_step(&rig, 1);
+        most = asked - so_far > most ? asked - so_far : most;
+    }
+    CHECK(rig_wait_all(&rig));
+    for (size_t i = first; i < rig.command_count; i++)
+        CHECK_U64(rig.commands[i].status, 201);
+    tap_note("at most %llu in a turn, of %llu", (unsigned long long)most,
+             (unsigned long long)asked);
+    CHECK(most <= TURN_ASKS);
+    CHECK(asked >= COMMANDS);
+    CHECK(sl_mark_count("writer: the rest is prepared in another turn") > before);
+    end();
+}
+
 int main(void)
 {
-    return TAP_RUN({"needs in rounds", rounds}, {"lists are read ahead", lists_are_read_ahead});
+    return TAP_RUN({"needs in rounds", rounds}, {"lists are read ahead", lists_are_read_ahead},
+                   {"many commands take many turns", many_take_many_turns});
 }

@@ -11,9 +11,11 @@
 
 enum {
     ROUNDS_MAX = 4,
-    SLICE_NS = 1000000, /* a turn decides for at most about this long */
-    AHEAD = 4096,       /* commands whose needs are being read */
-    AT_ONCE = 64,       /* events at most that are read on the engine's thread */
+    PREPARE_NS = 400000, /* a turn prepares commands for at most about so long, … */
+    SLICE_NS = 800000,   /* … and decides until this has passed */
+    CLOCK_COMMANDS = 16, /* the clock is asked after so many */
+    AHEAD = 4096,        /* commands whose needs are being read */
+    AT_ONCE = 64,        /* events at most that are read on the engine's thread */
     LOAD_EVENTS = 4096,
     LOAD_BYTES = 1 << 20,
 };
@@ -366,22 +368,39 @@ static enum step step_head(struct sl_writer *writer, struct sl_work *work)
     return sl_writer_decide(writer, work) ? STEP_DONE : STEP_FULL;
 }
 
+static int64_t now_of(const struct sl_writer *writer)
+{
+    return sl_env_monotonic(writer->options.env);
+}
+
+/* Prepares what has come, as far as it may stand in line and there is time. */
+static void prepare_some(struct sl_writer *writer, int64_t until)
+{
+    unsigned prepared = 0;
+
+    while (writer->queue.first && writer->line.count < AHEAD) {
+        struct sl_work *work = sl_writer_list_pop(&writer->queue);
+        prepare(writer, work);
+        sl_writer_list_add(&writer->line, work);
+        if (++prepared % CLOCK_COMMANDS == 0 && now_of(writer) >= until) {
+            SL_MARK("writer: the rest is prepared in another turn");
+            writer->unprepared = writer->queue.first;
+            return;
+        }
+    }
+}
+
+/* What is prepared is decided in the same turn, as far as there is time: so both get on, whatever
+ * each of them takes. */
 void sl_writer_run_queue(struct sl_writer *writer)
 {
-    const int64_t until = sl_env_monotonic(writer->options.env) + SLICE_NS;
-    unsigned done = 0, prepared = 0;
+    const int64_t began = now_of(writer);
+    unsigned done = 0;
 
     writer->head_waits = writer->unprepared = false;
     for (;;) {
-        while (writer->queue.first && writer->line.count < AHEAD) {
-            struct sl_work *work = sl_writer_list_pop(&writer->queue);
-            prepare(writer, work);
-            sl_writer_list_add(&writer->line, work);
-            if (++prepared % 64 > 0 || sl_env_monotonic(writer->options.env) < until)
-                continue;
-            writer->unprepared = true;
-            break;
-        }
+        if (!writer->unprepared)
+            prepare_some(writer, began + PREPARE_NS);
         if (!writer->line.first || sl_batch_is_full(writer->open))
             return;
         struct sl_work *work = sl_writer_list_pop(&writer->line);
@@ -396,7 +415,7 @@ void sl_writer_run_queue(struct sl_writer *writer)
             writer->head_waits = true;
             return;
         }
-        if (++done % 64 == 0 && sl_env_monotonic(writer->options.env) >= until)
+        if (++done % CLOCK_COMMANDS == 0 && now_of(writer) >= began + SLICE_NS)
             return;
     }
 }
