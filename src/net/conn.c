@@ -318,6 +318,8 @@ static void set_wait(struct conn *conn)
         sl_wait_set(conn, conn->in_head ? WAIT_HEAD : WAIT_REQUEST, conn->arriving_since_ns);
     } else if (conn->in_work == 0 && conn->protocol->idle_limited) {
         sl_wait_set(conn, WAIT_IDLE, now_ns);
+    } else if (conn->streams > 0 && !conn->drop) {
+        sl_wait_set(conn, WAIT_BEAT, now_ns);
     } else {
         sl_wait_set(conn, WAIT_NONE, 0);
     }
@@ -403,6 +405,8 @@ void sl_conn_expire(struct conn *conn, enum wait wait)
     } else if (wait == WAIT_REQUEST || wait == WAIT_HEAD) {
         SL_MARK("net slow sender");
         conn->protocol->late(conn);
+    } else if (wait == WAIT_BEAT) {
+        conn->protocol->beat(conn);
     } else {
         conn->drop = true;
     }

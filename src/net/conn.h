@@ -52,6 +52,7 @@ enum wait {
     WAIT_SEND,    /* the peer to read */
     WAIT_LINGER,  /* the peer to close, after we have */
     WAIT_SHAKE,   /* the handshake of TLS */
+    WAIT_BEAT,    /* nothing: something is sent, so that all between see that we live */
     WAIT_KINDS,
 };
 
@@ -69,6 +70,8 @@ struct protocol {
     void (*closed)(struct conn *conn);
     /* A request has not arrived whole in time. */
     void (*late)(struct conn *conn);
+    /* Puts a sign of life into each stream of events. */
+    void (*beat)(struct conn *conn);
     /* The server stops. */
     void (*stop)(struct conn *conn);
     void (*free)(struct conn *conn);
@@ -134,7 +137,8 @@ struct conn {
 
     uint32_t in_work; /* handed out, unanswered; keeps the connection's memory alive */
     uint32_t pipeline_max;
-    uint8_t wait; /* enum wait */
+    uint32_t streams; /* of events, among what is in work */
+    uint8_t wait;     /* enum wait */
     bool local;
     bool in_head; /* what is arriving is a head */
     bool touched;

@@ -286,6 +286,7 @@ static const struct protocol h2_protocol = {
     .gone = sl_http_gone,
     .closed = h2_closed,
     .late = h2_late,
+    .beat = sl_http_beat,
     .stop = h2_stop,
     .free = h2_free,
     .idle_limited = true,

@@ -160,6 +160,7 @@ void sl_http_done(struct http_request *r)
     struct http_conn *http = r->http;
 
     r->answered = true;
+    http->conn.streams -= r->is_stream;
     sl_conn_touch(&http->conn);
     if (http->h2) {
         http->conn.in_work--;
@@ -529,6 +530,7 @@ static const struct protocol http_protocol = {
     .gone = sl_http_gone,
     .closed = http_closed,
     .late = http_late,
+    .beat = sl_http_beat,
     .stop = http_stop,
     .free = sl_http_free,
     .secured = http_secured,

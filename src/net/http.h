@@ -100,6 +100,9 @@ void sl_http_drop_rests(struct http_conn *http);
 /* http.c: those at the head of the line whose answer is all under way leave it. */
 void sl_http_advance(struct http_conn *http);
 
+/* A comment into each stream of events. */
+void sl_http_beat(struct conn *conn);
+
 /* http_answer.c */
 /* What is left to do with an answer once its body is as it goes out. */
 void sl_http_send(struct http_request *r, int status, const char *content_type,

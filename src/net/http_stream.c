@@ -38,6 +38,7 @@ struct sl_stream *sl_request_stream(struct sl_request *request, struct sl_text h
 
     SL_ASSERT(!r->answered && !r->is_stream);
     r->is_stream = true;
+    conn->streams++;
     r->keep_alive = false;
     r->told = false;
     r->stream.dead = conn->eof || request->method == SL_HEAD || conn->net->stopping ||
@@ -119,6 +120,28 @@ bool sl_stream_send(struct sl_stream *stream, struct sl_text id, struct sl_text 
         sl_h2_wrote(r, out->len - before);
     sl_conn_touch(conn);
     return !out->failed;
+}
+
+/* A comment, which readers pass over. */
+static void beat(struct http_request *r)
+{
+    if (!r->http->h2 && r->http->first != r)
+        return; /* it waits behind another answer */
+    struct sl_buf *out = sl_http_out(r);
+    const size_t before = out->len;
+
+    SL_BUF_LITERAL(out, ":\n\n");
+    if (r->http->h2)
+        sl_h2_wrote(r, out->len - before);
+}
+
+void sl_http_beat(struct conn *conn)
+{
+    const struct http_conn *http = (struct http_conn *)(void *)conn;
+
+    for (struct http_request *r = http->first; r; r = r->next)
+        if (r->is_stream && !r->answered && !r->stream.dead)
+            beat(r);
 }
 
 void sl_stream_on_gone(struct sl_stream *stream, void (*gone)(void *context), void *context)

@@ -593,6 +593,24 @@ static void streams_events(void)
     CHECK_U64(atomic_load(&gone_count), 0);
 }
 
+static void silent_streams_beat(void)
+{
+    struct rig rig = rig_of((struct sl_net_options){.beat_ms = 5});
+    REQUIRE(rig_start(&rig));
+    const int fd = client_open(rig.http);
+
+    CHECK(client_send(fd, GET("/stream")));
+    CHECK(client_until(fd, "data: two\n\n") != NULL);
+    for (int i = 0; i < 3; i++)
+        CHECK(client_expect(fd, ":\n\n"));
+    rig_call(&rig, send_event);
+    CHECK(client_until(fd, "data: three\n\n") != NULL);
+    CHECK(client_expect(fd, ":\n\n"));
+    close(fd);
+    CHECK(wait_gone(&rig, 1));
+    rig_close(&rig);
+}
+
 static void stream_behind_another_waits(void)
 {
     struct rig rig = rig_of((struct sl_net_options){0});
@@ -685,6 +703,7 @@ int main(void)
         {"large answers leave in pieces", sends_large_answers_in_pieces},
         {"large answers are packed elsewhere", packs_large_answers_elsewhere},
         {"server-sent events", streams_events},
+                   {"silent streams beat", silent_streams_beat},
         {"a stream waits for the answer before it", stream_behind_another_waits},
         {"a stream is told that the peer has gone", tells_a_stream_that_the_peer_has_gone},
         {"a slow reader is dropped at 1 MiB", drops_a_slow_reader},

@@ -266,6 +266,7 @@ static void set_defaults(struct sl_net *net, const struct sl_net_options *option
     o->idle_ms = o->idle_ms > 0 ? o->idle_ms : 75000;
     o->request_ms = o->request_ms > 0 ? o->request_ms : 30000;
     o->send_ms = o->send_ms > 0 ? o->send_ms : 30000;
+    o->beat_ms = o->beat_ms > 0 ? o->beat_ms : 15000;
     o->head_ms = o->head_ms > 0 ? o->head_ms : 10000;
     o->body_rate_min = o->body_rate_min ? o->body_rate_min : 16 << 10;
     o->send_rate_min = o->send_rate_min ? o->send_rate_min : 1 << 10;
@@ -274,6 +275,7 @@ static void set_defaults(struct sl_net *net, const struct sl_net_options *option
     net->waits[WAIT_HEAD].limit_ns = o->head_ms * ms_ns;
     net->waits[WAIT_REQUEST].limit_ns = o->request_ms * ms_ns;
     net->waits[WAIT_SEND].limit_ns = o->send_ms * ms_ns;
+    net->waits[WAIT_BEAT].limit_ns = o->beat_ms * ms_ns;
     net->waits[WAIT_SHAKE].limit_ns = o->handshake_ms * ms_ns;
     net->waits[WAIT_LINGER].limit_ns = LINGER_MS * ms_ns;
 }

@@ -30,6 +30,7 @@ struct sl_net_options {
     int64_t head_ms;    /* 10,000: from a request's first byte to the end of its head, else 408 */
     int64_t request_ms; /* 30,000: for its body, else 408; of RESP, for a whole command */
     int64_t send_ms;    /* 30,000: a reader that takes nothing for so long is dropped */
+    int64_t beat_ms;    /* 15,000: a stream of events that was silent for so long gets a comment */
     /* Bytes a second, 16,384 and 1,024. A body's, or a reader's, time limit begins anew as far as
      * what was sent, or taken, would have taken time at this rate: who is faster never meets it. */
     uint32_t body_rate_min, send_rate_min;

@@ -46,6 +46,7 @@ static const struct key http_keys[] = {
     {"head_ms", NUMBER64, SERVER(head_ms), 1, 86400000},
     {"request_ms", NUMBER64, SERVER(request_ms), 1, 86400000},
     {"send_ms", NUMBER64, SERVER(send_ms), 1, 86400000},
+    {"beat_ms", NUMBER64, SERVER(beat_ms), 1, 86400000},
     {"handshake_ms", NUMBER64, SERVER(handshake_ms), 1, 86400000},
     {"body_rate_min", NUMBER32, SERVER(body_rate_min), 1, 1 << 30},
     {"send_rate_min", NUMBER32, SERVER(send_rate_min), 1, 1 << 30},

@@ -4,8 +4,8 @@
  *
  *     [server]      host port resp_port data connections_max readers queue_max id_window_s
  *                   id_memory_bytes aggregate_memory_bytes timeout_ms tls_certificate tls_key
- *     [http]        head_bytes_max body_bytes_max idle_ms head_ms request_ms send_ms handshake_ms
- *                   body_rate_min send_rate_min
+ *     [http]        head_bytes_max body_bytes_max idle_ms head_ms request_ms send_ms beat_ms
+ *                   handshake_ms body_rate_min send_rate_min
  *     [auth]        anonymous hosts origins
  *     [token NAME]  secret roles
  *     [domain NAME] enabled module store segment_bytes index_memory
@@ -74,6 +74,7 @@ struct sl_config {
     int64_t head_ms;
     int64_t request_ms;
     int64_t send_ms;
+    int64_t beat_ms;
     int64_t handshake_ms;
 
     const char *anonymous; /* "user", "none" or NULL: by host */

@@ -79,7 +79,7 @@ static const char everything[] =
     "aggregate_memory_bytes = 1048576\ntimeout_ms = 100\n"
     "tls_certificate = tls/cert.pem\ntls_key = tls/key.pem\n"
     "[http]\nhead_bytes_max = 2048\nbody_bytes_max = 4096\nidle_ms = 1\nrequest_ms = 2\n"
-    "send_ms = 3\nhandshake_ms = 4\nhead_ms = 5\n"
+    "send_ms = 3\nbeat_ms = 8\nhandshake_ms = 4\nhead_ms = 5\n"
     "body_rate_min = 6\nsend_rate_min = 7\n"
     "[auth]\nanonymous = none\nhosts = shop.example, www.shop.example\n"
     "origins = https://shop.example\n"
@@ -115,6 +115,7 @@ static void all_of_it(void)
     CHECK(config.idle_ms == 1);
     CHECK(config.request_ms == 2);
     CHECK(config.send_ms == 3);
+    CHECK(config.beat_ms == 8);
     CHECK(config.handshake_ms == 4);
     CHECK(config.head_ms == 5);
     CHECK_U64(config.body_rate_min, 6);

@@ -249,6 +249,7 @@ static enum sl_err open_net(struct server *server, struct sl_error *error)
                                            .body_rate_min = config->body_rate_min,
                                            .send_rate_min = config->send_rate_min,
                                            .send_ms = config->send_ms,
+                                           .beat_ms = config->beat_ms,
                                            .handshake_ms = config->handshake_ms,
                                            .tls = server->options->tls,
                                            .turn = turn,
