@@ -223,6 +223,31 @@ const cases = {
     await page.goto(`${origin}/ui/bank/#/account/ada`);
     await balance('31.50 EUR');
   },
+  async 'the trial balance as of a position and a time, and back to now'() {
+    await page.goto(`${origin}/ui/bank/#/office`);
+    const trial = page.getByRole('region', { name: /Trial balance/ });
+    const euros = trial.getByRole('row', { name: /EUR/ });
+    await euros.getByText('even').waitFor();
+    const now = await euros.textContent();
+    const { rows } = await (await fetch(`${origin}/bank/statement/ada?limit=1`)).json();
+    const ask = async (at) => {
+      await page.getByLabel('As of', { exact: true }).fill(at);
+      await button('Show sums').click();
+    };
+    await ask(String(rows[0].position + 1)); // behind ada's first entry
+    await page.getByText(`as of position ${rows[0].position + 1}`).waitFor();
+    await euros.filter({ hasText: '50.00 EUR50.00 EUR0.00 EUR21even' }).waitFor();
+    await shot('office-as-of');
+    await ask('2020-01-01 00:00');
+    await trial.getByText('There was no ledger then.').waitFor();
+    assert.deepEqual(await hinders(), []);
+    await ask('some day');
+    assert.match(await alertText(), /Write a position/);
+    await button('Now').click();
+    await euros.filter({ hasText: now }).waitFor();
+    await page.goto(`${origin}/ui/bank/#/account/ada`);
+    await balance('31.50 EUR');
+  },
   async 'a transfer is corrected, with a reason, once'() {
     const newest = page.getByRole('button', { name: /Correct entry/ }).first();
     await newest.click();

@@ -1,7 +1,7 @@
 // The back office: the trial balance, what is held, live, and a way to take or give it back; and
 // who did what.
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { command, followList } from '/ui/api.js';
+import { command, followList, read } from '/ui/api.js';
 import { Confirm, html, Notice } from '/ui/ui.js';
 import { toAccount } from './accounts.js';
 import { Audit } from './audit.js';
@@ -44,9 +44,48 @@ const Sums = ({ row }) => {
     </tr>`;
 };
 
-const Trial = ({ rows }) => html`
+// A position as it is, a time in the reader's zone as the server takes it; null: it is neither.
+const momentOf = (text) => {
+  if (/^\d{1,19}$/.test(text)) return text;
+  const time = new Date(text);
+  return Number.isNaN(time.getTime()) ? null : time.toISOString();
+};
+
+// Asks for the sums as they were; `onShow` gets the answer, or null for those of now.
+const AsOf = ({ shown, onShow, onProblem }) => {
+  const submit = async (event) => {
+    event.preventDefault();
+    const at = momentOf(new FormData(event.target).get('at').trim());
+    if (at === null) {
+      onProblem({ title: 'As of',
+                  message: 'Write a position, or a time such as 2026-11-23 10:00.' });
+      return;
+    }
+    try {
+      onShow(await read('/bank/trial', { at, limit: SHOWN }));
+      onProblem(null);
+    } catch (error) {
+      onProblem(error);
+    }
+  };
+  return html`
+    <form class="line" onSubmit=${submit}>
+      <label>As of<input name="at" required autocomplete="off" spellcheck=${false}
+        placeholder="a position or a time" /></label>
+      <button>Show sums</button>
+      ${shown && html`<button type="button" onClick=${() => onShow(null)}>Now</button>`}
+    </form>`;
+};
+
+const Trial = ({ rows, onProblem }) => {
+  const [past, setPast] = useState(null); // what /bank/trial answered
+  const shown = past ? past.rows : rows;
+  return html`
   <section aria-labelledby="trial">
-    <h2 id="trial">Trial balance <span class="pill on">live</span></h2>
+    <h2 id="trial">Trial balance ${' '}${past
+      ? html`<span class="pill">as of position ${past.position}</span>`
+      : html`<span class="pill on">live</span>`}</h2>
+    <${AsOf} shown=${past} onShow=${setPast} onProblem=${onProblem} />
     <div class="card scroll" role="region" aria-labelledby="trial" tabindex="0"><table>
       <thead><tr>
         <th scope="col">Ledger</th><th scope="col" class="number">Debits</th>
@@ -56,11 +95,13 @@ const Trial = ({ rows }) => html`
         <th scope="col" class="number wide">Transfers</th><th scope="col">Sums</th>
       </tr></thead>
       <tbody>
-        ${rows.map((row) => html`<${Sums} key=${row.ledger} row=${row} />`)}
-        ${rows.length === 0 && html`<tr><td colspan="7" class="soft">No ledger yet.</td></tr>`}
+        ${shown.map((row) => html`<${Sums} key=${row.ledger} row=${row} />`)}
+        ${shown.length === 0 && html`<tr><td colspan="7" class="soft">
+          ${past ? 'There was no ledger then.' : 'No ledger yet.'}</td></tr>`}
       </tbody>
     </table></div>
   </section>`;
+};
 
 const Hold = ({ row, onAsk }) => html`
   <tr>
@@ -118,7 +159,7 @@ export const Office = () => {
     <p><a href="#/client">Accounts</a></p>
     <h1>Back office</h1>
     <${Notice} problem=${problem} good=${good} />
-    ${trial && html`<${Trial} rows=${trial} />`}
+    ${trial && html`<${Trial} rows=${trial} onProblem=${setProblem} />`}
     ${holds && html`<${Holds} rows=${holds} onAsk=${setAsked} />`}
     <${Audit} key=${good} />
     ${asked && html`
