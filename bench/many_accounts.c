@@ -116,8 +116,7 @@ static void done(struct sl_submission *submission, const struct sl_outcome *outc
 static const char *setting(void *context, const char *key)
 {
     (void)context;
-    (void)key;
-    return NULL;
+    return strcmp(key, "index_memory") == 0 ? getenv("SLUICE_INDEX_MEMORY") : NULL;
 }
 
 static void must(enum sl_err err, const struct sl_error *error)

@@ -1,5 +1,5 @@
 /*
- * Groups of sealed segments, version 1.
+ * Groups of sealed segments, version 2.
  *
  * Each sealed segment has a filter that says which streams and tags it has no event of (sealed.c).
  * Whoever looks for a stream in a log of a thousand segments would ask a thousand filters, each a
@@ -7,7 +7,10 @@
  * 8n + 7, when all are sealed, get one filter together; eight such groups get another, and eight of
  * those a third: with 8, 64 and 512 segments. A lookup asks the largest group that there is, and
  * what is within it only if that may have the key: seven and seven and seven filters at most, and
- * one for each 512 segments.
+ * one for each 512 segments. The page that says that a group has a key says, too, which of its
+ * eight parts have it (the groups of the level below, or the segments), so that a key is followed
+ * down to its segments by a page a level. A file of version 1 says nothing of parts: each has to be
+ * asked. It stays in use as long as it is right.
  *
  * The file `NUMBER.COUNT.group` (first segment, as in the segments' names; 8, 64 or 512):
  *
@@ -27,18 +30,20 @@
  * that was ever written in the segment; scavenging leaves all six as they are, and the keys too.
  *
  * Pages: the head is that of a footer page (sealed.c), kind 4, count 0, number from 1 on, seed =
- * identity + number. They are filter pages, enough of them for ten bits a key and not more than the
- * segments have together: most keys of busy segments are the same ones, and each is counted once.
- * Page of a hash as in a segment; its bits are those of z, where z = (hash >> 24) *
- * 0x9E3779B97F4A7C15, z = (z ^ z >> 32) * 0xD6E8FEB86659FD93, z = z ^ z >> 32: segments keep the
- * upper 40 bits of their keys only, and it is made from what they keep.
+ * identity + number. They are filter pages, enough of them for ten bits a key and ten more for each
+ * part that has it, and not more than twice those of the segments together: most keys of busy
+ * segments are the same ones, and each is counted once. Page of a hash as in a segment; the bits of
+ * a key are those of z, where z = (hash >> 24) * 0x9E3779B97F4A7C15, z = (z ^ z >> 32) *
+ * 0xD6E8FEB86659FD93, z = z ^ z >> 32: segments keep the upper 40 bits of their keys only, and it
+ * is made from what they keep. For part p, 0 to 7, likewise, with (hash >> 24) + (p + 1) * 2^40 at
+ * the beginning, in the same page.
  *
  * What must stay true: a group never denies what one of its segments has. Therefore
  *   - it is made of the segments' keys, every page of which was found whole;
  *   - a header is believed only when it is, but for the number of pages and the checksum, the one
  *     that follows from the headers of the segments as they are now. So the file of another log, of
- * a log that was restored to another history, of a newer or an older version, or a damaged header
- * is no file at all;
+ * a log that was restored to another history, of a newer version, or a damaged header is no file
+ * at all;
  *   - a page is believed only when its checksum, with that identity in it, is right. One that is
  *     not takes the whole group out of use.
  * Everything else is speed: without the file, lookups ask what is below it. It is made by the
@@ -77,9 +82,11 @@ void sl_log_group_add(struct sl_log_group_sum *sum, const struct sl_log_sealed_h
 
 bool sl_log_group_end(struct sl_log_group_sum *sum)
 {
+    /* Each key, and once more for a part that has it. */
     const uint64_t full =
-        (sum->key_count + SL_LOG_FILTER_KEYS_A_PAGE - 1) / SL_LOG_FILTER_KEYS_A_PAGE;
-    const uint64_t pages = full < sum->filter_pages ? full : sum->filter_pages;
+        (2 * sum->key_count + SL_LOG_FILTER_KEYS_A_PAGE - 1) / SL_LOG_FILTER_KEYS_A_PAGE;
+    const uint64_t most = 2 * sum->filter_pages;
+    const uint64_t pages = full < most ? full : most;
 
     if (pages >= UINT32_MAX)
         return false;
@@ -96,6 +103,8 @@ bool sl_log_group_head_check(const uint8_t *block, struct sl_log_group_head *ino
     if (page_count > pages_max || (page_count == 0 && pages_max > 0))
         return false;
     head.page_count = page_count;
+    head.version = sl_le32(block + 16) == SL_LOG_GROUP_VERSION_OLD ? SL_LOG_GROUP_VERSION_OLD
+                                                                    : SL_LOG_GROUP_VERSION;
     sl_log_group_head_write(&head, want);
     if (memcmp(want, block, sizeof want) != 0)
         return false;
@@ -107,7 +116,7 @@ void sl_log_group_head_write(const struct sl_log_group_head *head, uint8_t *bloc
 {
     memset(block, 0, SL_LOG_BLOCK);
     memcpy(block, group_magic, sizeof group_magic);
-    sl_put_le32(block + 16, SL_LOG_GROUP_VERSION);
+    sl_put_le32(block + 16, head->version ? head->version : SL_LOG_GROUP_VERSION);
     sl_put_le32(block + 20, SL_LOG_BLOCK);
     memcpy(block + 32, head->log.bytes, 16);
     sl_put_le64(block + 48, head->first);
@@ -125,10 +134,20 @@ void sl_log_group_name(unsigned level, uint64_t index, char *out)
     snprintf(out, SL_LOG_GROUP_NAME_MAX, "%020llu.%u.group", first, 1u << shift);
 }
 
-uint64_t sl_log_group_hash(uint64_t hash)
+static uint64_t spread(uint64_t bits)
 {
-    uint64_t z = sl_log_short_hash(hash) * 0x9E3779B97F4A7C15u;
+    uint64_t z = bits * 0x9E3779B97F4A7C15u;
 
     z = (z ^ z >> 32) * 0xD6E8FEB86659FD93u;
     return z ^ z >> 32;
+}
+
+uint64_t sl_log_group_hash(uint64_t hash)
+{
+    return spread(sl_log_short_hash(hash));
+}
+
+uint64_t sl_log_group_part_hash(uint64_t hash, unsigned part)
+{
+    return spread(sl_log_short_hash(hash) + ((uint64_t)(part + 1) << 40));
 }

@@ -4,8 +4,9 @@
  * hash's page rises with it: for each window every segment is read on from where the last one
  * ended.
  *
- * How many keys there are, each counted once, is estimated before: by counting those with small
- * hashes, which come first in each segment and are a fair sample, in a bit map.
+ * How many keys there are, each counted once, and once for each part that has it, is estimated
+ * before: by counting those with small hashes, which come first in each segment and are a fair
+ * sample, in a bit map.
  */
 #include "stores/log/grouping.h"
 
@@ -40,6 +41,7 @@ struct source {
 struct sl_log_grouping {
     const struct sl_log_folder *folder;
     char tmp_path[SL_LOG_PATH_MAX], path[SL_LOG_PATH_MAX];
+    unsigned level;
     uint64_t first; /* segment */
     size_t source_count;
     struct source *sources;
@@ -79,6 +81,7 @@ enum sl_err sl_log_grouping_begin(const struct sl_log_folder *folder, unsigned l
     if (!grouping)
         return no_memory(error);
     grouping->folder = folder;
+    grouping->level = level;
     grouping->source_count = (size_t)1 << sl_log_group_shift(level);
     grouping->first = index << sl_log_group_shift(level);
     grouping->sources = calloc(grouping->source_count, sizeof *grouping->sources);
@@ -192,6 +195,22 @@ static bool next_source(struct sl_log_grouping *grouping)
 
 /* ---- How many keys --------------------------------------------------------------------------- */
 
+/* The part of the group that the source under way is in. */
+static unsigned part_of(const struct sl_log_grouping *grouping)
+{
+    return sl_log_group_part(grouping->level, grouping->first + grouping->at);
+}
+
+static void count_one(struct sl_log_grouping *grouping, uint64_t group_hash)
+{
+    const size_t bit = group_hash % (WINDOW_BYTES * 8);
+
+    if (grouping->window[bit / 8] & 1u << bit % 8)
+        return;
+    grouping->window[bit / 8] |= (uint8_t)(1u << bit % 8);
+    grouping->sampled++;
+}
+
 /* Counts what a page of keys has of the sample; false: it is damaged. */
 static bool count_keys(struct sl_log_grouping *grouping, const struct source *source,
                        const uint8_t *page, uint32_t number, bool *past)
@@ -205,12 +224,11 @@ static bool count_keys(struct sl_log_grouping *grouping, const struct source *so
         return false;
     sl_log_run_begin(&run, page, count, source->base);
     while (!*past && sl_log_run_next(&run, &pair)) {
-        const size_t bit = sl_log_group_hash(pair.hash << 24) % (WINDOW_BYTES * 8);
         *past = pair.hash >= limit;
-        if (*past || grouping->window[bit / 8] & 1u << bit % 8)
-            continue;
-        grouping->window[bit / 8] |= (uint8_t)(1u << bit % 8);
-        grouping->sampled++;
+        if (*past)
+            break;
+        count_one(grouping, sl_log_group_hash(pair.hash << 24));
+        count_one(grouping, sl_log_group_part_hash(pair.hash << 24, part_of(grouping)));
     }
     return !run.cursor.failed;
 }
@@ -272,9 +290,10 @@ static bool add_keys(struct sl_log_grouping *grouping, struct source *source, co
         if (*past || number < grouping->window_first || pair.hash == last)
             continue;
         last = pair.hash;
-        sl_log_filter_add(grouping->window +
-                              (size_t)(number - grouping->window_first) * SL_LOG_PAGE,
-                          sl_log_group_hash(hash));
+        uint8_t *made =
+            grouping->window + (size_t)(number - grouping->window_first) * SL_LOG_PAGE;
+        sl_log_filter_add(made, sl_log_group_hash(hash));
+        sl_log_filter_add(made, sl_log_group_part_hash(hash, part_of(grouping)));
     }
     if (run.cursor.failed || count > source->left)
         return false;

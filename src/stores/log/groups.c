@@ -125,6 +125,7 @@ static void look_at(struct sl_log_shelf *shelf, unsigned level, size_t index)
         SL_MARK("log: not this group");
         lose(shelf, level, index);
     } else {
+        group->has_parts = sum.head.version != SL_LOG_GROUP_VERSION_OLD;
         group->page_count = sum.head.page_count;
         group->identity = sum.head.identity;
         group->state = SL_LOG_GROUP_HERE;
@@ -164,19 +165,30 @@ static const uint8_t *get_page(struct sl_log_shelf *shelf, unsigned level, size_
     return slot->bytes;
 }
 
-bool sl_log_groups_may_have(struct sl_log_shelf *shelf, unsigned level, size_t index, uint64_t hash)
+unsigned sl_log_groups_parts(struct sl_log_shelf *shelf, unsigned level, size_t index,
+                             uint64_t hash)
 {
     struct sl_log_group *group = &shelf->groups.levels[level][index];
+    unsigned parts = 0;
 
     SL_ASSERT(index < shelf->groups.counts[level], "L4");
     if (group->state == SL_LOG_GROUP_UNKNOWN && !shelf->memory_only)
         look_at(shelf, level, index);
     if (group->state != SL_LOG_GROUP_HERE)
-        return true;
+        return SL_LOG_GROUP_UNKNOWN_PARTS;
     if (group->page_count == 0)
-        return false;
+        return 0;
     const uint8_t *page = get_page(shelf, level, index, hash);
-    return !page || sl_log_filter_has(page, sl_log_group_hash(hash));
+    if (!page)
+        return SL_LOG_GROUP_UNKNOWN_PARTS;
+    if (!sl_log_filter_has(page, sl_log_group_hash(hash)))
+        return 0;
+    if (!group->has_parts)
+        return SL_LOG_GROUP_UNKNOWN_PARTS;
+    for (unsigned part = 0; part < SL_LOG_GROUP_PARTS; part++)
+        if (sl_log_filter_has(page, sl_log_group_part_hash(hash, part)))
+            parts |= 1u << part;
+    return parts;
 }
 
 /* ---- What is lacking ------------------------------------------------------------------------- */

@@ -19,7 +19,8 @@ enum sl_log_group_state {
 
 struct sl_log_group {
     enum sl_log_group_state state;
-    uint32_t page_count;  /* of one that is here, */
+    bool has_parts;       /* one that is here: it is not of the old version; */
+    uint32_t page_count;  /* likewise, */
     uint64_t identity;    /* likewise */
     struct sl_file *file; /* NULL: not open */
     uint64_t used;
@@ -39,10 +40,12 @@ struct sl_log_shelf;
 enum sl_err sl_log_groups_grow(struct sl_log_groups *groups, size_t segment_count) SL_USE_RESULT;
 void sl_log_groups_close(struct sl_log_groups *groups);
 
-/* False: no segment of the group has events with the hash. The group's segments must all be on the
- * shelf. Never fails: where a file is of no use, the answer is true. */
-bool sl_log_groups_may_have(struct sl_log_shelf *shelf, unsigned level, size_t index,
-                            uint64_t hash);
+/* Which parts of the group (sl_log_group_part) may have events with the hash: a bit each; 0: none.
+ * The group's segments must all be on the shelf. Never fails: where a file is of no use, the answer
+ * is SL_LOG_GROUP_UNKNOWN_PARTS, in which all bits are set. */
+unsigned sl_log_groups_parts(struct sl_log_shelf *shelf, unsigned level, size_t index,
+                             uint64_t hash);
+#define SL_LOG_GROUP_UNKNOWN_PARTS ((2u << SL_LOG_GROUP_PARTS) - 1)
 
 /* Looks for a group that has no file, the smallest ones first, and at most at `looks_max` files.
  * SL_OK: this one; it is GIVEN_UP until sl_log_groups_made. SL_BUSY: ask again. SL_NOT_FOUND: there

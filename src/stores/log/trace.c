@@ -1,5 +1,7 @@
 #include "stores/log/trace.h"
 
+#include <limits.h>
+
 static size_t segment_count(const struct sl_log_known *known)
 {
     return known->shelf.count + known->raw_count;
@@ -40,49 +42,62 @@ void sl_log_trace_begin(struct sl_log_trace *trace, struct sl_log_known *known,
 
 /* ---- Groups ---------------------------------------------------------------------------------- */
 
-/* May the group of the segment have events of the list? */
-static bool may_have(struct sl_log_trace *trace, struct sl_log_trace_list *list, unsigned level,
-                     size_t segment)
+/* Which parts of the segment's group may have events of the list? */
+static unsigned parts_of(struct sl_log_trace *trace, struct sl_log_trace_list *list, unsigned level,
+                         size_t segment)
 {
     struct sl_log_shelf *shelf = &trace->known->shelf;
     struct sl_log_trace_group *group = &list->groups[level];
     const size_t index = segment >> sl_log_group_shift(level);
 
     if (index >= shelf->groups.counts[level])
-        return true;
+        return SL_LOG_GROUP_UNKNOWN_PARTS;
     if (!group->asked || group->index != index)
         *group = (struct sl_log_trace_group){
-            true, sl_log_groups_may_have(shelf, level, index, list->hash), index};
-    return group->may_have;
+            true, sl_log_groups_parts(shelf, level, index, list->hash), index};
+    return group->parts;
 }
 
-/* The largest group of the segment in which the list has nothing: its level, or -1. */
+/* The largest run of segments around this one, a group or one segment, in which the list has
+ * nothing: the logarithm of its size, or -1. */
 static int denied_by(struct sl_log_trace *trace, struct sl_log_trace_list *list, size_t segment)
 {
-    for (int level = SL_LOG_GROUP_LEVELS - 1; level >= 0; level--)
-        if (!may_have(trace, list, (unsigned)level, segment))
-            return level;
+    for (unsigned level = SL_LOG_GROUP_LEVELS; level-- > 0;) {
+        const unsigned parts = parts_of(trace, list, level, segment);
+        const unsigned shift = sl_log_group_shift(level);
+        if (parts == 0)
+            return (int)shift;
+        if (!(parts >> sl_log_group_part(level, segment) & 1))
+            return (int)shift - SL_LOG_GROUP_BITS;
+    }
     return -1;
 }
 
-/* The far end, in the direction of the walk, of the largest group of the segment in which no list
+/* A group said of this very segment that it may have events of the list: its own filter would
+ * hardly know better. */
+static bool is_named(struct sl_log_trace *trace, struct sl_log_trace_list *list, size_t segment)
+{
+    return parts_of(trace, list, 0, segment) != SL_LOG_GROUP_UNKNOWN_PARTS;
+}
+
+/* The far end, in the direction of the walk, of the largest run around the segment in which no list
  * has anything; false: there is none. */
 static bool pass_group(struct sl_log_trace *trace, size_t segment, size_t *out)
 {
-    int smallest = SL_LOG_GROUP_LEVELS;
+    int smallest = INT_MAX;
 
     if (segment >= trace->known->shelf.count)
         return false;
     for (int i = 0; i < 2 && smallest >= 0; i++) {
         struct sl_log_trace_list *list = &trace->lists[i];
-        const int level = list->wanted ? denied_by(trace, list, segment) : smallest;
-        if (level < smallest)
-            smallest = level;
+        const int shift = list->wanted ? denied_by(trace, list, segment) : smallest;
+        if (shift < smallest)
+            smallest = shift;
     }
     if (smallest < 0)
         return false;
     SL_MARK("log: group passed");
-    const unsigned shift = sl_log_group_shift((unsigned)smallest);
+    const unsigned shift = (unsigned)smallest;
     const size_t index = segment >> shift;
     *out = trace->backwards ? index << shift : (index + 1) << shift;
     return true;
@@ -153,8 +168,11 @@ static enum sl_err enter(struct sl_log_trace *trace, struct sl_error *error)
         }
         if (denied_by(trace, list, trace->segment) >= 0)
             continue;
-        enum sl_err err =
-            sl_log_shelf_may_have(&known->shelf, trace->segment, list->hash, &has, error);
+        enum sl_err err = SL_OK;
+        if (is_named(trace, list, trace->segment))
+            SL_MARK("log: segment named by its group");
+        else
+            err = sl_log_shelf_may_have(&known->shelf, trace->segment, list->hash, &has, error);
         if (err == SL_OK && has)
             err = refill(trace, which, error);
         else if (err == SL_OK)

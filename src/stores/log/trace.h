@@ -16,7 +16,8 @@ struct sl_log_trace_list {
     bool more; /* behind them, in the same segment */
     /* Of each level the group that was asked last, and what it said. */
     struct sl_log_trace_group {
-        bool asked, may_have;
+        bool asked;
+        unsigned parts; /* sl_log_groups_parts */
         size_t index;
     } groups[SL_LOG_GROUP_LEVELS];
 };
