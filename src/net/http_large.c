@@ -139,8 +139,10 @@ void sl_http_packed(struct sl_message *message)
 
 void sl_http_forget_packings(struct sl_net *net)
 {
-    while (net->packings)
-        free_packing(net->packings);
+    for (struct packing *packing = net->packings, *next; packing; packing = next) {
+        next = packing->next;
+        free_packing(packing);
+    }
     sl_http_free_gzip(net->packer_gzip);
 }
 

@@ -25,6 +25,9 @@ struct server_rights {
     char *out_token; /* SL_AUTH_ADMIN_TOKEN_SIZE bytes */
     bool *out_made;
 };
+/* Only whether what the configuration says of them is right. */
+enum sl_err server_check_rights(const struct sl_config *config,
+                                struct sl_error *error) SL_USE_RESULT;
 enum sl_err server_open_auth(const struct server_rights *rights, struct sl_auth **out,
                              struct sl_error *error) SL_USE_RESULT;
 

@@ -112,12 +112,11 @@ static const char *anonymous_roles(const struct sl_config *config)
     return sl_config_is_loopback(config->host) ? "user" : "";
 }
 
-enum sl_err server_open_auth(const struct server_rights *rights, struct sl_auth **out,
+/* What the configuration says of rights. */
+static enum sl_err of_config(const struct sl_config *config, struct sl_auth **out,
                              struct sl_error *error)
 {
-    const struct sl_config *config = rights->config;
     struct sl_auth *auth = NULL;
-    char path[SERVER_PATH_MAX];
     enum sl_err err = sl_auth_new(&auth);
 
     if (err != SL_OK)
@@ -130,7 +129,32 @@ enum sl_err server_open_auth(const struct server_rights *rights, struct sl_auth 
     if (err == SL_OK)
         err = add_tokens(auth, config, error);
     if (err == SL_OK)
-        err = add_file(auth, rights, error);
+        *out = auth;
+    else
+        sl_auth_free(auth);
+    return err;
+}
+
+enum sl_err server_check_rights(const struct sl_config *config, struct sl_error *error)
+{
+    struct sl_auth *auth = NULL;
+    const enum sl_err err = of_config(config, &auth, error);
+
+    sl_auth_free(auth);
+    return err;
+}
+
+enum sl_err server_open_auth(const struct server_rights *rights, struct sl_auth **out,
+                             struct sl_error *error)
+{
+    const struct sl_config *config = rights->config;
+    struct sl_auth *auth = NULL;
+    char path[SERVER_PATH_MAX];
+    enum sl_err err = of_config(config, &auth, error);
+
+    if (err != SL_OK)
+        return err;
+    err = add_file(auth, rights, error);
     if (err == SL_OK)
         err = server_path(path, config->data, "admin.token", error);
     if (err == SL_OK)

@@ -163,6 +163,8 @@ static int serve(const struct arguments *arguments, struct sl_env *env, struct s
     }
     enum sl_err err = check_adapters(config, &error);
     if (err == SL_OK)
+        err = server_check_rights(config, &error);
+    if (err == SL_OK)
         err = open_tls(config, &tls, &error);
     if (err == SL_OK)
         err = sl_registry_open(&registry, config, &error);
