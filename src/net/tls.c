@@ -78,7 +78,7 @@ static int put_bytes(BIO *bio, const char *bytes, size_t len, size_t *out_len)
 
     if (!tls->out.ptr && !tls->conn->away)
         sl_out_take(tls->conn->net, &tls->out);
-    SL_ASSERT(tls->out.ptr || tls->out.capacity == 0);
+    SL_ASSERT(tls->out.ptr || (tls->out.capacity == 0 && tls->out.len == 0));
     sl_buf_append(&tls->out, bytes, len);
     if (tls->out.failed)
         return 0;

@@ -6,7 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILE_BYTES_MAX = 1 << 20, LINE_BYTES_MAX = 190 };
+enum {
+    FILE_BYTES_MAX = 1 << 20,
+    LINE_BYTES_MAX = 190,
+    SECTION_BYTES_MAX = 48, /* inih cuts longer names without a word */
+};
 
 /* ---- The table of keys --------------------------------------------------------------------- */
 
@@ -78,7 +82,7 @@ static const struct key view_keys[] = {{"store", WORDS, SERVER(view_store), 0, 0
 struct reading {
     struct sl_config *config;
     bool tokens_only;
-    char section[64]; /* the present one, as it stands in the file */
+    char section[SECTION_BYTES_MAX + 1]; /* the present one, as it stands in the file */
     const struct key *keys;
     void *target; /* its struct */
     struct sl_config_setting *settings;
@@ -246,8 +250,9 @@ static int begin_section(struct reading *reading, const char *section)
 {
     struct sl_config *config = reading->config;
 
-    if (strlen(section) >= sizeof reading->section)
-        return fail(reading, "the section's name is too long");
+    if (strlen(section) > SECTION_BYTES_MAX)
+        return fail(reading, "the section's name is too long: %d characters at most",
+                    SECTION_BYTES_MAX);
     memcpy(reading->section, section, strlen(section) + 1);
     reading->seen = 0;
     reading->keys = NULL;

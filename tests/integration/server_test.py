@@ -70,7 +70,8 @@ def configuration():
         ('[domain x]\nmodule = ./nothing.so\n', 'nothing.so'),
         ('[views]\nstore = redis\n', 'no store redis'),
         ('[token x]\nroles = user\n', 'no secret'),
-        (f'[token {"x" * 121}]\nsecret = long-enough-to-be-one\n', '1 to 120 bytes'),
+        (f'[token {"x" * 43}]\nsecret = long-enough-to-be-one\n', 'name is too long'),
+        ('[token local]\nsecret = long-enough-to-be-one\n', 'the name local is taken'),
     ]
     for config, part in table:
         with case(f'a configuration is refused: {part}'):
