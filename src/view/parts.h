@@ -85,7 +85,11 @@ enum view_message {
     VIEW_DIGEST,
 };
 
-enum { VIEW_LISTERS_MAX = 16, VIEW_READERS_MAX = VIEW_LISTERS_MAX + 1 };
+enum {
+    VIEW_FETCHERS = 2, /* a view that catches up fetches many rows beside each other */
+    VIEW_LISTERS_MAX = 16,
+    VIEW_READERS_MAX = VIEW_FETCHERS + VIEW_LISTERS_MAX,
+};
 
 /* A reader closes what it has open of a build. */
 struct view_forget {

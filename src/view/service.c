@@ -3,7 +3,7 @@
  * the store's ops, constant shapes, and the messages, each of which one of them has at a time (T1).
  * A reader does all that waits for it in one go, within one read transaction a view.
  *
- * The first reader fetches rows that are looked up and does nothing else: a list or a search takes
+ * The first readers fetch rows that are looked up and do nothing else: a list or a search takes
  * as long as it takes, a lookup never waits behind one. The others answer lists, and fetch what a
  * build beside a view needs; they have a low priority, for where processors are few, the engine
  * and whoever looks rows up should not wait for theirs.
@@ -28,9 +28,10 @@ struct sl_view_service {
     struct sl_mailbox *engine;
     struct sl_view_store *store;
     struct sl_mailbox *writer;
-    struct view_reader readers[VIEW_READERS_MAX]; /* the first one fetches */
+    struct view_reader readers[VIEW_READERS_MAX]; /* the first VIEW_FETCHERS fetch */
     uint32_t reader_count;
-    uint32_t lister_next; /* counts lists */
+    uint32_t fetcher_next; /* counts fetches */
+    uint32_t lister_next;  /* counts lists */
     struct sl_view_table *tables;
     struct sl_view_digest *digests; /* under way */
     bool closing;
@@ -262,15 +263,13 @@ static enum sl_err start_reader(struct sl_view_service *service, uint32_t number
                                    .self = reader,
                                    .step = reader_step,
                                    .turn = reader_turn,
-                                   .background = number > 0};
+                                   .background = number >= VIEW_FETCHERS};
     enum sl_err err;
 
     reader->service = service;
     reader->last = &reader->first;
-    if (number == 0)
-        snprintf(reader->name, sizeof reader->name, "view-fetcher");
-    else
-        snprintf(reader->name, sizeof reader->name, "view-reader-%u", number % 100);
+    snprintf(reader->name, sizeof reader->name, "view-%s-%u",
+             number < VIEW_FETCHERS ? "fetch" : "reader", number % 100);
     if ((err = sl_view_reader_open(service->store, &reader->reader, error)) != SL_OK)
         return err;
     service->reader_count++;
@@ -295,7 +294,7 @@ enum sl_err sl_view_service_open(struct sl_env *env, const struct sl_view_servic
             &(struct sl_actor){
                 .name = "view-writer", .self = made, .step = writer_step, .background = true},
             &made->writer, error);
-    for (uint32_t i = 0; i <= options->readers && err == SL_OK; i++)
+    for (uint32_t i = 0; i < VIEW_FETCHERS + options->readers && err == SL_OK; i++)
         err = start_reader(made, i, error);
     if (err != SL_OK) {
         sl_view_service_close(made);
@@ -385,19 +384,25 @@ void view_post_work(struct sl_view_table *table, enum view_message kind)
     sl_mailbox_post(table->service->writer, &work->message);
 }
 
+static struct sl_mailbox *next_fetcher(struct sl_view_service *service)
+{
+    return service->readers[service->fetcher_next++ % VIEW_FETCHERS].mailbox;
+}
+
 static struct sl_mailbox *next_lister(struct sl_view_service *service)
 {
-    return service->readers[1 + service->lister_next++ % (service->reader_count - 1)].mailbox;
+    const uint32_t listers = service->reader_count - VIEW_FETCHERS;
+
+    return service->readers[VIEW_FETCHERS + service->lister_next++ % listers].mailbox;
 }
 
 void view_post_fetch(struct sl_view_table *table, struct view_fetch *fetch)
 {
     struct sl_view_service *service = table->service;
-    const bool is_beside = table->beside.of;
 
     fetch->message.kind = VIEW_FETCH;
     fetch->message.reply_to = service->engine;
-    sl_mailbox_post(is_beside ? next_lister(service) : service->readers[0].mailbox,
+    sl_mailbox_post(table->beside.of ? next_lister(service) : next_fetcher(service),
                     &fetch->message);
 }
 

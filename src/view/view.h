@@ -29,7 +29,7 @@ struct sl_view_service_options {
     const struct sl_view_store_ops *ops;
     struct sl_view_store_options store;
     struct sl_mailbox *engine; /* where answers go: messages to be handed to sl_view_service_step */
-    uint32_t readers;          /* 1 to 16, for lists; another one is for rows that are fetched */
+    uint32_t readers;          /* 1 to 16, for lists; others are for rows that are fetched */
 };
 
 /* Opens the store and starts the actors. Engine's thread, like all below. */
