@@ -8,6 +8,7 @@
  * thousand accounts get 2,000 events each, and after a restart each is asked for once: by
  * snapshots, then, these being taken away, by its whole history. The log and the files of ids are
  * the real ones on a real disk; ids have 32 MiB of memory. There are no views and no network.
+ * SLUICE_INDEX_MEMORY=bytes is the log's setting.
  */
 #include <stdio.h>
 #include <stdlib.h>
