@@ -30,8 +30,8 @@ page.on('request', (request) => {
     faults.push(`foreign: ${request.url()}`);
 });
 
-const shot = (name) => process.env.SLUICE_SHOTS &&
-  page.screenshot({ path: `${process.env.SLUICE_SHOTS}/${name}.png`, fullPage: true });
+const shot = (name, fullPage = true) => process.env.SLUICE_SHOTS &&
+  page.screenshot({ path: `${process.env.SLUICE_SHOTS}/${name}.png`, fullPage });
 
 const post = async (name, body) => {
   const reply = await fetch(`${origin}/bank/${name}`, {
@@ -193,7 +193,7 @@ const cases = {
       const row = page.getByRole('row', { name: new RegExp(reference) });
       await row.waitFor();
       await page.getByRole('row', { name: /EUR.*even/ }).first().waitFor();
-      await shot('office');
+      await shot('office', false);
       await row.getByRole('button', { name: verb }).click();
       await button(`${verb} transfer`).click();
       await page.getByText(done).waitFor();
