@@ -446,6 +446,9 @@ static struct sl_id_chunk *take_chunks(struct sl_id_window *ids)
     struct sl_id_chunk *first = ids->chunks, *last = NULL;
     size_t count = 0;
 
+    /* Asked in every turn, and mostly too early: then the chunks are not walked through. */
+    if (!first || ids->durable < first->first + ids->flush_count)
+        return NULL;
     for (struct sl_id_chunk *chunk = first; chunk && count < ids->flush_count;
          chunk = chunk->next) {
         if (chunk->count < SL_ID_CHUNK || chunk->first + chunk->count > ids->durable)
