@@ -13,6 +13,9 @@ _Static_assert(BASE == 65, "21 digits to the base 65 are less than 2^127");
 enum { WORD_DIGITS = 10 };
 #define WORD UINT64_C(1346274334462890625) /* 65^10 */
 
+enum { NUMBER_WORD_DIGITS = 19 };
+#define NUMBER_WORD UINT64_C(10000000000000000000) /* 10^19 */
+
 _Static_assert(BANK_NAME_MAX == 2 * WORD_DIGITS + 1, "the first word has one digit");
 
 /* Its place in `letters`, from 1; 0: no letter of a name. */
@@ -44,7 +47,7 @@ static bool read_number(struct sl_text text, sl_u128 *out)
 
     for (size_t i = 0; i < text.len; i++) {
         const unsigned digit = (unsigned)(text.ptr[i] - '0');
-        if (number > (most - digit) / 10)
+        if (i >= NUMBER_WORD_DIGITS && number > (most - digit) / 10)
             return false;
         number = number * 10 + digit;
     }
@@ -52,9 +55,15 @@ static bool read_number(struct sl_text text, sl_u128 *out)
     return true;
 }
 
+/* The word that a letter's digit is in. Arithmetic of 128 bits costs a multiple of that of 64. */
+static size_t word_of(size_t letter)
+{
+    return (letter + WORD_DIGITS - 1) / WORD_DIGITS;
+}
+
 static bool read_name(struct sl_text text, sl_u128 *out)
 {
-    sl_u128 number = 0;
+    uint64_t words[3] = {0};
 
     if (text.len > BANK_NAME_MAX)
         return false;
@@ -62,24 +71,23 @@ static bool read_name(struct sl_text text, sl_u128 *out)
         const unsigned digit = i < text.len ? digit_of(text.ptr[i]) : 0;
         if (i < text.len && digit == 0)
             return false;
-        number = number * BASE + digit;
+        words[word_of(i)] = words[word_of(i)] * BASE + digit;
     }
-    *out = NAMES + number;
+    *out = NAMES + ((sl_u128)words[0] * WORD + words[1]) * WORD + words[2];
     return true;
 }
 
-/* Its length; 0: the number is no name's. Divided into words first: a division of 128 bits costs as
- * much as all the others of its digits. */
+/* Its length; 0: the number is no name's. */
 static size_t write_name(sl_u128 id, char out[BANK_ID_MAX])
 {
-    const sl_u128 number = id - NAMES;
-    uint64_t words[] = {(uint64_t)(number / WORD / WORD), (uint64_t)(number / WORD % WORD),
-                        (uint64_t)(number % WORD)};
+    const sl_u128 number = id - NAMES, high = number / WORD;
+    uint64_t words[] = {(uint64_t)(high / WORD), (uint64_t)(high % WORD),
+                        (uint64_t)(number - high * WORD)};
     char name[BANK_NAME_MAX];
     size_t len = 0;
 
     for (size_t i = BANK_NAME_MAX; i-- > 0;) {
-        uint64_t *rest = &words[(i + WORD_DIGITS - 1) / WORD_DIGITS];
+        uint64_t *rest = &words[word_of(i)];
         const unsigned digit = (unsigned)(*rest % BASE);
         *rest /= BASE;
         if (digit == 0 && len > 0)
@@ -95,35 +103,52 @@ static size_t write_name(sl_u128 id, char out[BANK_ID_MAX])
     return len;
 }
 
-size_t bank_id_write(sl_u128 id, char out[BANK_ID_MAX])
+/* Writes `word`, the last digit before `end`; returns where it begins. */
+static char *write_word(uint64_t word, char *end)
 {
-    char digits[BANK_ID_MAX];
-    size_t len = id >= NAMES ? write_name(id, out) : 0;
-
-    if (len > 0)
-        return len;
     do
-        digits[len++] = (char)('0' + (int)(id % 10));
-    while ((id /= 10) > 0);
-    for (size_t i = 0; i < len; i++)
-        out[i] = digits[len - 1 - i];
-    return len;
+        *--end = (char)('0' + (int)(word % 10));
+    while ((word /= 10) > 0);
+    return end;
 }
 
+static size_t write_number(sl_u128 number, char out[BANK_ID_MAX])
+{
+    char digits[BANK_ID_MAX + NUMBER_WORD_DIGITS], *const end = digits + sizeof digits;
+    char *at = end;
+
+    for (size_t words = 1; number >= NUMBER_WORD; words++) {
+        char *const begin = end - words * NUMBER_WORD_DIGITS;
+        const sl_u128 high = number / NUMBER_WORD;
+        memset(begin, '0', NUMBER_WORD_DIGITS);
+        write_word((uint64_t)(number - high * NUMBER_WORD), at);
+        at = begin;
+        number = high;
+    }
+    at = write_word((uint64_t)number, at);
+    memcpy(out, at, (size_t)(end - at));
+    return (size_t)(end - at);
+}
+
+size_t bank_id_write(sl_u128 id, char out[BANK_ID_MAX])
+{
+    const size_t len = id >= NAMES ? write_name(id, out) : 0;
+
+    return len > 0 ? len : write_number(id, out);
+}
+
+/* A name is the only text of its number, and so is a number that is no name's. */
 bool bank_id_read(struct sl_text text, sl_u128 *out)
 {
-    char again[BANK_ID_MAX];
+    char name[BANK_ID_MAX];
     sl_u128 id = 0;
 
-    if (text.len == 0) {
-        *out = 0;
-        return true;
+    if (text.len > 0 && !is_number(text)) {
+        if (!read_name(text, &id))
+            return false;
+    } else if (!read_number(text, &id) || (id >= NAMES && write_name(id, name) > 0)) {
+        return false;
     }
-    if (is_number(text) ? !read_number(text, &id) : !read_name(text, &id))
-        return false;
-    const size_t len = bank_id_write(id, again);
-    if (!sl_text_equals(text, (struct sl_text){again, len}))
-        return false;
     *out = id;
     return true;
 }

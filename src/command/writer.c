@@ -254,10 +254,13 @@ static void settle(struct sl_writer *writer, struct sl_batch *batch)
 static void publish(struct sl_writer *writer, struct sl_batch *batch)
 {
     if (batch->append.result == SL_APPEND_DURABLE) {
+        const struct sl_writer_options *options = &writer->options;
+
         if (batch->event_count > 0)
-            writer->options.durable(writer->options.context, batch->events, batch->stored,
-                                    batch->event_count);
+            options->durable(options->context, batch->events, batch->stored, batch->event_count);
         sl_writer_answer_batch(writer, batch);
+        if (options->answered)
+            options->answered(options->context, batch->events, batch->stored, batch->event_count);
     }
     sl_batch_reset(batch);
     batch->next_free = writer->free_batches;

@@ -37,9 +37,13 @@ struct sl_writer_options {
 
     /* A reign has begun: log, epochs and positions are known (sl_writer_log). */
     void (*reigns)(void *context);
-    /* These events are durable; all of it is borrowed for the call. Comes before the answers. */
+    /* These events are durable; all of it is borrowed for the call. Comes before the answers: what
+     * whoever is answered must find; the answers wait for it. */
     void (*durable)(void *context, const struct sl_event *events,
                     const struct sl_stored_event *stored, size_t count);
+    /* The same after the answers: what they need not wait for. May be NULL. */
+    void (*answered)(void *context, const struct sl_event *events,
+                     const struct sl_stored_event *stored, size_t count);
     /* An outcome may leave now. It must call submission->done, at once or (with copies) later. */
     void (*answer)(void *context, struct sl_submission *submission,
                    const struct sl_outcome *outcome);

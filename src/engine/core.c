@@ -160,13 +160,34 @@ static void on_reign(void *context)
     sl_core_tell_from(domain, log->durable);
 }
 
+/* To the views that answers wait for, or to the others. */
+static void offer(struct sl_core_domain *domain, bool strong, const struct sl_event *events,
+                  size_t count)
+{
+    for (size_t i = 0; i < domain->view_count; i++)
+        if (domain->views[i].view->strong == strong)
+            sl_consumer_offer(&domain->views[i].consumer, events, count);
+}
+
 static void on_durable(void *context, const struct sl_event *events,
                        const struct sl_stored_event *stored, size_t count)
 {
-    struct sl_core_domain *domain = context;
+    (void)stored;
+    offer(context, true, events, count);
+}
 
-    for (size_t i = 0; i < domain->view_count; i++)
-        sl_consumer_offer(&domain->views[i].consumer, events, count);
+/* No request is handled in between: whoever was answered and asks at once finds all of it done. */
+static void on_answered(void *context, const struct sl_event *events,
+                        const struct sl_stored_event *stored, size_t count)
+{
+    struct sl_core_domain *domain = context;
+    const struct sl_core_options *options = &domain->core->options;
+
+    if (options->send)
+        options->send(options->context);
+    if (count == 0)
+        return;
+    offer(domain, false, events, count);
     sl_core_rebuild_offer(domain, events, count);
     for (size_t i = 0; i < domain->process_count; i++)
         sl_process_offer(domain->processes[i], events, count);
@@ -320,6 +341,7 @@ static enum sl_err open_domain(struct sl_core *core, struct sl_core_domain *doma
                                              .snapshots_folder = options->snapshots,
                                              .reigns = on_reign,
                                              .durable = on_durable,
+                                             .answered = on_answered,
                                              .answer = on_answer,
                                              .context = domain};
     return sl_writer_open(&writer, &domain->writer, error);

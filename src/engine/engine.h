@@ -35,6 +35,10 @@ struct sl_core_options {
     struct sl_env *env;
     /* the engine's own; its messages are to be handed to sl_core_step */
     struct sl_mailbox *mailbox;
+    /* Sends what commands were answered just now, before the work that follows it. May be NULL:
+     * it leaves at the end of the turn. */
+    void (*send)(void *context);
+    void *context;
     const struct sl_core_domain_options *domains;
     size_t domain_count;
     const struct sl_view_store_ops *view_store;

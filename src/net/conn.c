@@ -261,6 +261,12 @@ static bool write_out(struct conn *conn)
     return false;
 }
 
+void sl_conn_send(struct conn *conn)
+{
+    if (!conn->closed && !conn->drop && !conn->out.failed && conn->out.len > 0 && !write_out(conn))
+        conn->drop = true;
+}
+
 /* ---- The end of a turn ---------------------------------------------------------------------- */
 
 /* Bytes that the peer could have taken. Those that the system holds are asked for: it may hold

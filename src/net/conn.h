@@ -224,6 +224,8 @@ void sl_conn_start(struct conn *conn);
 /* The connection is settled at the end of this turn. */
 void sl_conn_touch(struct conn *conn);
 void sl_conn_settle(struct conn *conn);
+/* Writes what `out` holds now. */
+void sl_conn_send(struct conn *conn);
 /* … and at the end of a coming turn: it has more to send than one turn may take. */
 void sl_conn_again(struct conn *conn);
 /* Has the protocol take what lies in the block, of which so many bytes are new. */

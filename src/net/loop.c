@@ -107,6 +107,12 @@ static void settle_touched(struct sl_net *net)
     }
 }
 
+void sl_net_send(struct sl_net *net)
+{
+    for (struct conn *conn = net->touched; conn; conn = conn->next_touched)
+        sl_conn_send(conn);
+}
+
 static void arm(struct sl_net *net)
 {
     int64_t next_ns = sl_wait_next(net);

@@ -63,6 +63,9 @@ struct sl_mailbox *sl_net_mailbox(struct sl_net *net);
 /* Runs until sl_net_stop. When nothing happens it sleeps: no ticks. SL_IO: the loop failed. */
 enum sl_err sl_net_run(struct sl_net *net, struct sl_error *error) SL_USE_RESULT;
 
+/* In `turn` or `step`: writes what has been answered already, before the turn ends. */
+void sl_net_send(struct sl_net *net);
+
 /* Stops listening, closes idle connections, ends streams, lets requests in work (and those of which
  * a part has arrived) finish with "Connection: close" for at most `grace_ms`, drops the rest; then
  * sl_net_run returns. A second call may shorten the grace. */

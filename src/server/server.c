@@ -281,6 +281,11 @@ static enum sl_err domain_path(char out[SERVER_PATH_MAX], const char *data, cons
     return err ? err : server_path(out, folder, name, error);
 }
 
+static void send_answers(void *net)
+{
+    sl_net_send(net);
+}
+
 static enum sl_err open_core(struct server *server, struct sl_error *error)
 {
     const struct sl_config *config = server->options->config;
@@ -310,6 +315,8 @@ static enum sl_err open_core(struct server *server, struct sl_error *error)
     const struct sl_core_options options = {
         .env = server->options->env,
         .mailbox = sl_net_mailbox(server->net),
+        .send = send_answers,
+        .context = server->net,
         .domains = domains,
         .domain_count = registry->count,
         .view_store = &sl_sqlite_view_store,

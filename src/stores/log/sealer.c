@@ -12,7 +12,9 @@ enum {
     ROLLED = 3,
     PIECE_BYTES = 64 << 10,
     PIECES_A_HURRIED_TURN = 64,
-    PAUSE_NS = 700000,
+    PAUSE_NS = 700000,          /* the shortest, and until a segment was seen to fill up */
+    PAUSE_NS_MAX = 10000000,
+    PIECES_A_PIECE = 4, /* of the log: one is read, one packed, one filled; and some in hand */
     ANSWER_NS = 2000000, /* how often it looks whether the reader has answered */
     BACKLOG = 2,         /* full segments that may wait before it stops pausing */
 };
@@ -29,6 +31,8 @@ struct sl_log_sealer {
     uint64_t full_below; /* segments that may be sealed */
     uint64_t sealed;     /* that are */
     uint64_t outcomes;   /* before the next one */
+    int64_t rolled_ns;   /* when full_below rose last; 0: not yet */
+    int64_t pause_ns;
     struct sl_log_sealing *sealing;
     struct sl_log_handover handover;
     bool handed;           /* and not come back */
@@ -277,7 +281,7 @@ static int64_t group(struct sl_log_sealer *sealer, int64_t now)
         const enum sl_err err = sl_log_grouping_step(sealer->grouping, &done, &ignored);
         if (err != SL_OK || done)
             end_grouping(sealer, err);
-        return now + PAUSE_NS;
+        return now + sealer->pause_ns;
     }
     if (sealer->asked)
         return now + ANSWER_NS;
@@ -315,14 +319,30 @@ static int64_t turn(void *self)
     /* Sealing goes first, since it yields a file to fill; but not before a spare in need. */
     if (sealer->spare && (sealer->hurry || sealer->file || !has_to_seal(sealer))) {
         fill(sealer);
-        return now + (sealer->hurry ? 0 : PAUSE_NS);
+        return now + (sealer->hurry ? 0 : sealer->pause_ns);
     }
     if (sealer->handed)
         return now + ANSWER_NS;
     if (!has_to_seal(sealer))
         return group(sealer, now);
     seal(sealer);
-    return now + (sealer->full_below - sealer->sealed > BACKLOG ? 0 : PAUSE_NS);
+    return now + (sealer->full_below - sealer->sealed > BACKLOG ? 0 : sealer->pause_ns);
+}
+
+/* A segment was filled up: how long the log took for a piece of it says how long the pauses may be,
+ * so that the work is spread over the life of the next one. */
+static void set_pace(struct sl_log_sealer *sealer, uint64_t bytes)
+{
+    const int64_t now = sl_env_monotonic(env_of(sealer));
+    const int64_t took_ns = now - sealer->rolled_ns;
+
+    if (sealer->rolled_ns > 0 && bytes >= PIECE_BYTES) {
+        const int64_t pause_ns = took_ns / (int64_t)(bytes / PIECE_BYTES) / PIECES_A_PIECE;
+        sealer->pause_ns = pause_ns < PAUSE_NS       ? PAUSE_NS
+                           : pause_ns > PAUSE_NS_MAX ? PAUSE_NS_MAX
+                                                     : pause_ns;
+    }
+    sealer->rolled_ns = now;
 }
 
 static void take_rolled(struct sl_log_sealer *sealer, struct sl_log_rolled *rolled)
@@ -330,6 +350,7 @@ static void take_rolled(struct sl_log_sealer *sealer, struct sl_log_rolled *roll
     if (rolled->full_below > sealer->full_below) {
         sealer->full_below = rolled->full_below;
         sealer->gave_up = false;
+        set_pace(sealer, rolled->bytes);
     }
     rolled->sealed = sealer->sealed;
     rolled->error = sealer->error;
@@ -367,6 +388,7 @@ enum sl_err sl_log_sealer_start(const struct sl_log_sealer_options *options,
     sealer->sealed = options->sealed;
     sealer->outcomes = options->outcomes;
     sealer->asks = options->sealed > 0;
+    sealer->pause_ns = PAUSE_NS;
     const struct sl_actor actor = {"log-sealer", sealer, step, turn, true};
     const enum sl_err err = sl_env_start(options->folder->env, &actor, &sealer->mailbox, error);
     if (err != SL_OK) {

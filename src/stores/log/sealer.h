@@ -4,8 +4,8 @@
  * or a new file.
  *
  * It works in pieces with pauses, because filling at full speed costs the writers' tail 13 ms at
- * p99 where 64 KiB every 0.7 ms cost 1 ms; told to hurry, or with several full segments waiting, it
- * does not pause.
+ * p99 where 64 KiB every 0.7 ms cost 1 ms; and the longer the log takes to fill a segment, the
+ * longer they are. Told to hurry, or with several full segments waiting, it does not pause.
  *
  * When nothing else is to be done it makes the files of groups of sealed segments (group.h), as the
  * reader says which are lacking.
@@ -32,6 +32,7 @@ struct sl_log_spare {
 struct sl_log_rolled {
     struct sl_message message;
     uint64_t full_below;
+    uint64_t bytes;        /* of the last of them, as far as it was used */
     uint64_t sealed;       /* answer: segments that are sealed, and handed over */
     struct sl_error error; /* why the last try failed; SL_OK: none did since */
 };

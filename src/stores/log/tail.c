@@ -14,6 +14,7 @@ enum {
     KEYED_STEP = 4 << 20,
     UNSEALED_MAX = 8, /* full segments, before appends wait for the sealer */
     OWN_SEGMENT_BYTES = 4 << 20,   /* made by the writer itself when there is no spare */
+    LEAST_WRITE_NS = 1000, /* from nothing, the usual write can still grow */
     NOTE_ENTRIES = 256,
 };
 
@@ -148,6 +149,7 @@ static void ask_sealer(struct sl_log_tail *tail)
         return; /* the next commit tries again */
     tail->rolled_sent = true;
     tail->rolled_told = tail->rolled.full_below = tail->end.segment;
+    tail->rolled.bytes = tail->filled_bytes;
     tail->rolled.message.reply_to = tail->spares;
     sl_log_sealer_rolled(tail->sealer, &tail->rolled);
 }
@@ -246,6 +248,7 @@ static enum sl_err roll(struct sl_log_tail *tail, uint64_t size, struct sl_error
         sl_file_close(tail->file);
     tail->file = file;
     tail->keyed_bytes = keyed_bytes(tail);
+    tail->filled_bytes = tail->end.offset;
     tail->end.segment = head.number;
     tail->end.segment_bytes = bytes;
     tail->end.salt = head.salt;
@@ -341,6 +344,11 @@ static void measure(struct sl_log_tail *tail, uint64_t took_ns, uint64_t bytes)
     struct sl_log_numbers *numbers = &tail->numbers;
 
     numbers->last_write_ns = took_ns;
+    /* One that waited for somebody else's sync does not make writes slow: that shows only when many
+     * in a row are. */
+    const uint64_t most_ns = 2 * numbers->usual_write_ns + LEAST_WRITE_NS;
+    if (numbers->writes > 0 && took_ns > most_ns)
+        took_ns = most_ns;
     numbers->usual_write_ns = numbers->writes == 0
                                   ? took_ns
                                   : numbers->usual_write_ns - numbers->usual_write_ns / 8 +

@@ -26,7 +26,7 @@ struct sl_log_numbers {
     uint64_t bytes; /* of batches, padding included */
     uint64_t writes;
     uint64_t last_write_ns;
-    uint64_t usual_write_ns; /* a moving average; 0: none yet */
+    uint64_t usual_write_ns; /* a moving average that one slow write moves little; 0: none yet */
     bool failed;
     uint64_t sealed; /* segments, as far as the sealer has told */
     bool sealing_failed;
@@ -36,6 +36,7 @@ struct sl_log_tail {
     const struct sl_log_folder *folder;
     uint64_t segment_bytes_max; /* of a segment, unless a batch needs more */
     uint64_t segment_keys_max;  /* with so many a segment is full, too: its index is in memory */
+    uint64_t filled_bytes;      /* of the last segment that is full: what was used of it */
     uint64_t keyed_bytes;       /* of the next, when the last was full of keys; 0: it was not */
     struct sl_mailbox *reader;  /* of the actor that gets the notes */
     struct sl_log_sealer *sealer;
