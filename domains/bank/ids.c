@@ -40,40 +40,51 @@ static bool is_number(struct sl_text text)
     return true;
 }
 
+/* In words as large as 64 bits hold, since arithmetic of 128 bits costs a multiple. */
 static bool read_number(struct sl_text text, sl_u128 *out)
 {
-    const sl_u128 most = ~(sl_u128)0;
     sl_u128 number = 0;
 
-    for (size_t i = 0; i < text.len; i++) {
-        const unsigned digit = (unsigned)(text.ptr[i] - '0');
-        if (i >= NUMBER_WORD_DIGITS && number > (most - digit) / 10)
+    for (size_t i = 0; i < text.len;) {
+        const size_t left = text.len - i;
+        const size_t until = i + (left < NUMBER_WORD_DIGITS ? left : NUMBER_WORD_DIGITS);
+        uint64_t word = 0, power = 1;
+        for (; i < until; i++, power *= 10)
+            word = word * 10 + (uint64_t)(text.ptr[i] - '0');
+        if (__builtin_mul_overflow(number, power, &number) ||
+            __builtin_add_overflow(number, word, &number))
             return false;
-        number = number * 10 + digit;
     }
     *out = number;
     return true;
 }
 
-/* The word that a letter's digit is in. Arithmetic of 128 bits costs a multiple of that of 64. */
-static size_t word_of(size_t letter)
-{
-    return (letter + WORD_DIGITS - 1) / WORD_DIGITS;
-}
+/* Names likewise, the first word of one digit. */
+static const struct word {
+    size_t from, until; /* of the letters */
+} name_words[] = {{0, 1}, {1, 1 + WORD_DIGITS}, {1 + WORD_DIGITS, BANK_NAME_MAX}};
 
 static bool read_name(struct sl_text text, sl_u128 *out)
 {
-    uint64_t words[3] = {0};
+    sl_u128 number = 0;
 
     if (text.len > BANK_NAME_MAX)
         return false;
-    for (size_t i = 0; i < BANK_NAME_MAX; i++) {
-        const unsigned digit = i < text.len ? digit_of(text.ptr[i]) : 0;
-        if (i < text.len && digit == 0)
-            return false;
-        words[word_of(i)] = words[word_of(i)] * BASE + digit;
+    for (size_t w = 0; w < 3; w++) {
+        const struct word *at = &name_words[w];
+        uint64_t word = 0;
+        size_t i = at->from;
+        for (; i < at->until && i < text.len; i++) {
+            const unsigned digit = digit_of(text.ptr[i]);
+            if (digit == 0)
+                return false;
+            word = word * BASE + digit;
+        }
+        for (; i < at->until; i++)
+            word *= BASE;
+        number = number * WORD + word;
     }
-    *out = NAMES + ((sl_u128)words[0] * WORD + words[1]) * WORD + words[2];
+    *out = NAMES + number;
     return true;
 }
 
@@ -81,23 +92,29 @@ static bool read_name(struct sl_text text, sl_u128 *out)
 static size_t write_name(sl_u128 id, char out[BANK_ID_MAX])
 {
     const sl_u128 number = id - NAMES, high = number / WORD;
-    uint64_t words[] = {(uint64_t)(high / WORD), (uint64_t)(high % WORD),
-                        (uint64_t)(number - high * WORD)};
+    const uint64_t words[] = {(uint64_t)(high / WORD), (uint64_t)(high % WORD),
+                              (uint64_t)(number - high * WORD)};
     char name[BANK_NAME_MAX];
     size_t len = 0;
 
-    for (size_t i = BANK_NAME_MAX; i-- > 0;) {
-        uint64_t *rest = &words[word_of(i)];
-        const unsigned digit = (unsigned)(*rest % BASE);
-        *rest /= BASE;
-        if (digit == 0 && len > 0)
-            return 0; /* a gap */
-        if (digit == 0)
+    if (words[0] >= BASE)
+        return 0;
+    for (size_t w = 3; w-- > 0;) {
+        const struct word *at = &name_words[w];
+        uint64_t rest = words[w];
+        if (rest == 0 && len == 0)
             continue;
-        name[i] = letters[digit - 1];
-        len = len > 0 ? len : i + 1;
+        for (size_t i = at->until; i-- > at->from; rest /= BASE) {
+            const unsigned digit = (unsigned)(rest % BASE);
+            if (digit == 0 && len > 0)
+                return 0; /* a gap */
+            if (digit == 0)
+                continue;
+            name[i] = letters[digit - 1];
+            len = len > 0 ? len : i + 1;
+        }
     }
-    if (words[0] > 0 || len == 0 || is_number((struct sl_text){name, len}))
+    if (len == 0 || is_number((struct sl_text){name, len}))
         return 0;
     memcpy(out, name, len);
     return len;
