@@ -134,6 +134,7 @@ class Others:
     """How much of the processors others took, sampled while we and our servers do nothing."""
 
     def __init__(self):
+        self.begun = _ticks()
         self.shares = []
         self.names = {}
         self.load = read('/proc/loadavg').split()[:3]
@@ -164,15 +165,27 @@ class Others:
         seen = sorted(self.names, key=self.names.get, reverse=True)[:6]
         return (f'load average {" ".join(self.load)} at the start; before each measurement others '
                 f'took {100 * shares[len(shares) // 2]:.0f} % of the processors (median of '
-                f'{len(shares)} samples), at most {100 * shares[-1]:.0f} %' +
+                f'{len(shares)} samples), at most {100 * shares[-1]:.0f} %; the host of a virtual '
+                f'machine withheld {100 * self._stolen():.1f} % of the time of the processors '
+                'throughout' +
                 (f'; seen running: {", ".join(seen)}' if seen else ''))
+
+    def _stolen(self):
+        """The share of all time in which a processor was wanted here and used elsewhere."""
+        since = [now - was for now, was in zip(_ticks(), self.begun)]
+        return since[7] / max(1, sum(since))
 
     def median(self):
         shares = sorted(self.shares) or [0]
         return shares[len(shares) // 2]
 
 
+def _ticks():
+    """Of all processors since the start: user, nice, system, idle, waiting, irq, softirq, steal."""
+    return [int(word) for word in read('/proc/stat').split('\n', 1)[0].split()[1:9]]
+
+
 def _busy():
     """Ticks in which the processors did something, or were taken away by the host."""
-    fields = [int(word) for word in read('/proc/stat').split('\n', 1)[0].split()[1:9]]
+    fields = _ticks()
     return sum(fields) - fields[3] - fields[4]

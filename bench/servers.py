@@ -129,6 +129,23 @@ class Redis:
         return self.child.pid
 
 
+class Bare:
+    """A server that does nothing but write durably and answer (bare_server.c)."""
+
+    name = 'bare server'
+
+    def __init__(self, program, folder):
+        self.child = lib.Child([program, folder], cwd=folder)
+        self.port = int(self.child.wait_for_line(r'^(\d+)$').group(1))
+
+    @property
+    def pid(self):
+        return self.child.pid
+
+    def stop(self):
+        self.child.kill()
+
+
 class Postgres:
     """PostgreSQL with fsync and synchronous_commit on, as it comes, and memory enough for all."""
 

@@ -256,21 +256,26 @@ def measure_one(world):
     seconds = f'{world.options.seconds:g}'
     one, bare = world.compile('one_command'), world.compile('bare_sync')
     sluice = world.start(servers.Sluice, world.program)
+    nothing = world.start(servers.Bare, world.compile('bare_server'))
     sluice.open_accounts(ACCOUNTS)
 
-    def command():
-        return must_not_fail(last_json(said([one, str(sluice.port), seconds, str(ACCOUNTS),
+    def command(server):
+        return must_not_fail(last_json(said([one, str(server.port), seconds, str(ACCOUNTS),
                                              world.new_run()])), 'one command at a time')
 
     def write():
         return last_json(said([bare, world.folder, seconds]))
 
-    found = world.in_turns([('sluice', sluice, command), ('bare', None, write)])
+    found = world.in_turns([('sluice', sluice, lambda: command(sluice)), ('bare', None, write),
+                            ('nothing', nothing, lambda: command(nothing))])
     for percentile, goal in ('p50_us', 2), ('p99_us', None):
         world.rows.append(Row(f'one durable command on one connection, {percentile[:3]} | '
                               'one bare synced 4 KiB write', 'µs',
                               column(found['sluice'], percentile),
                               column(found['bare'], percentile), 'disk', goal, False))
+    world.rows.append(Row('the same, p50 | a server that only writes 4 KiB and answers', 'µs',
+                          column(found['sluice'], 'p50_us'), column(found['nothing'], 'p50_us'),
+                          'epoll', None, False))
 
 
 # ---- Nothing happens ----------------------------------------------------------------------------
