@@ -172,7 +172,7 @@ class Others:
 
     def _stolen(self):
         """The share of all time in which a processor was wanted here and used elsewhere."""
-        since = [now - was for now, was in zip(_ticks(), self.begun)]
+        since = [after - before for after, before in zip(_ticks(), self.begun)]
         return since[7] / max(1, sum(since))
 
     def median(self):
