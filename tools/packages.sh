@@ -27,6 +27,7 @@ tests  clang                a second opinion on every file
 tests  clang-tidy           finds mistakes that compilers let pass
 tests  curl                 the tour of the README speaks HTTP with it
 tests  git                  says which files belong to the project
+tests  golang-go            builds h2spec, a stranger that speaks HTTP/2 in 145 ways
 tests  hledger              a program of accountants that reads what the bank exports
 tests  libhiredis-dev       a Redis client in C that reads views in a test
 tests  openssl              makes the certificates of a test
@@ -41,14 +42,15 @@ tests  zstd                 unpacks a day of payments
 # What packages ask before they start a service while they are set up; 101 means no.
 POLICY_RC_D=/usr/sbin/policy-rc.d
 
-# packages_of SECTION…: the names, one a line. Node.js may come from elsewhere than Debian.
+# packages_of SECTION…: the names, one a line. Node.js and Go may come from elsewhere than Debian.
 packages_of() {
     local section
     for section in "$@"; do
         if [ "$section" = web ] && command -v node >/dev/null && command -v npm >/dev/null; then
             continue
         fi
-        awk -v section="$section" '$1 == section { print $2 }' <<<"$SLUICE_PACKAGES"
+        awk -v section="$section" '$1 == section { print $2 }' <<<"$SLUICE_PACKAGES" |
+            if command -v go >/dev/null; then grep -vx golang-go || true; else cat; fi
     done
 }
 

@@ -1,6 +1,6 @@
-"""Packages of other people that tests need, from PyPI and npm: pinned, fetched once a build folder,
-and again when what clients/ pins has changed. FETCHED names the folder that keeps them. What cannot
-be fetched skips the case."""
+"""Packages of other people that tests need, from PyPI, npm and Go's modules: pinned, fetched once a
+build folder, and again when what clients/ pins has changed. FETCHED names the folder that keeps
+them. What cannot be fetched skips the case."""
 import contextlib
 import fcntl
 import os
@@ -79,3 +79,21 @@ def node():
                  'node-redis, esbuild and undici')
             finish()
     return folder
+
+
+def h2spec():
+    """The path of h2spec, as clients/h2spec/go.sum pins it, built here."""
+    go = shutil.which('go')
+    if not go:
+        raise lib.Skip('there is no go on this machine')
+    pinned = os.path.join(CLIENTS, 'h2spec')
+    with _folder('h2spec') as folder:
+        program = os.path.join(folder, 'h2spec')
+        finish = _is_new(folder, os.path.join(pinned, 'go.sum'))
+        if finish:
+            for name in ('go.mod', 'go.sum'):
+                shutil.copyfile(os.path.join(pinned, name), os.path.join(folder, name))
+            _run([go, 'build', '-mod=readonly', '-o', program,
+                  'github.com/summerwind/h2spec/cmd/h2spec'], folder, 'h2spec')
+            finish()
+    return program
