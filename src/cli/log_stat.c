@@ -11,6 +11,7 @@
 #include "cli/log_parts.h"
 #include "record/value.h"
 #include "stores/log/audit.h"
+#include "stores/log/group_audit.h"
 
 enum { MEMORY_MIB = 256 };
 
@@ -24,6 +25,7 @@ struct look {
     struct sl_log_walk walk;
     struct sl_log_audit audit;
     struct sl_log_revisions revisions;
+    struct sl_log_group_audit groups;
     struct sl_error error; /* SL_OK: whole */
 };
 
@@ -72,6 +74,12 @@ static enum sl_err further_passes(struct look *look, struct cli_progress *progre
         sl_log_walk_close(&walk);
     }
     return err;
+}
+
+/* The files beside the log that make lookups quick. A log that is damaged is told of alone. */
+static enum sl_err look_at_groups(struct look *look)
+{
+    return sl_log_group_audit(&look->walk.folder, look->verify, &look->groups, &look->error);
 }
 
 /* ---- Telling --------------------------------------------------------------------------------- */
@@ -132,11 +140,20 @@ static void write_json(const struct look *look)
     cli_json_u64(out, "frame_bytes", look->audit.payload_bytes);
     cli_json_u64(out, "file_bytes", cli_log_bytes(look->env, look->log->path));
     cli_json_u64(out, "torn_bytes", walk->torn_bytes);
+    cli_json_u64(out, "group_files", look->groups.files);
+    cli_json_u64(out, "group_bytes", look->groups.bytes);
     if (walk->batches_seen > 0)
         cli_json_time(out, "last_time", look->audit.last_time);
     if (look->verify) {
         cli_json_u64(out, "passes", look->revisions.passes);
         cli_json_u64(out, "skipped_frames", look->audit.skipped_frames);
+        cli_json_u64(out, "groups_unused", look->groups.unused);
+        cli_json_u64(out, "groups_damaged", look->groups.damaged);
+    }
+    if (look->groups.why) {
+        cli_json_text(out, "group_file", look->groups.path);
+        cli_json_u64(out, "group_offset", look->groups.offset);
+        cli_json_text(out, "group_error", look->groups.why);
     }
     if (look->error.code != SL_OK) {
         cli_json_text(out, "error", look->error.message);
@@ -171,6 +188,9 @@ static void write_stat(const struct look *look)
     if (look->audit.stones > 0)
         sl_buf_printf(out, "  %llu of the events are stones\n",
                       (unsigned long long)look->audit.stones);
+    if (look->groups.files > 0)
+        sl_buf_printf(out, "  %llu files of groups beside it, %s\n",
+                      (unsigned long long)look->groups.files, cli_size(look->groups.bytes));
     if (walk->batches_seen > 0) {
         SL_BUF_LITERAL(out, "  last written ");
         sl_value_write_time(out, look->audit.last_time);
@@ -206,6 +226,25 @@ static void write_verify(const struct look *look)
                       "bodies\n", (unsigned long long)look->audit.stones);
 }
 
+static void write_groups(const struct look *look)
+{
+    const struct sl_log_group_audit *groups = &look->groups;
+
+    if (groups->files - groups->unused - groups->damaged > 0)
+        sl_buf_printf(look->out, "  %llu files of groups have every key of their segments\n",
+                      (unsigned long long)(groups->files - groups->unused - groups->damaged));
+    if (groups->unused > 0)
+        sl_buf_printf(look->out, "  %llu files of groups belong to other segments than these: they "
+                      "are not used, and replaced by the server\n",
+                      (unsigned long long)groups->unused);
+    if (groups->why)
+        sl_buf_printf(look->out, "  %llu files of groups are DAMAGED, the first is %s at offset "
+                      "%llu (%s): no event is lost; stop the server, remove the file, start it: it "
+                      "is made again. See what else the disk damages\n",
+                      (unsigned long long)groups->damaged, groups->path,
+                      (unsigned long long)groups->offset, groups->why);
+}
+
 static void write_text(const struct look *look)
 {
     const struct sl_log_walk *walk = &look->walk;
@@ -220,10 +259,12 @@ static void write_text(const struct look *look)
                           (unsigned long long)walk->position, look->log->path);
         return;
     }
-    if (look->verify)
+    if (look->verify) {
         write_verify(look);
-    else
+        write_groups(look);
+    } else {
         write_stat(look);
+    }
     if (walk->torn_bytes > 0)
         sl_buf_printf(look->out, "  %s behind the last whole batch: a write that is under way, or "
                       "that was torn and promised to nobody; the next start cuts it off\n",
@@ -248,13 +289,17 @@ static int look_at(struct look *look)
     enum sl_err err = first_pass(look, &progress);
     if (err == SL_OK && look->verify)
         err = further_passes(look, &progress);
+    if (err == SL_OK)
+        err = look_at_groups(look);
     cli_progress_end(&progress);
     look->error.code = err;
     int code = SL_EXIT_OK;
     if (err == SL_NOT_FOUND || (err != SL_OK && err != SL_CORRUPT && err != SL_UNSUPPORTED)) {
         code = cli_log_failed(&look->error);
     } else {
-        code = err == SL_CORRUPT ? SL_EXIT_DAMAGED : err == SL_OK ? SL_EXIT_OK : SL_EXIT_FAILED;
+        code = err == SL_CORRUPT || look->groups.why ? SL_EXIT_DAMAGED
+               : err == SL_OK                        ? SL_EXIT_OK
+                                                     : SL_EXIT_FAILED;
         if (look->json)
             write_json(look);
         else

@@ -459,7 +459,6 @@ def strangers(server):
         assert '145 tests, 145 passed, 0 skipped, 0 failed' in done.stdout, done.stdout[-3000:]
 
 
-
 def stop(server):
     with case('a server that stops says GOAWAY, and ends streams of events'):
         with server.connect() as peer:

@@ -247,6 +247,38 @@ def check_damage(server):
             os.chmod(folder, stat.S_IRWXU)
 
 
+def check_groups():
+    """Beside eight segments lies a file that makes lookups quick."""
+    with lib.Server(config='[domain bank]\nsegment_bytes = 65536\n') as server:
+        number = 0
+        while not glob.glob(f'{server.data}/logs/bank/*.8.group'):
+            assert number < 500_000, 'segments are sealed, and no group is made'
+            fill(server, number, 500)
+            number += 500
+        assert server.stop() == 0
+        group = glob.glob(f'{server.data}/logs/bank/*.8.group')[0]
+        with case('files of groups are counted, and compared with their segments'):
+            told = json.loads(run(server, 'log', 'stat', '--json'))['logs'][0]
+            assert told['group_files'] >= 1, told
+            assert told['group_bytes'] >= os.path.getsize(group), told
+            assert 'files of groups beside it' in run(server, 'log', 'stat')
+            assert 'have every key of their segments' in run(server, 'log', 'verify')
+        with case('one that is damaged is named; the log is whole'):
+            flip(group, 4096 + 3000)
+            out = run(server, 'log', 'verify', code=13)
+            assert 'bank: whole' in out and f'{group} at offset 4096 (a page' in out, out
+            told = json.loads(run(server, 'log', 'verify', '--json', code=13))['logs'][0]
+            assert told['whole'] and told['group_file'] == group, told
+            assert told['groups_damaged'] == 1 and told['group_offset'] == 4096, told
+        with case('without it all is well, and it is made again'):
+            os.remove(group)
+            run(server, 'log', 'verify')
+            with lib.Server(data=server.data) as other:
+                lib.wait_until(lambda: os.path.exists(group))
+                assert other.stop() == 0
+            run(server, 'log', 'verify')
+
+
 def check_usage(server):
     with case('what is asked wrongly is answered with what there is'):
         for arguments, code, says in (
@@ -287,6 +319,7 @@ def main():
         with case('a server stops'):
             assert server.stop() == 0
         check_damage(server)
+    check_groups()
     lib.done()
 
 

@@ -112,6 +112,16 @@ bool sl_log_group_head_check(const uint8_t *block, struct sl_log_group_head *ino
     return true;
 }
 
+bool sl_log_group_head_is_whole(const uint8_t *block)
+{
+    uint8_t copy[SL_LOG_BLOCK];
+
+    memcpy(copy, block, sizeof copy);
+    memset(copy + 24, 0, 8);
+    return memcmp(block, group_magic, sizeof group_magic) == 0 &&
+           sl_le64(block + 24) == sl_hash64(copy, sizeof copy, 0);
+}
+
 void sl_log_group_head_write(const struct sl_log_group_head *head, uint8_t *block)
 {
     memset(block, 0, SL_LOG_BLOCK);

@@ -51,6 +51,9 @@ bool sl_log_group_end(struct sl_log_group_sum *sum);
  * of the two versions? Then sets how many, and which. */
 bool sl_log_group_head_check(const uint8_t *block, struct sl_log_group_head *inout);
 
+/* Is it whole by itself: the header of some group, of this version or another? */
+bool sl_log_group_head_is_whole(const uint8_t *block);
+
 /* Fills such a block. */
 void sl_log_group_head_write(const struct sl_log_group_head *head, uint8_t *block);
 

@@ -4,7 +4,7 @@
 
 #include "base/env_sim.h"
 #include "base/hash.h"
-#include "conformance/event_store_bench.h"
+#include "conformance/group_scene.h"
 #include "stores/log/index.h"
 #include "stores/log/log_store.h"
 #include "stores/log/scavenge.h"
@@ -15,135 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    EVENTS_A_BATCH = 4,
-    BODY_BYTES = 50000, /* of the first of them: a batch fills a segment */
-    SMALL = 8,          /* segments in a group of the first level */
-    IMAGE_MAX = 256 << 10,
-    CALLS_MAX = 400,
-};
-
-static const char *const small_path = "data/log/00000000000000000000.8.group";
-static const char *seal;
-static const char *segment_bytes = "65536";
-
-static const char *fresh(void)
-{
-    return "data/log";
-}
-
-static const char *setting(void *context, const char *key)
-{
-    (void)context;
-    if (strcmp(key, "seal") == 0)
-        return seal;
-    return strcmp(key, "segment_bytes") == 0 ? segment_bytes : NULL;
-}
-
-struct scene {
-    struct bench bench;
-    struct event_store_subject subject;
-};
-
-static bool begin_scene(struct scene *scene, uint64_t seed)
-{
-    *scene = (struct scene){0};
-    scene->subject = (struct event_store_subject){
-        .ops = &sl_log_store_ops, .simulated = true, .fresh = fresh, .setting = setting};
-    return CHECK(sl_env_sim_new(seed, &scene->subject.env) == SL_OK) &&
-           bench_begin(&scene->bench, &scene->subject);
-}
-
-static void strike_scene(struct scene *scene)
-{
-    bench_end(&scene->bench);
-    sl_env_free(scene->subject.env);
-    seal = NULL;
-    segment_bytes = "65536";
-}
-
-/* Until nothing more is to be done: what is full is sealed, what lacks a group's file has it. */
-static void rest(struct scene *scene)
-{
-    (void)sl_sim_run(scene->subject.env, INT64_MAX);
-}
-
-static bool reopen(struct scene *scene)
-{
-    if (scene->bench.store)
-        bench_close(&scene->bench);
-    return bench_open(&scene->bench) && bench_claim(&scene->bench);
-}
-
-/* ---- Events that each have a stream and a tag of their own ----------------------------------- */
-
-struct names {
-    char stream[24], tag[24];
-};
-
-static void name_event(uint64_t position, struct names *out)
-{
-    snprintf(out->stream, sizeof out->stream, "rare/%llu", (unsigned long long)position);
-    snprintf(out->tag, sizeof out->tag, "mark:%llu", (unsigned long long)position);
-}
-
-static void append(struct scene *scene)
-{
-    static const uint8_t body[BODY_BYTES];
-    static const struct sl_schema *const schemas[] = {&bench_schemas[0]};
-    struct sl_stored_event events[EVENTS_A_BATCH] = {{0}};
-    struct names names[EVENTS_A_BATCH];
-    struct sl_text tags[EVENTS_A_BATCH];
-    struct bench *bench = &scene->bench;
-
-    for (uint64_t i = 0; i < EVENTS_A_BATCH; i++) {
-        name_event(bench->next + i, &names[i]);
-        tags[i] = (struct sl_text){names[i].tag, strlen(names[i].tag)};
-        events[i] = (struct sl_stored_event){.position = bench->next + i,
-                                             .schema = schemas[0],
-                                             .stream = {names[i].stream, strlen(names[i].stream)},
-                                             .tags = &tags[i],
-                                             .tag_count = 1,
-                                             .body = {body, i == 0 ? BODY_BYTES : i}};
-    }
-    struct sl_append append = {.message = {.reply_to = bench->mailbox, .kind = 9},
-                               .epoch = bench->claim.epoch,
-                               .position = bench->next,
-                               .events = events,
-                               .event_count = EVENTS_A_BATCH,
-                               .schemas = schemas,
-                               .schema_count = bench->next == 0,
-                               .bytes = BODY_BYTES + 1000};
-    CHECK_U64(bench_put(bench, &append), SL_APPEND_DURABLE);
-    bench->next += EVENTS_A_BATCH;
-}
-
-static bool is_there(struct scene *scene, const char *path)
-{
-    struct sl_slice bytes;
-
-    return sl_sim_disk_peek(scene->subject.env, path, &bytes) == SL_OK;
-}
-
-static bool is_sealed(struct scene *scene, uint64_t number)
-{
-    char path[64];
-
-    snprintf(path, sizeof path, "data/log/%020llu.sealed", (unsigned long long)number);
-    return is_there(scene, path);
-}
-
-/* Appends until so many segments are full, and the sealer has heard of it. */
-static void grow(struct scene *scene, uint64_t segments)
-{
-    char path[64];
-
-    snprintf(path, sizeof path, "data/log/%020llu.seg", (unsigned long long)segments);
-    while (!is_there(scene, path))
-        append(scene);
-    rest(scene);
-    append(scene); /* what could not be told when the segment began is told now */
-}
+enum { CALLS_MAX = 400 };
 
 static struct sl_read read_of(enum sl_read_by by, const char *key, bool backwards)
 {
@@ -177,7 +49,7 @@ static bool finds_one(struct scene *scene, uint64_t position)
     struct names names;
     bool good = true;
 
-    name_event(position, &names);
+    scene_name(position, &names);
     for (int backwards = 0; good && backwards < 2; backwards++) {
         struct sl_read read = read_of(SL_READ_STREAM, names.stream, backwards == 1);
         good = finds(scene, read, position);
@@ -291,14 +163,14 @@ static void lookups_pass_groups(void)
     const uint64_t segments = TAP_TIMES(512 + 64 + 8 + 3, 64 + 8 + 3);
     struct scene scene;
 
-    if (!begin_scene(&scene, 1))
+    if (!scene_begin(&scene, 1))
         return;
-    grow(&scene, segments);
-    rest(&scene);
-    CHECK(is_sealed(&scene, segments - 1));
-    CHECK(is_there(&scene, small_path));
-    CHECK(is_there(&scene, "data/log/00000000000000000000.64.group"));
-    CHECK(TAP_IS_SANITIZED || is_there(&scene, "data/log/00000000000000000000.512.group"));
+    scene_grow(&scene, segments);
+    scene_rest(&scene);
+    CHECK(scene_has_sealed(&scene, segments - 1));
+    CHECK(scene_has(&scene, scene_small_path));
+    CHECK(scene_has(&scene, "data/log/00000000000000000000.64.group"));
+    CHECK(TAP_IS_SANITIZED || scene_has(&scene, "data/log/00000000000000000000.512.group"));
     check_all(&scene, 41);
     /* Nobody's stream: the filters of the groups and of three segments are asked, and of a segment
      * more only when chance will have it. */
@@ -317,15 +189,15 @@ static void lookups_pass_groups(void)
     const unsigned named = sl_mark_count("log: segment named by its group");
     for (uint64_t i = 0; i < 100; i++) {
         struct names key;
-        name_event(i * 2, &key);
+        scene_name(i * 2, &key);
         CHECK(finds(&scene, read_of(SL_READ_STREAM, key.stream, i % 4 > 1), i * 2));
     }
     CHECK(sl_mark_count("log: segment skipped by its filter") - asked <= 600);
     const unsigned names = sl_mark_count("log: segment named by its group") - named;
     CHECK(names >= 100 && names <= 170);
-    if (reopen(&scene))
+    if (scene_reopen(&scene))
         check_all(&scene, 97);
-    strike_scene(&scene);
+    scene_end(&scene);
 }
 
 /* ---- More keys than are filtered at once ----------------------------------------------------- */
@@ -380,15 +252,15 @@ static void large_groups_are_made_in_windows(void)
     struct scene scene;
     char name[CROWD_NAME];
 
-    segment_bytes = "2097152";
-    if (!crowd || !begin_scene(&scene, 1))
+    scene_segment_bytes = "2097152";
+    if (!crowd || !scene_begin(&scene, 1))
         return;
-    while (!is_sealed(&scene, SMALL - 1)) {
+    while (!scene_has_sealed(&scene, SMALL - 1)) {
         append_crowd(&scene, crowd);
-        rest(&scene);
+        scene_rest(&scene);
     }
     free(crowd);
-    CHECK(sl_sim_disk_peek(scene.subject.env, small_path, &bytes) == SL_OK);
+    CHECK(sl_sim_disk_peek(scene.subject.env, scene_small_path, &bytes) == SL_OK);
     CHECK(bytes.len > 260 * SL_LOG_PAGE);
     for (uint64_t position = 0; position < scene.bench.next; position += TAP_TIMES(97, 290)) {
         const struct sl_text tag = crowd_tag(position, position % CROWD_TAGS, name);
@@ -396,40 +268,10 @@ static void large_groups_are_made_in_windows(void)
         if (!finds(&scene, read, position))
             break;
     }
-    strike_scene(&scene);
+    scene_end(&scene);
 }
 
 /* ---- Files that are not right ---------------------------------------------------------------- */
-
-struct image {
-    uint8_t bytes[IMAGE_MAX];
-    size_t len;
-};
-
-static bool take_image(struct scene *scene, const char *path, struct image *out)
-{
-    struct sl_slice bytes;
-
-    if (!CHECK(sl_sim_disk_peek(scene->subject.env, path, &bytes) == SL_OK) ||
-        !CHECK(bytes.len <= sizeof out->bytes))
-        return false;
-    memcpy(out->bytes, bytes.ptr, bytes.len);
-    out->len = bytes.len;
-    return true;
-}
-
-static void put_image(struct scene *scene, const struct image *image)
-{
-    struct sl_error error = {0};
-    struct sl_file *file;
-
-    REQUIRE(sl_disk_open(scene->subject.env, small_path, SL_OPEN_WRITE | SL_OPEN_CREATE, &file,
-                         &error) == SL_OK);
-    CHECK(sl_file_truncate(file, 0, &error) == SL_OK);
-    CHECK(image->len == 0 ||
-          sl_file_write_durable(file, 0, image->bytes, image->len, &error) == SL_OK);
-    sl_file_close(file);
-}
 
 static void seal_head(struct image *image)
 {
@@ -534,32 +376,32 @@ static void what_is_not_right_is_made_again(void)
         const struct harm *harm = &harms[i];
         struct scene scene;
         tap_note("%s", harm->name);
-        if (!begin_scene(&scene, i + 1))
+        if (!scene_begin(&scene, i + 1))
             return;
-        grow(&scene, SMALL + 1);
-        rest(&scene);
+        scene_grow(&scene, SMALL + 1);
+        scene_rest(&scene);
         bench_close(&scene.bench);
-        if (!take_image(&scene, small_path, &good))
+        if (!image_take(&scene, scene_small_path, &good))
             return;
         bad = good;
         if (harm->harm)
             harm->harm(&bad);
-        put_image(&scene, &bad);
+        image_put(&scene, &bad);
         const unsigned made = sl_mark_count("log: group made");
-        if (reopen(&scene)) {
+        if (scene_reopen(&scene)) {
             check_all(&scene, 1); /* before the sealer has looked, or while it does */
-            rest(&scene);
+            scene_rest(&scene);
             check_all(&scene, 1);
             if (harm->in_pages) { /* the sealer hears of it with the next segment */
-                grow(&scene, SMALL + 3);
-                rest(&scene);
+                scene_grow(&scene, SMALL + 3);
+                scene_rest(&scene);
             }
         }
         CHECK_U64(sl_mark_count("log: group made") - made, harm->harm ? 1 : 0);
-        if (take_image(&scene, small_path, &bad))
+        if (image_take(&scene, scene_small_path, &bad))
             CHECK(bad.len == good.len && memcmp(bad.bytes, good.bytes, good.len) == 0);
         check_all(&scene, 1);
-        strike_scene(&scene);
+        scene_end(&scene);
     }
 }
 
@@ -575,7 +417,7 @@ static void make_it_older(struct image *image)
     sl_put_le64(image->bytes + 24, sl_hash64(image->bytes, SL_LOG_BLOCK, 0));
     clear_a_page(image);
     for (uint64_t position = 0; position < SMALL * EVENTS_A_BATCH; position++) {
-        name_event(position, &names);
+        scene_name(position, &names);
         const struct sl_text stream = {names.stream, strlen(names.stream)};
         const struct sl_text tag = {names.tag, strlen(names.tag)};
         sl_log_filter_add(room, sl_log_group_hash(sl_log_stream_hash(stream)));
@@ -590,25 +432,26 @@ static void a_group_of_version_1_is_used(void)
     static struct image old, after;
     struct scene scene;
 
-    REQUIRE(begin_scene(&scene, 3));
-    grow(&scene, SMALL + 1);
-    rest(&scene);
+    REQUIRE(scene_begin(&scene, 3));
+    scene_grow(&scene, SMALL + 1);
+    scene_rest(&scene);
     bench_close(&scene.bench);
-    REQUIRE(take_image(&scene, small_path, &old) && old.len == SL_LOG_BLOCK + SL_LOG_PAGE);
+    REQUIRE(image_take(&scene, scene_small_path, &old) && old.len == SL_LOG_BLOCK + SL_LOG_PAGE);
     make_it_older(&old);
-    put_image(&scene, &old);
+    image_put(&scene, &old);
     const unsigned made = sl_mark_count("log: group made");
     const unsigned passed = sl_mark_count("log: group passed");
     const unsigned named = sl_mark_count("log: segment named by its group");
-    if (reopen(&scene)) {
-        rest(&scene);
+    if (scene_reopen(&scene)) {
+        scene_rest(&scene);
         check_all(&scene, 1);
     }
     CHECK_U64(sl_mark_count("log: group made"), made);
     CHECK(sl_mark_count("log: group passed") - passed >= 20);
     CHECK(sl_mark_count("log: segment named by its group") == named);
-    CHECK(take_image(&scene, small_path, &after) && memcmp(after.bytes, old.bytes, old.len) == 0);
-    strike_scene(&scene);
+    CHECK(image_take(&scene, scene_small_path, &after) &&
+          memcmp(after.bytes, old.bytes, old.len) == 0);
+    scene_end(&scene);
 }
 
 /* A group is not made of segments whose index is damaged, nor tried for ever; what is asked of the
@@ -621,28 +464,28 @@ static void damaged_segments_have_no_group(void)
     struct sl_slice bytes;
     struct scene scene;
 
-    if (!begin_scene(&scene, 4))
+    if (!scene_begin(&scene, 4))
         return;
-    grow(&scene, SMALL + 1);
-    rest(&scene);
+    scene_grow(&scene, SMALL + 1);
+    scene_rest(&scene);
     bench_close(&scene.bench);
-    CHECK(sl_disk_remove(scene.subject.env, small_path, &error) == SL_OK);
+    CHECK(sl_disk_remove(scene.subject.env, scene_small_path, &error) == SL_OK);
     REQUIRE(sl_sim_disk_peek(scene.subject.env, path, &bytes) == SL_OK);
     REQUIRE(sl_log_sealed_head_read(bytes.ptr, path, &head, &error) == SL_OK);
     CHECK(sl_sim_disk_poke(scene.subject.env, path,
                            sl_log_sealed_pages(&head, SL_LOG_PAGES_KEYS)->first * SL_LOG_PAGE + 99,
                            (struct sl_slice){(const uint8_t *)"rot", 3}) == SL_OK);
     const unsigned given_up = sl_mark_count("log: group given up");
-    if (reopen(&scene)) {
-        rest(&scene);
-        grow(&scene, SMALL + 3);
-        rest(&scene);
-        CHECK(!is_there(&scene, small_path));
+    if (scene_reopen(&scene)) {
+        scene_rest(&scene);
+        scene_grow(&scene, SMALL + 3);
+        scene_rest(&scene);
+        CHECK(!scene_has(&scene, scene_small_path));
         CHECK_U64(sl_mark_count("log: group given up") - given_up, 1);
         for (uint64_t position = 0; position < head.segment.first_position; position++)
             (void)!finds_one(&scene, position);
     }
-    strike_scene(&scene);
+    scene_end(&scene);
 }
 
 /* ---- Power and disk -------------------------------------------------------------------------- */
@@ -652,12 +495,13 @@ static bool set_lacking(struct scene *scene, uint64_t seed)
 {
     struct sl_error error = {0};
 
-    if (!begin_scene(scene, seed))
+    if (!scene_begin(scene, seed))
         return false;
-    grow(scene, SMALL + 1);
-    rest(scene);
+    scene_grow(scene, SMALL + 1);
+    scene_rest(scene);
     bench_close(&scene->bench);
-    return CHECK(sl_disk_remove(scene->subject.env, small_path, &error) == SL_OK) && reopen(scene);
+    return CHECK(sl_disk_remove(scene->subject.env, scene_small_path, &error) == SL_OK) &&
+           scene_reopen(scene);
 }
 
 static void the_power_fails_at_each_call(void)
@@ -670,18 +514,18 @@ static void the_power_fails_at_each_call(void)
             return;
         struct sl_env *env = scene.subject.env;
         sl_sim_power_loss_at(env, nth);
-        rest(&scene);
+        scene_rest(&scene);
         reached_the_end = !sl_sim_power_is_out(env);
         bench_close(&scene.bench);
         sl_sim_power_loss(env);
-        if (reopen(&scene)) {
-            CHECK(!is_there(&scene, "data/log/00000000000000000000.8.group.tmp"));
+        if (scene_reopen(&scene)) {
+            CHECK(!scene_has(&scene, "data/log/00000000000000000000.8.group.tmp"));
             check_all(&scene, 9);
-            rest(&scene);
-            CHECK(is_there(&scene, small_path));
+            scene_rest(&scene);
+            CHECK(scene_has(&scene, scene_small_path));
             check_all(&scene, 9);
         }
-        strike_scene(&scene);
+        scene_end(&scene);
     }
 }
 
@@ -694,14 +538,14 @@ static void the_disk_fails_at_each_call(void)
         if (!set_lacking(&scene, nth))
             return;
         sl_sim_disk_fail_at(scene.subject.env, nth);
-        rest(&scene);
+        scene_rest(&scene);
         sl_sim_disk_fail_at(scene.subject.env, 0);
         check_all(&scene, 9);
-        grow(&scene, SMALL + 3); /* another try */
-        rest(&scene);
-        CHECK(is_there(&scene, small_path));
+        scene_grow(&scene, SMALL + 3); /* another try */
+        scene_rest(&scene);
+        CHECK(scene_has(&scene, scene_small_path));
         check_all(&scene, 9);
-        strike_scene(&scene);
+        scene_end(&scene);
     }
     CHECK(sl_mark_count("log: group given up") > given_up + TAP_TIMES(20, 4));
 }
@@ -714,16 +558,16 @@ static void a_full_disk_has_no_group(void)
         return;
     const unsigned given_up = sl_mark_count("log: group given up");
     sl_sim_disk_size(scene.subject.env, 1 << 16);
-    rest(&scene);
+    scene_rest(&scene);
     CHECK_U64(sl_mark_count("log: group given up"), given_up + 1);
-    CHECK(!is_there(&scene, small_path));
+    CHECK(!scene_has(&scene, scene_small_path));
     check_all(&scene, 3);
     sl_sim_disk_size(scene.subject.env, 0);
-    grow(&scene, SMALL + 3);
-    rest(&scene);
-    CHECK(is_there(&scene, small_path));
+    scene_grow(&scene, SMALL + 3);
+    scene_rest(&scene);
+    CHECK(scene_has(&scene, scene_small_path));
     check_all(&scene, 3);
-    strike_scene(&scene);
+    scene_end(&scene);
 }
 
 /* ---- What else is done to logs --------------------------------------------------------------- */
@@ -744,28 +588,28 @@ static void scavenging_leaves_groups(void)
     struct sl_error error = {0};
     struct scene scene;
 
-    if (!begin_scene(&scene, 6))
+    if (!scene_begin(&scene, 6))
         return;
-    grow(&scene, SMALL + 1);
-    rest(&scene);
+    scene_grow(&scene, SMALL + 1);
+    scene_rest(&scene);
     bench_close(&scene.bench);
     struct sl_log_scavenge scavenge = {
         .env = scene.subject.env, .path = "data/log", .may_go = may_go};
-    CHECK(take_image(&scene, small_path, &before));
+    CHECK(image_take(&scene, scene_small_path, &before));
     CHECK_U64(sl_log_scavenge(&scavenge, &error), SL_OK);
     CHECK(scavenge.rewritten >= SMALL);
     const unsigned refused = sl_mark_count("log: not this group");
-    if (reopen(&scene)) {
-        rest(&scene);
+    if (scene_reopen(&scene)) {
+        scene_rest(&scene);
         check_all(&scene, 1);
     }
     CHECK_U64(sl_mark_count("log: not this group"), refused);
-    if (take_image(&scene, small_path, &after))
+    if (image_take(&scene, scene_small_path, &after))
         CHECK(before.len == after.len && memcmp(before.bytes, after.bytes, after.len) == 0);
-    strike_scene(&scene);
+    scene_end(&scene);
 }
 
-/* With `seal = no` nothing is written, and what is there is used. */
+/* With `scene_seal = no` nothing is written, and what is there is used. */
 static void without_sealing_nothing_is_made(void)
 {
     struct scene scene;
@@ -773,13 +617,13 @@ static void without_sealing_nothing_is_made(void)
     if (!set_lacking(&scene, 7))
         return;
     bench_close(&scene.bench);
-    seal = "no";
-    if (reopen(&scene)) {
-        rest(&scene);
-        CHECK(!is_there(&scene, small_path));
+    scene_seal = "no";
+    if (scene_reopen(&scene)) {
+        scene_rest(&scene);
+        CHECK(!scene_has(&scene, scene_small_path));
         check_all(&scene, 3);
     }
-    strike_scene(&scene);
+    scene_end(&scene);
 }
 
 int main(void)

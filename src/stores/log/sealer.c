@@ -17,6 +17,7 @@ enum {
     PIECES_A_PIECE = 4, /* of the log: one is read, one packed, one filled; and some in hand */
     ANSWER_NS = 2000000, /* how often it looks whether the reader has answered */
     BACKLOG = 2,         /* full segments that may wait before it stops pausing */
+    UNGROUPED_MAX = 8,   /* segments sealed, while more wait, before groups have their turn */
 };
 
 struct sl_log_sealer {
@@ -41,6 +42,7 @@ struct sl_log_sealer {
     struct sl_log_lack lack;
     bool asks;                        /* the reader is to be asked which group lacks its file */
     bool asked;                       /* and has not answered */
+    unsigned ungrouped;               /* segments sealed since it was asked last in vain */
     struct sl_log_grouping *grouping; /* the file that is being made; NULL: none */
 };
 
@@ -201,6 +203,7 @@ static void take_handover(struct sl_log_sealer *sealer)
     }
     sealer->error = (struct sl_error){0};
     sealer->sealed++;
+    sealer->ungrouped++;
     sealer->outcomes = sealer->handover.head.next_outcome;
     sealer->asks = true;
     let_go(sealer, &sealer->handover.head);
@@ -323,10 +326,18 @@ static int64_t turn(void *self)
     }
     if (sealer->handed)
         return now + ANSWER_NS;
-    if (!has_to_seal(sealer))
-        return group(sealer, now);
-    seal(sealer);
-    return now + (sealer->full_below - sealer->sealed > BACKLOG ? 0 : sealer->pause_ns);
+    const bool is_behind = sealer->full_below - sealer->sealed > BACKLOG;
+    if (has_to_seal(sealer) && (sealer->sealing || sealer->ungrouped < UNGROUPED_MAX)) {
+        seal(sealer);
+        return now + (is_behind ? 0 : sealer->pause_ns);
+    }
+    /* Where segments fill up as quickly as they are sealed, lookups need groups most. */
+    const int64_t next = group(sealer, now);
+    if (next == INT64_MAX) {
+        sealer->ungrouped = 0;
+        return has_to_seal(sealer) ? now : next;
+    }
+    return is_behind && sealer->grouping ? now : next;
 }
 
 /* A segment was filled up: how long the log took for a piece of it says how long the pauses may be,

@@ -7,8 +7,8 @@
  * p99 where 64 KiB every 0.7 ms cost 1 ms; and the longer the log takes to fill a segment, the
  * longer they are. Told to hurry, or with several full segments waiting, it does not pause.
  *
- * When nothing else is to be done it makes the files of groups of sealed segments (group.h), as the
- * reader says which are lacking.
+ * When nothing else is to be done, and after every eighth segment, it makes the files of groups of
+ * sealed segments (group.h), as the reader says which are lacking.
  *
  * A raw file is let go in this order: the sealed one is durable, name and all; the reader was
  * handed it and has answered that it holds nothing of the raw one; then only is the raw file
