@@ -58,7 +58,8 @@ enum sl_err sl_ids_init(struct sl_id_window *ids, const struct sl_ids_options *o
     *ids = (struct sl_id_window){.table = {.same = same},
                                  .options = *options,
                                  .newest_s = INT64_MIN,
-                                 .clock_ns = INT64_MIN};
+                                 .clock_ns = INT64_MIN,
+                                 .mark_ns = INT64_MIN};
     sl_env_random(options->env, &ids->seed, sizeof ids->seed);
     ids->options.folder = NULL;
     if (!options->folder)
@@ -66,15 +67,15 @@ enum sl_err sl_ids_init(struct sl_id_window *ids, const struct sl_ids_options *o
     set_limits(ids);
     const size_t rest = options->memory_max - options->memory_max / 8;
     const size_t at_work = (size_t)16 << 20;
-    const struct sl_id_builder_options builder = {
-        .env = options->env,
-        .folder = options->folder,
-        .owner = options->owner,
-        .change_kind = options->change_kind,
-        .user = options->user,
-        .flush_count = ids->flush_count,
-        .span_s = options->window_s / 4,
-        .memory_max = rest > 2 * at_work ? rest - at_work : rest / 2};
+    const struct sl_id_builder_options builder = {.env = options->env,
+                                                  .folder = options->folder,
+                                                  .owner = options->owner,
+                                                  .change_kind = options->change_kind,
+                                                  .user = options->user,
+                                                  .flush_count = ids->flush_count,
+                                                  .span_s = options->window_s / 4,
+                                                  .memory_max = rest > 2 * at_work ? rest - at_work
+                                                                                   : rest / 2};
     return sl_id_builder_start(&builder, &ids->builder, &ids->to_builder, &ids->to_looker, error);
 }
 
@@ -137,9 +138,31 @@ void sl_ids_reset(struct sl_id_window *ids, uint64_t cursor)
         if (youngest->head.newest_s > ids->newest_s)
             ids->newest_s = youngest->head.newest_s;
     }
+    /* From here on cursors may stand for other outcomes, that are younger than the mark. */
+    ids->past = 0;
+    ids->mark_ns = INT64_MIN;
 }
 
 /* ---- Time ------------------------------------------------------------------------------------ */
+
+/* By the monotonic clock alone: what was there at the mark has been there for the window. */
+static void move_mark(struct sl_id_window *ids, int64_t monotonic_ns)
+{
+    const int64_t window_ns = ((int64_t)ids->options.window_s + SL_ID_SKEW_S) * 1000000000;
+
+    if (ids->mark_ns == INT64_MIN) {
+        ids->newest_marked_s = INT64_MIN;
+    } else if (monotonic_ns - ids->mark_ns <= window_ns) {
+        return;
+    } else {
+        /* A time in the future that none has had since is one of those that are past. */
+        ids->past = ids->mark;
+        ids->newest_s = ids->newest_marked_s;
+        ids->newest_marked_s = INT64_MIN;
+    }
+    ids->mark = ids->next;
+    ids->mark_ns = monotonic_ns;
+}
 
 void sl_ids_tick(struct sl_id_window *ids, struct sl_time now, int64_t monotonic_ns)
 {
@@ -152,6 +175,7 @@ void sl_ids_tick(struct sl_id_window *ids, struct sl_time now, int64_t monotonic
         ids->clock_ns = now.ns < most ? now.ns : most;
     }
     ids->clock_at_ns = monotonic_ns;
+    move_mark(ids, monotonic_ns);
 }
 
 /* All that is older may be forgotten. The minute is for ids that run ahead of this clock: once
@@ -193,7 +217,8 @@ static void leave(struct sl_id_window *ids, unsigned most)
         struct sl_id_slab *slab = ids->oldest;
 
         while (slab->first < slab->count && most > 0) {
-            if (has_files(ids) ? ids->first >= taken : slab->newest_s >= from_s)
+            if (has_files(ids) ? ids->first >= taken
+                               : ids->first >= ids->past && slab->newest_s >= from_s)
                 return;
             forget(ids, &slab->entries[slab->first++]);
             ids->first++;
@@ -207,6 +232,12 @@ static void leave(struct sl_id_window *ids, unsigned most)
 }
 
 /* ---- Adding ---------------------------------------------------------------------------------- */
+
+uint32_t sl_id_seconds(struct sl_time time)
+{
+    const int64_t s = time.ns / 1000000000;
+    return s < 0 ? 0 : s > UINT32_MAX ? UINT32_MAX : (uint32_t)s;
+}
 
 uint64_t sl_id_witness(const struct sl_known_id *known)
 {
@@ -283,6 +314,19 @@ bool sl_ids_is_full(const struct sl_id_window *ids)
     return has_files(ids) && ids->next - ids->first >= ids->memory_count_max;
 }
 
+/* The window's clock counts as well: it has come from times before, and goes on where seconds in 32
+ * bits end (2106). */
+static void note_time(struct sl_id_window *ids, int64_t time_s)
+{
+    const int64_t clock_s = ids->clock_ns == INT64_MIN ? INT64_MIN : ids->clock_ns / 1000000000;
+    const int64_t from_s = clock_s > time_s ? clock_s : time_s;
+
+    if (from_s > ids->newest_s)
+        ids->newest_s = from_s;
+    if (from_s > ids->newest_marked_s)
+        ids->newest_marked_s = from_s;
+}
+
 enum sl_err sl_ids_add(struct sl_id_window *ids, struct sl_known_id known)
 {
     const uint64_t hash = sl_id_hash(known.id, ids->seed);
@@ -310,8 +354,7 @@ enum sl_err sl_ids_add(struct sl_id_window *ids, struct sl_known_id known)
         free(known.reply);
         return SL_NO_MEMORY;
     }
-    if (known.time_s > ids->newest_s)
-        ids->newest_s = known.time_s;
+    note_time(ids, known.time_s);
     slab->newest_s = ids->newest_s;
     slab->count++;
     if (has_files(ids))
@@ -477,8 +520,12 @@ void sl_ids_turn(struct sl_id_window *ids, struct sl_uuid log, const struct sl_e
         ids->job.follows = sl_id_set_end(&ids->set);
         describe_log(ids, log, epochs, epoch_count, position);
         send(ids, SL_ID_FLUSH);
-    } else if (ids->set.count > 0 && ids->set.members[0].file->head.newest_s < kept_from_s(ids)) {
+    } else if (ids->set.count > 0) {
+        const struct sl_id_head *oldest = &ids->set.members[0].file->head;
+        if (oldest->newest_s >= kept_from_s(ids) && oldest->end > ids->past)
+            return;
         ids->job.before_s = kept_from_s(ids);
+        ids->job.cursor = ids->past;
         send(ids, SL_ID_EXPIRE);
     }
 }

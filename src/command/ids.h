@@ -17,6 +17,10 @@
  * but never
  * goes back, and never runs at more than twice its speed: so a clock that jumps, either way, makes
  * nothing be forgotten early; after a start it goes on from the youngest outcome.
+ *
+ * A clock that was ahead leaves outcomes with times far in the future, which must not keep all that
+ * follows: so what was there at a mark is forgotten, too, when the window and a minute have passed
+ * since by the monotonic clock, whatever its times say. A start sets the mark anew.
  */
 #ifndef SL_COMMAND_IDS_H
 #define SL_COMMAND_IDS_H
@@ -58,7 +62,12 @@ struct sl_id_window {
     size_t memory_count_max, flush_count;
     int64_t clock_ns;    /* the window's */
     int64_t clock_at_ns; /* when, on the monotonic one */
-    int64_t newest_s;    /* no outcome is younger */
+    int64_t newest_s;    /* no outcome is younger, but for those below `past` */
+    /* What was there at the mark, and the youngest time since; when the window has passed, all
+     * below is past, whatever times it has, and there is a new mark. */
+    uint64_t mark, past;
+    int64_t mark_ns; /* monotonic; INT64_MIN: none yet */
+    int64_t newest_marked_s;
     /* Prints on their way into a file, of outcomes from the files' end on. */
     struct sl_id_chunk *chunks, *last_chunk, *free_chunks;
     struct sl_id_set set;
@@ -121,6 +130,10 @@ void sl_ids_changed(struct sl_id_window *ids, struct sl_id_change *change);
 void sl_ids_job_done(struct sl_id_window *ids, struct sl_id_job *job);
 
 uint64_t sl_id_witness(const struct sl_known_id *known);
+
+/* Seconds of an outcome's time as they are remembered: those that 32 bits do not hold count as the
+ * nearest that they do. */
+uint32_t sl_id_seconds(struct sl_time time);
 
 /* Outcomes that are remembered, in memory and in files. */
 uint64_t sl_ids_count(const struct sl_id_window *ids);

@@ -195,7 +195,8 @@ static enum sl_err expire(struct sl_id_builder *builder, const struct sl_id_job 
     struct sl_id_set set = builder->set;
     size_t gone = 0;
 
-    while (gone < set.count && set.members[gone].file->head.newest_s < job->before_s)
+    while (gone < set.count && (set.members[gone].file->head.newest_s < job->before_s ||
+                                set.members[gone].file->head.end <= job->cursor))
         gone++;
     if (gone == 0)
         return SL_OK;

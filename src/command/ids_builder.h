@@ -58,7 +58,8 @@ enum sl_id_work {
     SL_ID_OPEN = 1, /* reads what there is: of this log, and of no other history of it */
     SL_ID_FLUSH,    /* makes a file of chunks */
     SL_ID_CUT,      /* gives up all files that know anything from `cursor` on */
-    SL_ID_EXPIRE,   /* forgets files all of which is older than `before_s`, oldest first */
+    SL_ID_EXPIRE,   /* forgets files all of which is older than `before_s`, or below
+                      `cursor`, oldest first */
 };
 
 /* One at a time; comes back done. A change that it makes is posted before. */

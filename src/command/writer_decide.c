@@ -11,11 +11,6 @@
 #include "record/json.h"
 #include "record/pack.h"
 
-static uint32_t seconds(struct sl_time time)
-{
-    return (uint32_t)(time.ns / 1000000000);
-}
-
 void sl_writer_repeat(struct sl_writer *writer, struct sl_work *work,
                       const struct sl_known_id *known)
 {
@@ -217,7 +212,7 @@ static enum sl_err remember(struct sl_writer *writer, struct sl_work *work, stru
     struct sl_known_id known = {.id = work->submission->id,
                                 .digest = work->submission->digest,
                                 .position = work->position - work->event_count,
-                                .time_s = seconds(now),
+                                .time_s = sl_id_seconds(now),
                                 .status = (uint16_t)work->status,
                                 .event_count = (uint16_t)work->event_count};
     struct sl_slice reply = {0};

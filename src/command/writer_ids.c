@@ -62,7 +62,7 @@ static struct sl_known_id known_of(const struct sl_stored_outcome *outcome)
                                 .digest = outcome->digest,
                                 .position = outcome->position,
                                 .reply = copy_reply(outcome->reply),
-                                .time_s = (uint32_t)(outcome->time.ns / 1000000000),
+                                .time_s = sl_id_seconds(outcome->time),
                                 .status = (uint16_t)outcome->status,
                                 .event_count = (uint16_t)outcome->event_count};
 }
@@ -513,7 +513,7 @@ void sl_writer_id_outcome(struct sl_ask_read *ask_read)
         return;
     }
     const struct sl_stored_outcome *outcome = read->outcome_count == 1 ? read->outcomes : NULL;
-    const int64_t time_s = outcome ? (uint32_t)(outcome->time.ns / 1000000000) : 0;
+    const int64_t time_s = outcome ? sl_id_seconds(outcome->time) : 0;
     if (!outcome || !sl_ids_has_print(&writer->ids, outcome->id, time_s, found->print)) {
         distrust(writer, found->file);
         answered(ask, true);

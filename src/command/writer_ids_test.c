@@ -29,8 +29,8 @@ struct command {
     struct world *world;
     struct rig_put body;
     char name[16];
-    int64_t sent_s;    /* simulated UTC */
-    int status;        /* of the first answer that says what became of it; 0: none */
+    int64_t sent_s; /* simulated UTC */
+    int status;     /* of the first answer that says what became of it; 0: none */
     uint64_t position;
     bool refused;
     /* The answer at hand. */
@@ -271,9 +271,8 @@ static void fail(const struct command *command, const char *what)
     if (!world.bad)
         tap_note("command %zu: %s: %d %s%s at %llu, was %d at %llu",
                  (size_t)(command - world.commands), what, command->answer, command->rule,
-                 command->repeated ? " repeated" : "",
-                 (unsigned long long)command->answer_position, command->status,
-                 (unsigned long long)command->position);
+                 command->repeated ? " repeated" : "", (unsigned long long)command->answer_position,
+                 command->status, (unsigned long long)command->position);
     world.bad = true;
 }
 
@@ -523,6 +522,60 @@ static void starts_under_a_wrong_clock(void)
     }
 }
 
+/* Some are decided under a clock that is ahead by ten years. They and what follows are remembered
+ * for the window, and not for ten years. */
+static void far_in_the_future(void)
+{
+    const int64_t ahead = (int64_t)87600 * 3600 * 1000000000;
+
+    for (uint64_t seed = 30; seed < 33; seed++) {
+        if (!begin(seed, seed != 30))
+            return;
+        send_new(600, PLAIN);
+        sl_sim_jump(world.env, ahead);
+        send_new(600, PLAIN);
+        sl_sim_jump(world.env, -ahead);
+        if (seed == 32) { /* the files of a start have these times, too */
+            stop();
+            REQUIRE(start());
+        }
+        for (int i = 0; i < 16; i++) {
+            const size_t first = world.count;
+            send_new(600, PLAIN);
+            settle();
+            sl_sim_advance(world.env, (int64_t)(WINDOW_S / 4) * 1000000000);
+            /* Three quarters of a window, and what passes while it settles. */
+            send_again(first > 1200 ? first - 1200 : 0, world.count);
+            CHECK(!world.bad);
+        }
+        /* Two windows are ten of these; a file more may be on its way. */
+        CHECK(remembered() < 600 * 11 + 1100);
+        CHECK_U64(sl_writer_log(world.writer)->durable, world.accepted);
+        end();
+    }
+}
+
+/* Seconds since 1970 do not fit into 32 bits. */
+static void behind_the_year_2106(void)
+{
+    for (int files = 0; files < 2; files++) {
+        if (!begin(40 + (uint64_t)files, files == 1))
+            return;
+        stop();
+        sl_sim_jump(world.env, (INT64_C(4294967296) + 40000000 - now_s()) * 1000000000);
+        REQUIRE(start());
+        for (int i = 0; i < 6; i++) {
+            send_new(500, -1);
+            settle();
+        }
+        check_all();
+        stop();
+        REQUIRE(start());
+        check_all();
+        end();
+    }
+}
+
 /* ---- Power ----------------------------------------------------------------------------------- */
 
 static bool recover(void)
@@ -711,13 +764,13 @@ static void another_history(void)
 
 int main(void)
 {
-    return TAP_RUN({"files know what memory forgot", files_know_what_memory_forgot},
-                   {"new ids ask nobody", new_ids_ask_nobody},
-                   {"another body or principal", another_body_or_principal},
-                   {"older than the window", older_than_the_window},
-                   {"clocks that jump", clocks_that_jump},
-                   {"starts under a wrong clock", starts_under_a_wrong_clock},
-                   {"another history", another_history},
-                   {"the power fails", power_losses},
-                   {"files are damaged", damaged_files});
+    return TAP_RUN(
+        {"files know what memory forgot", files_know_what_memory_forgot},
+        {"new ids ask nobody", new_ids_ask_nobody},
+        {"another body or principal", another_body_or_principal},
+        {"older than the window", older_than_the_window}, {"clocks that jump", clocks_that_jump},
+        {"starts under a wrong clock", starts_under_a_wrong_clock},
+        {"far in the future", far_in_the_future}, {"behind the year 2106", behind_the_year_2106},
+        {"another history", another_history}, {"the power fails", power_losses},
+        {"files are damaged", damaged_files});
 }
