@@ -15,7 +15,11 @@ static const char hex[] = "0123456789abcdef";
 void sl_core_token(const struct sl_core_domain *domain, uint64_t position, struct sl_buf *out)
 {
     const struct sl_writer_log *log = sl_writer_log(domain->writer);
-    const uint64_t salt = sl_writer_salt_at(log, position);
+    /* Of the reign that wrote the last event below it, and not of one that has begun there since:
+     * so the token of a position stays the same, and a repeat gets the same reply (P4). */
+    const uint64_t salt = position > 0          ? sl_writer_salt_at(log, position - 1)
+                          : log->epoch_count > 0 ? log->epochs[0].salt
+                                                 : log->salt;
     const char *name = domain->domain->name;
 
     sl_buf_append(out, name, strlen(name));

@@ -84,7 +84,15 @@ def positions(server, position):
     with case('positions of an earlier reign stay good'):
         server.restart()
         reply = server.http.get('/desks/bookings?limit=1&min_position=' + position)
-        assert reply.status == 200 and reply.position.split(':')[1] != salt, reply
+        assert reply.status == 200, reply
+    with case('a position is named by the reign that wrote what is below it'):
+        now = server.http.get('/desks/bookings?limit=1').position
+        server.restart()
+        assert server.http.get('/desks/bookings?limit=1').position == now
+        reply = server.http.post('/desks/BookDesk', book(499, 'Z99', '2026-12-23', 'Zed'))
+        assert reply.status == 201 and reply.position.split(':')[1] != now.split(':')[1], reply
+        for known in (position, now, reply.position):
+            assert server.http.get('/desks/bookings?min_position=' + known).status == 200, known
     with case('one reads what one wrote, in a list that is stored behind'):
         for i in range(20):
             reply = server.http.post('/desks/BookDesk', book(500 + i, f'Z{i}', '2026-12-24', 'Zoe'))

@@ -171,8 +171,16 @@ def crash(server):
         server.start()
         again = server.http.post('/desks/BookDesk', book(50, 'B1'), key)
         assert again.headers['idempotent-replayed'] == 'true', again
-        assert again.json['id'] == first.json['id'], again
-        assert again.json['events'] == first.json['events'], again
+        assert (again.json, again.position) == (first.json, first.position), (first, again)
+        key = {'Idempotency-Key': 'taken'}
+        first = server.http.post('/desks/BookDesk', book(51, 'B1'), key)
+        assert first.status == 422, first
+        for _ in range(2):
+            server.kill()
+            server.start()
+            again = server.http.post('/desks/BookDesk', book(51, 'B1'), key)
+            assert again.headers['idempotent-replayed'] == 'true', again
+            assert (again.json, again.position) == (first.json, first.position), (first, again)
 
 
 def stopping(server):
