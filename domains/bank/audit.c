@@ -1,6 +1,7 @@
 #include "domains/bank/audit.h"
 #include "domains/bank/audit_parts.h"
 #include "domains/bank/ids.h"
+#include "domains/bank/trial.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,6 +181,26 @@ struct ledger *audit_ledger(struct bank_audit *audit, uint32_t number)
     return &grown[audit->ledger_count++];
 }
 
+/* An event at the position changes the ledger's sums; false: memory is out. */
+static bool enter_stretch(struct ledger *ledger, uint64_t position)
+{
+    const uint64_t stretch = position / BANK_TRIAL_STRETCH;
+
+    if (ledger->now.accounts > 0 && ledger->now.stretch != stretch) {
+        if (ledger->kept_count == ledger->kept_max) {
+            const size_t max = ledger->kept_max ? ledger->kept_max * 2 : 16;
+            struct kept *grown = realloc(ledger->kept, max * sizeof *grown);
+            if (!grown)
+                return false;
+            ledger->kept = grown;
+            ledger->kept_max = max;
+        }
+        ledger->kept[ledger->kept_count++] = ledger->now;
+    }
+    ledger->now.stretch = stretch;
+    return true;
+}
+
 /* ---- What follows ---------------------------------------------------------------------------- */
 
 static bool concerns(const struct bank_audit *audit, struct sl_text account)
@@ -220,12 +241,12 @@ static bool open_account(struct bank_audit *audit, const struct change *change)
     }
     struct account *account = id_table_add(&audit->accounts, change->id);
     struct ledger *ledger = audit_ledger(audit, change->ledger);
-    if (!account || !ledger)
+    if (!account || !ledger || !enter_stretch(ledger, change->position))
         return false;
     account->ledger = change->ledger;
     account->flags = change->flags;
     account->limit = change->limit;
-    ledger->accounts++;
+    ledger->now.accounts++;
     audit->result.accounts++;
     link_to(account, change);
     return true;
@@ -260,7 +281,7 @@ static void count_claims(struct ledger *ledger, const struct account *account,
                          const struct claim *claim)
 {
     for (size_t i = 0; i < 4; i++)
-        ledger->claimed[i] += claim->sums[i] - account->claimed[i];
+        ledger->now.claimed[i] += claim->sums[i] - account->claimed[i];
 }
 
 static void compare_claim(struct bank_audit *audit, struct account *account,
@@ -366,11 +387,11 @@ static bool transfer(struct bank_audit *audit, const struct change *change)
 {
     struct ledger *ledger = audit_ledger(audit, change->ledger);
 
-    if (!ledger)
+    if (!ledger || !enter_stretch(ledger, change->position))
         return false;
     if (change->kind == BANK_CANON_TRANSFERRED) {
         check_rise(audit, change, &audit->last_transfer);
-        ledger->transfers++;
+        ledger->now.transfers++;
     }
     if (!hold_or_resolve(audit, change))
         return false;
@@ -379,9 +400,9 @@ static bool transfer(struct bank_audit *audit, const struct change *change)
     if (audit->options.account.len > 0)
         return true; /* the other side is not seen */
     audit_compare(audit, change->from, "debits and credits pending of the ledger",
-                  ledger->claimed[0], ledger->claimed[2]);
+                  ledger->now.claimed[0], ledger->now.claimed[2]);
     audit_compare(audit, change->from, "debits and credits posted of the ledger",
-                  ledger->claimed[1], ledger->claimed[3]);
+                  ledger->now.claimed[1], ledger->now.claimed[3]);
     return true;
 }
 
@@ -464,6 +485,8 @@ void bank_audit_free(struct bank_audit *audit)
         return;
     id_table_free(&audit->accounts);
     id_table_free(&audit->pendings);
+    for (size_t i = 0; i < audit->ledger_count; i++)
+        free(audit->ledgers[i].kept);
     free(audit->ledgers);
     free(audit->watches);
     free(audit);

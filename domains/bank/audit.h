@@ -48,18 +48,24 @@ bool bank_audit_take(struct bank_audit *audit, const uint8_t *bytes, size_t len)
 
 /* A served row: only those fields that the view has. Rows may reflect events that come later: they
  * are compared with what was taken so far, and after each event that follows, until they fit. */
-enum bank_served_kind { BANK_SERVED_BALANCE, BANK_SERVED_CHAIN, BANK_SERVED_TRIAL };
+enum bank_served_kind {
+    BANK_SERVED_BALANCE,
+    BANK_SERVED_CHAIN,
+    BANK_SERVED_TRIAL,
+    BANK_SERVED_KEPT, /* of the view trial-kept */
+};
 
 struct bank_served {
     enum bank_served_kind kind;
-    struct sl_text account; /* of the trial balance none */
+    struct sl_text account; /* of a ledger's rows none */
     uint32_t ledger;
     sl_u128 sums[4]; /* debits pending, debits posted, credits pending, credits posted */
     int64_t balance;
     int64_t limit;
     bool closed;
-    uint64_t entries; /* of the trial balance transfers */
+    uint64_t entries; /* of a ledger's rows transfers */
     uint64_t accounts;
+    uint64_t number, stretch, kept;
     uint64_t links;
     uint64_t position;
     struct bank_head head;

@@ -43,11 +43,19 @@ struct pending {
     sl_u128 amount;
 };
 
-struct ledger {
-    uint32_t number;
-    bool has_row;
+/* A ledger's sums when a stretch of positions was over (trial.h). */
+struct kept {
+    uint64_t stretch;
     uint64_t accounts, transfers;
     sl_u128 claimed[4];
+};
+
+struct ledger {
+    uint32_t number;
+    bool has_row, has_running;
+    struct kept now; /* its stretch: that of the last event */
+    struct kept *kept;
+    size_t kept_count, kept_max, kept_rows; /* rows: that were served */
 };
 
 /* A served row that does not fit yet. */

@@ -44,17 +44,37 @@ static size_t balance_fields(const struct account *account, const struct bank_se
 static size_t trial_fields(const struct ledger *ledger, const struct bank_served *row,
                            struct field out[FIELDS_MAX])
 {
+    const bool is_kept = row->kind == BANK_SERVED_KEPT;
+    const bool is_over = is_kept && row->number > 0;
+    const struct kept *sums = is_over ? &ledger->kept[row->number - 1] : &ledger->now;
     const struct field fields[] = {
-        {"accounts of the ledger", ledger->accounts, row->accounts},
-        {"transfers of the ledger", ledger->transfers, row->entries},
-        {"debits_pending of the ledger", ledger->claimed[0], row->sums[0]},
-        {"debits_posted of the ledger", ledger->claimed[1], row->sums[1]},
-        {"credits_pending of the ledger", ledger->claimed[2], row->sums[2]},
-        {"credits_posted of the ledger", ledger->claimed[3], row->sums[3]},
+        {"accounts of the ledger", sums->accounts, row->accounts},
+        {"transfers of the ledger", sums->transfers, row->entries},
+        {"debits_pending of the ledger", sums->claimed[0], row->sums[0]},
+        {"debits_posted of the ledger", sums->claimed[1], row->sums[1]},
+        {"credits_pending of the ledger", sums->claimed[2], row->sums[2]},
+        {"credits_posted of the ledger", sums->claimed[3], row->sums[3]},
+        {"stretch kept of the ledger", sums->stretch, row->stretch},
+        {"stretches kept of the ledger", is_over ? 0 : ledger->kept_count, row->kept},
     };
+    const size_t count = sizeof fields / sizeof *fields;
 
     memcpy(out, fields, sizeof fields);
-    return sizeof fields / sizeof *fields;
+    return is_kept ? count : count - 2;
+}
+
+static bool is_of_ledger(const struct bank_served *row)
+{
+    return row->kind == BANK_SERVED_TRIAL || row->kind == BANK_SERVED_KEPT;
+}
+
+/* The ledger, once it has what the row is to be compared with; or NULL. */
+static const struct ledger *ledger_for(struct bank_audit *audit, const struct bank_served *row)
+{
+    const struct ledger *ledger = is_of_ledger(row) ? audit_ledger(audit, row->ledger) : NULL;
+
+    return ledger && row->kind == BANK_SERVED_KEPT && row->number > ledger->kept_count ? NULL
+                                                                                      : ledger;
 }
 
 static size_t chain_fields(const struct account *account, const struct bank_served *row,
@@ -125,11 +145,18 @@ bool bank_audit_served(struct bank_audit *audit, const struct bank_served *row)
         audit_differs(audit, row->account, "served row", "an id", "a longer text");
         return true;
     }
-    if (row->kind == BANK_SERVED_TRIAL) {
+    if (is_of_ledger(row)) {
         ledger = audit_ledger(audit, row->ledger);
         if (!ledger)
             return false;
-        ledger->has_row = true;
+        if (row->kind == BANK_SERVED_TRIAL)
+            ledger->has_row = true;
+        else if (row->number == 0)
+            ledger->has_running = true;
+        else
+            ledger->kept_rows++;
+        if (!ledger_for(audit, row))
+            return keep(audit, row); /* its stretch may end with an event that is still to come */
     } else {
         account = id_table_find(&audit->accounts, row->account);
         if (!account)
@@ -151,17 +178,26 @@ void bank_audit_served_all(struct bank_audit *audit)
             if (!account->has_row[kind])
                 audit_differs(audit, audit_id(account), names[kind], "a row", "none");
     }
-    for (size_t i = 0; i < audit->ledger_count && audit->options.account.len == 0; i++)
-        if (!audit->ledgers[i].has_row)
+    for (size_t i = 0; i < audit->ledger_count && audit->options.account.len == 0; i++) {
+        const struct ledger *ledger = &audit->ledgers[i];
+        if (!ledger->has_row)
             audit_compare(audit, (struct sl_text){0}, "ledger in the trial balance",
-                          audit->ledgers[i].number, 0);
+                          ledger->number, 0);
+        if (!ledger->has_running)
+            audit_compare(audit, (struct sl_text){0}, "ledger in the view trial-kept",
+                          ledger->number, 0);
+        if (ledger->kept_rows < ledger->kept_count)
+            audit_compare(audit, (struct sl_text){0}, "rows kept of the ledger",
+                          ledger->kept_count, ledger->kept_rows);
+    }
 }
 
 static void try(struct bank_audit *audit, struct watch *watch)
 {
-    const bool trial = watch->row.kind == BANK_SERVED_TRIAL;
-    const struct account *account = trial ? NULL : id_table_find(&audit->accounts, id_of(watch));
-    const struct ledger *ledger = trial ? audit_ledger(audit, watch->row.ledger) : NULL;
+    const bool of_ledger = is_of_ledger(&watch->row);
+    const struct account *account =
+        of_ledger ? NULL : id_table_find(&audit->accounts, id_of(watch));
+    const struct ledger *ledger = ledger_for(audit, &watch->row);
 
     if (account || ledger)
         watch->fitted = fits(account, ledger, &watch->row);
@@ -171,7 +207,7 @@ static bool touches(const struct watch *watch, const struct change *change)
 {
     const struct sl_text id = id_of(watch);
 
-    return watch->row.kind == BANK_SERVED_TRIAL
+    return is_of_ledger(&watch->row)
                ? change->ledger == watch->row.ledger
                : sl_text_equals(id, change->from) || sl_text_equals(id, change->to) ||
                      sl_text_equals(id, change->id);
@@ -186,9 +222,10 @@ void audit_watch(struct bank_audit *audit, const struct change *change)
 
 static void tell(struct bank_audit *audit, const struct watch *watch)
 {
-    const bool trial = watch->row.kind == BANK_SERVED_TRIAL;
-    const struct account *account = trial ? NULL : id_table_find(&audit->accounts, id_of(watch));
-    const struct ledger *ledger = trial ? audit_ledger(audit, watch->row.ledger) : NULL;
+    const bool of_ledger = is_of_ledger(&watch->row);
+    const struct account *account =
+        of_ledger ? NULL : id_table_find(&audit->accounts, id_of(watch));
+    const struct ledger *ledger = ledger_for(audit, &watch->row);
     struct field fields[FIELDS_MAX];
 
     if (!account && !ledger) {

@@ -294,9 +294,52 @@ static void compares_rows(void)
     bank_audit_end(audit, history.position);
     CHECK_TEXT(((struct sl_text){told.text, told.len}),
                "cash@1 row of the view chain: a row, none\n"
+               "@1 ledger in the view trial-kept: 978, 0\n"
                "cash@3 debits_posted: 20, 10\n"
                "cash@3 entries: 2, 1\n"
                "cash@3 balance: -20, -9\n");
+    bank_audit_free(audit);
+}
+
+/* What is kept of a stretch of positions is compared once an event lies behind the stretch. */
+static void compares_what_is_kept(void)
+{
+    struct history history;
+    struct told told = {.len = 0};
+    const struct bank_audit_options options = {.differs = differs, .user = &told};
+    struct bank_audit *audit = bank_audit_new(&options);
+    struct bank_served rows[] = {
+        {.number = 0, .stretch = 4, .kept = 2, .entries = 3, .sums = {0, 30, 0, 30}},
+        {.number = 1, .stretch = 0, .entries = 1, .sums = {0, 10, 0, 10}},
+        {.number = 2, .stretch = 1, .entries = 2, .sums = {0, 20, 0, 20}},
+        {.number = 1, .stretch = 0, .entries = 1, .sums = {0, 11, 0, 10}},
+        {.number = 2, .stretch = 2, .entries = 2, .sums = {0, 20, 0, 20}},
+        {.number = 3, .stretch = 4, .entries = 3, .sums = {0, 30, 0, 30}},
+    };
+    static const char *const ids[] = {"t1", "t2", "t3"};
+    size_t before = 0;
+
+    begin(&history);
+    for (uint64_t i = 0; i < 3; i++) {
+        const struct bank_transferred transferred =
+            moved((struct sl_text){ids[i], 2}, 3 + i, 1 + i);
+        before = history.len;
+        history.position = (const uint64_t[]){2, 1030, 5000}[i];
+        add(&history, &bank_transferred_event, &transferred, true);
+    }
+    CHECK(bank_audit_take(audit, history.bytes, before));
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        rows[i].kind = BANK_SERVED_KEPT;
+        rows[i].ledger = 978;
+        rows[i].accounts = 2;
+        CHECK(bank_audit_served(audit, &rows[i]));
+    }
+    CHECK(bank_audit_take(audit, history.bytes + before, history.len - before));
+    bank_audit_end(audit, history.position);
+    CHECK_TEXT(((struct sl_text){told.text, told.len}),
+               "@5000 debits_posted of the ledger: 10, 11\n"
+               "@5000 stretch kept of the ledger: 1, 2\n"
+               "@5000 served row: none, a row\n");
     bank_audit_free(audit);
 }
 
@@ -307,5 +350,6 @@ int main(void)
                    {"a history that is right has no difference", agrees_with_what_is_right},
                    {"a history that is wrong has those that it has", finds_what_is_wrong},
                    {"a pending transfer is resolved once", resolves_once},
-                   {"rows fit at some position, or are told", compares_rows});
+                   {"rows fit at some position, or are told", compares_rows},
+                   {"what is kept of a stretch is compared", compares_what_is_kept});
 }

@@ -187,6 +187,19 @@ static bool read_trial(struct sl_text row, struct bank_served *out)
     return true;
 }
 
+static bool read_kept(struct sl_text row, struct bank_served *out)
+{
+    int64_t number, stretch, kept;
+
+    if (!read_trial(row, out) || !bank_answer_number(row, "number", &number) ||
+        !bank_answer_number(row, "stretch", &stretch) || !bank_answer_number(row, "kept", &kept))
+        return false;
+    out->number = (uint64_t)number;
+    out->stretch = (uint64_t)stretch;
+    out->kept = (uint64_t)kept;
+    return true;
+}
+
 static const struct view {
     const char *name;
     enum bank_served_kind kind;
@@ -195,6 +208,7 @@ static const struct view {
     {"balance", BANK_SERVED_BALANCE, read_balance},
     {"chain", BANK_SERVED_CHAIN, read_chain},
     {"trial-balance", BANK_SERVED_TRIAL, read_trial},
+    {"trial-kept", BANK_SERVED_KEPT, read_kept},
 };
 
 static bool take_row(struct verify *verify, const struct view *view, struct sl_text row)

@@ -187,12 +187,20 @@ TAMPERED = (
               "WHERE account = 'eve'", ('account ghost, ', 'served row: expected none')),
     ('trial-balance', 'UPDATE "trial-balance" SET debits_posted = debits_posted + 1 '
                       'WHERE ledger = 392', ('debits_posted of the ledger: expected 5, found 6',)),
+    ('trial-kept', """UPDATE "trial-kept" SET sums = replace(sums, '"transfers":1,',
+                      '"transfers":9,') WHERE ledger = 392""",
+     ('transfers of the ledger: expected 1, found 9',)),
+    ('trial-kept', """DELETE FROM "trial-kept" WHERE ledger = 978 AND
+                      CAST(number AS TEXT) = '1'""", ('rows kept of the ledger: expected ',)),
 )
 
 
 def rows_are_caught(server):
     """All changes of the views' files are found, and named."""
     files = {f'{server.data}/views/bank.{view}.db' for view, _, _ in TAMPERED}
+    for _ in range(2):  # so that a stretch of 1,024 positions is over
+        post(server, 'Transfer', [{'from': 'cash', 'to': 'ada', 'amount': 1, 'currency': 'EUR'}]
+             * 600)
     server.stop()
     whole = {}
     for path in files:
