@@ -58,7 +58,10 @@ struct import {
     struct body opened, moved;
     const char *command; /* of `moved`: Transfer or ReverseTransfer */
     unsigned long open_lines[2 * CHUNK], lines[CHUNK];
+    bool posts[CHUNK]; /* does the row of `moved` post what was pending? */
     uint64_t done, made, told;
+    uint64_t plain; /* of those made, what had posted something pending */
+    uint64_t opens; /* accounts */
 };
 
 /* ---- Errors ---------------------------------------------------------------------------------- */
@@ -318,7 +321,10 @@ static bool see_outcomes(struct import *import, struct sl_text answer, const uns
         (void)bank_answer_value(item, "detail", &detail);
         (void)bank_answer_value(item, "events", &events);
         if (status == 201 || status == 202) {
-            import->made += !accounts && events.len > 2;
+            const bool is_new = events.len > 2;
+            import->opens += accounts && is_new;
+            import->made += !accounts && is_new;
+            import->plain += !accounts && is_new && import->posts[i];
         } else if (!accounts || !is_there(rule)) {
             /* An account is refused where a later row calls another ledger its own. */
             const bool named = bank_answer_value(item, "field", &name) && name.len > 0;
@@ -405,6 +411,7 @@ static bool add_row(struct import *import, int64_t amount, int64_t code)
         return false;
     escape(import->fields[REFERENCE], reference);
     import->lines[import->moved.items] = import->row_line;
+    import->posts[import->moved.items] = import->fields[PENDING][0] != 0;
     const char *separator = import->moved.items++ ? "," : "[";
     if (reverses)
         return append(&import->moved, "%s{\"id\":\"%s\",\"transfer\":\"%s\",\"reference\":\"%s\"}",
@@ -446,6 +453,21 @@ static bool take_table(struct import *import)
     return end && flush(import);
 }
 
+/* What of the rows is not in this bank now; what the table has no column for is not known here. */
+static void tell_result(const struct import *import)
+{
+    printf("%" PRIu64 " rows, %" PRIu64 " transfers new\n", import->done, import->made);
+    if (import->made > 0)
+        printf("not kept: position and time of %" PRIu64 " transfers, which happened now\n",
+               import->made);
+    if (import->plain > 0)
+        printf("not kept: what %" PRIu64 " of them posted was pending; they are plain transfers\n",
+               import->plain);
+    if (import->opens > 0)
+        printf("not kept: kind and limit of %" PRIu64 " accounts, opened as external ones\n",
+               import->opens);
+}
+
 int bank_import_table(struct sl_client *client, const char *path)
 {
     struct import *import = calloc(1, sizeof *import);
@@ -463,7 +485,7 @@ int bank_import_table(struct sl_client *client, const char *path)
     if (good) {
         good = take_table(import);
         good = bank_csv_close(&import->csv, good ? path : NULL) && good;
-        printf("%" PRIu64 " rows, %" PRIu64 " transfers new\n", import->done, import->made);
+        tell_result(import);
     }
     id_table_free(&import->known);
     free(import->opened.text);
