@@ -122,6 +122,19 @@ static void has_its_form(void)
     CHECK(!bank_head_read(hex, &again));
 }
 
+/* docs/bank.md says so: whoever changes this gives the form a new version. */
+static void does_not_cover_who_did_it(void)
+{
+    const struct bank_account_closed closed = {SL_TEXT("ada")};
+    struct sl_event event = {.type = &bank_account_closed_event, .body = &closed, .position = 7};
+    uint8_t nobody[BANK_CANON_MAX], somebody[BANK_CANON_MAX];
+    const size_t len = bank_canon_write(&event, nobody);
+
+    event.principal = SL_TEXT("ops");
+    CHECK_U64(bank_canon_write(&event, somebody), len);
+    CHECK(len > 0 && memcmp(nobody, somebody, len) == 0);
+}
+
 static void refuses_what_has_no_form(void)
 {
     static const struct sl_event_type foreign = {"Foreign", 1, NULL, NULL};
@@ -346,6 +359,7 @@ static void compares_what_is_kept(void)
 int main(void)
 {
     return TAP_RUN({"an event has the form that is documented", has_its_form},
+                   {"the form does not cover who did it", does_not_cover_who_did_it},
                    {"what has no form is refused", refuses_what_has_no_form},
                    {"a history that is right has no difference", agrees_with_what_is_right},
                    {"a history that is wrong has those that it has", finds_what_is_wrong},
