@@ -1,15 +1,17 @@
 """Edges: two servers that start on one folder at the same moment, view files that are exchanged for
-others or for older copies of themselves, and the largest and smallest numbers wherever one is
-taken."""
+others or for older copies of themselves, the largest and smallest numbers wherever one is taken,
+and commands that are sent again after a crash."""
 import json
 import os
 import shutil
+import socket
 import uuid
 
 import lib
 from lib import case
 
 RACES = 50 if lib.IS_LONG else 6
+CRASHES = 60 if lib.IS_LONG else 9
 NUMBERS = ['-9223372036854775809', '-9223372036854775808', '-2147483649', '-1', '0', '1',
            '4294967296', '9223372036854775807', '9223372036854775808', '18446744073709551615',
            '18446744073709551616', '340282366920938463463374607431768211455',
@@ -135,6 +137,30 @@ def exchanged(server):
                 assert balances(server) == right
 
 
+def repeated(server):
+    """Killed while a command is on its way, and asked again with the same key, twice."""
+    seen = set()
+    for number in range(CRASHES):
+        body = json.dumps({'id': new_id(), 'currency': 'EUR'}).encode()
+        head = (f'POST /bank/OpenAccount HTTP/1.1\r\nHost: localhost\r\n'
+                f'Idempotency-Key: n{number}\r\nContent-Type: application/json\r\n'
+                f'Content-Length: {len(body)}\r\n\r\n')
+        with socket.create_connection(('127.0.0.1', server.port), 20) as peer:
+            peer.sendall(head.encode() + body)
+            if number % 3 == 1:
+                assert peer.recv(4096).startswith(b'HTTP/1.1 201 ')
+            server.kill()
+        server.start()
+        replies = [server.http.request('POST', '/bank/OpenAccount', body,
+                                       {'Content-Type': 'application/json',
+                                        'Idempotency-Key': f'n{number}'}) for _ in range(2)]
+        assert [r.status for r in replies] == [201, 201], replies
+        places = [r.position.rsplit(':', 1)[1] for r in replies]
+        assert places[0] == places[1] and places[0] not in seen, replies
+        seen.add(places[0])
+    assert len([e for e in events(server, 'bank') if e['type'] == 'AccountOpened']) == CRASHES
+
+
 def main():
     with lib.Server() as server:
         with case('the largest and smallest numbers'):
@@ -154,6 +180,8 @@ def main():
             assert len(after) == len([e for e in before if e['type'][0] != '$']) + RACES
     with lib.Server() as server:
         exchanged(server)
+    with lib.Server() as server, case('sent again after kill -9 it is done once'):
+        repeated(server)
     lib.done()
 
 
