@@ -58,17 +58,20 @@ static void check_place(struct sl_list_query query)
               "not of the other way round");
 }
 
-static void check_count(struct sl_text cursor)
+static void check_found(struct sl_text cursor)
 {
-    uint64_t count = 0, same = 0;
+    struct sl_sqlite_found found, same;
     struct sl_error error;
-    struct sl_text text;
+    struct sl_text once, twice;
 
-    if (sl_sqlite_cursor_read_count(cursor, &arena, &count, &error) != SL_OK)
+    if (sl_sqlite_cursor_read_found(cursor, &arena, &found, &error) != SL_OK)
         return;
-    const bool good = sl_sqlite_cursor_write_count(count, &arena, &text) == SL_OK &&
-                      sl_sqlite_cursor_read_count(text, &arena, &same, &error) == SL_OK;
-    SL_ASSERT(good && count == same, "the same count");
+    const bool good = sl_sqlite_cursor_write_found(&found, &arena, &once) == SL_OK &&
+                      sl_sqlite_cursor_read_found(once, &arena, &same, &error) == SL_OK &&
+                      sl_sqlite_cursor_write_found(&same, &arena, &twice) == SL_OK;
+    SL_ASSERT(good && found.count == same.count && found.rowid == same.rowid &&
+                  sl_text_equals(once, twice),
+              "the same place");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
@@ -80,6 +83,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     const struct sl_text cursor = {(const char *)bytes + 1, len - 1};
     check_place((struct sl_list_query){
         .index = (int)(bytes[0] >> 1 & 3) - 1, .descending = bytes[0] & 1, .after = cursor});
-    check_count(cursor);
+    check_found(cursor);
     return 0;
 }

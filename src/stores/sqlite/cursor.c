@@ -3,16 +3,19 @@
  *
  * A cursor is base64url, without padding, of: one byte of format; one byte that says which list it
  * is of (2 × (index + 1), plus 1 where it descends); the values of the index's and the key's fields
- * of the last row handed out, packed. A search's cursor is the format byte, 0xff, and a count; a
- * group's is the format byte, 0xfe, eight bytes of the query, and its time and value, packed.
- * Nothing in it needs to be trusted: any values are a place to go on from.
+ * of the last row handed out, packed. A search's cursor is the format byte, 0xff, a count, a
+ * rank, a rowid, and weights (rank.c); a group's is the format byte, 0xfe, eight bytes of the
+ * query, and its time and value, packed. Nothing in it needs to be trusted: any values are a place
+ * to go on from.
  */
 #include "stores/sqlite/parts.h"
+
+#include <string.h>
 
 #include "base/bytes.h"
 #include "record/pack.h"
 
-enum { FORMAT = 1, OF_GROUPS = 0xfe, OF_SEARCH = 0xff };
+enum { FORMAT = 1, OF_GROUPS = 0xfe, OF_SEARCH = 0xff, FOUND_HEAD = 26 };
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -115,26 +118,41 @@ enum sl_err sl_sqlite_cursor_read(const struct sl_sqlite_schema *schema,
     return err == SL_OK ? SL_OK : refuse(error);
 }
 
-enum sl_err sl_sqlite_cursor_write_count(uint64_t count, struct sl_arena *arena,
-                                         struct sl_text *out)
+enum sl_err sl_sqlite_cursor_write_found(const struct sl_sqlite_found *found,
+                                         struct sl_arena *arena, struct sl_text *out)
 {
-    uint8_t bytes[10] = {FORMAT, OF_SEARCH};
+    uint8_t bytes[FOUND_HEAD + SL_SQLITE_WEIGHTS_MAX] = {FORMAT, OF_SEARCH};
+    uint64_t rank;
 
-    sl_put_le64(bytes + 2, count);
-    return encode((struct sl_slice){bytes, sizeof bytes}, arena, out);
+    SL_ASSERT(found->weights.len <= SL_SQLITE_WEIGHTS_MAX);
+    memcpy(&rank, &found->rank, sizeof rank);
+    sl_put_le64(bytes + 2, found->count);
+    sl_put_le64(bytes + 10, rank);
+    sl_put_le64(bytes + 18, (uint64_t)found->rowid);
+    if (found->weights.len > 0)
+        memcpy(bytes + FOUND_HEAD, found->weights.ptr, found->weights.len);
+    return encode((struct sl_slice){bytes, FOUND_HEAD + found->weights.len}, arena, out);
 }
 
-enum sl_err sl_sqlite_cursor_read_count(struct sl_text cursor, struct sl_arena *arena,
-                                        uint64_t *out, struct sl_error *error)
+enum sl_err sl_sqlite_cursor_read_found(struct sl_text cursor, struct sl_arena *arena,
+                                        struct sl_sqlite_found *out, struct sl_error *error)
 {
     struct sl_slice bytes;
     const enum sl_err err = decode(cursor, arena, &bytes);
 
     if (err == SL_NO_MEMORY)
         return sl_fail(error, SL_NO_MEMORY, "no memory for a cursor");
-    if (err != SL_OK || bytes.len != 10 || bytes.ptr[0] != FORMAT || bytes.ptr[1] != OF_SEARCH)
+    if (err != SL_OK || bytes.len < FOUND_HEAD || (bytes.len - FOUND_HEAD) % 8 != 0 ||
+        bytes.len > FOUND_HEAD + SL_SQLITE_WEIGHTS_MAX || bytes.ptr[0] != FORMAT ||
+        bytes.ptr[1] != OF_SEARCH)
         return refuse(error);
-    *out = sl_le64(bytes.ptr + 2);
+    const uint64_t rank = sl_le64(bytes.ptr + 10);
+    *out = (struct sl_sqlite_found){
+        .count = sl_le64(bytes.ptr + 2),
+        .rowid = (int64_t)sl_le64(bytes.ptr + 18),
+        .weights = {bytes.ptr + FOUND_HEAD, bytes.len - FOUND_HEAD},
+    };
+    memcpy(&out->rank, &rank, sizeof rank);
     return SL_OK;
 }
 

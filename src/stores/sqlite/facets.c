@@ -46,19 +46,21 @@ enum sl_err sl_sqlite_filtered_search(struct sl_sqlite_db *db, const struct sl_l
     int code = SQLITE_OK;
 
     sl_buf_printf(&sql,
-                  "SELECT %s FROM (SELECT rowid AS \"_found\", rank AS \"_rank\" FROM "
-                  "\"%s_search\" WHERE \"%s_search\" MATCH ?1) CROSS JOIN \"%s\" ON \"%s\".rowid "
-                  "= \"_found\"",
-                  db->schema.columns, table, table, table, table);
+                  "SELECT %s, \"_rank\", \"_found\" FROM (SELECT rowid AS \"_found\", "
+                  "sluice_rank(\"%s_search\", ?3) AS \"_rank\" FROM \"%s_search\" WHERE "
+                  "\"%s_search\" MATCH ?1 AND (?4 IS NULL OR "
+                  "(sluice_rank(\"%s_search\", ?3), rowid) > (?4, ?5))) "
+                  "CROSS JOIN \"%s\" ON \"%s\".rowid = \"_found\"",
+                  db->schema.columns, table, table, table, table, table, table);
     for (uint32_t i = 0; i < query->filter_count; i++) {
         const struct sl_field *field = query->filters[i];
         if (field->kind == SL_DECIMAL) /* however it is written */
             sl_buf_printf(&sql, "%s CAST(\"%s\" AS REAL) = CAST(?%u AS REAL)",
-                          i > 0 ? " AND" : " WHERE", field->name, i + 4);
+                          i > 0 ? " AND" : " WHERE", field->name, i + 6);
         else
-            sl_buf_printf(&sql, "%s \"%s\" = ?%u", i > 0 ? " AND" : " WHERE", field->name, i + 4);
+            sl_buf_printf(&sql, "%s \"%s\" = ?%u", i > 0 ? " AND" : " WHERE", field->name, i + 6);
     }
-    SL_BUF_LITERAL(&sql, " ORDER BY \"_rank\", \"_found\" LIMIT ?2 OFFSET ?3");
+    SL_BUF_LITERAL(&sql, " ORDER BY \"_rank\", \"_found\" LIMIT ?2");
     sl_buf_byte(&sql, '\0');
     const enum sl_err err = sql.failed ? sl_fail(error, SL_NO_MEMORY, "no memory for a search")
                                        : sl_sqlite_prepare(db, (const char *)sql.ptr, &stmt, error);
@@ -67,7 +69,7 @@ enum sl_err sl_sqlite_filtered_search(struct sl_sqlite_db *db, const struct sl_l
         return err;
     sl_sqlite_bind_start(&db->binder, stmt);
     for (uint32_t i = 0; i < query->filter_count && code == SQLITE_OK; i++)
-        code = sl_sqlite_bind(&db->binder, (int)i + 4, query->filters[i], query->equal);
+        code = sl_sqlite_bind(&db->binder, (int)i + 6, query->filters[i], query->equal);
     if (code != SQLITE_OK) {
         (void)sqlite3_finalize(stmt);
         return sl_sqlite_fail(db, code, "filter a search", error);

@@ -80,6 +80,8 @@ enum sl_err sl_sqlite_list_after(struct sl_sqlite_db *db, const struct sl_list_q
                                  struct sl_arena *arena, void **out,
                                  struct sl_error *error) SL_USE_RESULT;
 
+enum { SL_SQLITE_WORDS_MAX = 32 }; /* of a search */
+
 /* cursor.c: cursors are texts of A–Z a–z 0–9 - _ in an arena; SL_INVALID: not one for this list. */
 enum sl_err sl_sqlite_cursor_write(const struct sl_sqlite_schema *schema,
                                    const struct sl_list_query *query, const void *row,
@@ -88,11 +90,20 @@ enum sl_err sl_sqlite_cursor_write(const struct sl_sqlite_schema *schema,
 enum sl_err sl_sqlite_cursor_read(const struct sl_sqlite_schema *schema,
                                   const struct sl_list_query *query, struct sl_arena *arena,
                                   void *item, struct sl_error *error) SL_USE_RESULT;
-/* Of a search: how many results came before. */
-enum sl_err sl_sqlite_cursor_write_count(uint64_t count, struct sl_arena *arena,
-                                         struct sl_text *out) SL_USE_RESULT;
-enum sl_err sl_sqlite_cursor_read_count(struct sl_text cursor, struct sl_arena *arena,
-                                        uint64_t *out, struct sl_error *error) SL_USE_RESULT;
+/* Of a search: its last result, how many there were, and what words weigh (rank.c). */
+enum { SL_SQLITE_WEIGHTS_MAX = 8 * (1 + SL_SQLITE_WORDS_MAX) };
+struct sl_sqlite_found {
+    uint64_t count;
+    double rank;
+    int64_t rowid;
+    struct sl_slice weights; /* whole eights of bytes, at most SL_SQLITE_WEIGHTS_MAX */
+};
+enum sl_err sl_sqlite_cursor_write_found(const struct sl_sqlite_found *found,
+                                         struct sl_arena *arena, struct sl_text *out) SL_USE_RESULT;
+/* `out->weights` lies in the arena. */
+enum sl_err sl_sqlite_cursor_read_found(struct sl_text cursor, struct sl_arena *arena,
+                                        struct sl_sqlite_found *out,
+                                        struct sl_error *error) SL_USE_RESULT;
 
 /* Of groups: a struct of the record in which the fields of `order` are set; `of` tells queries
  * apart.
@@ -109,8 +120,12 @@ enum sl_err sl_sqlite_aggregate(struct sl_sqlite_db *db, const struct sl_aggrega
                                 struct sl_arena *arena, struct sl_aggregate_page *out,
                                 struct sl_error *error) SL_USE_RESULT;
 
-/* facets.c: a search that has filters: words, limit, offset, then the filters' values, which are
- * bound. The caller finalizes it. */
+/* rank.c: gives the connection sluice_weights(search table), a blob, and sluice_rank(search table,
+ * that blob), less of which is better. */
+enum sl_err sl_sqlite_rank_add(struct sl_sqlite_db *db, struct sl_error *error) SL_USE_RESULT;
+
+/* facets.c: a search that has filters: parameters as of the schema's `search`, then the filters'
+ * values, which are bound. The caller finalizes it. */
 enum sl_err sl_sqlite_filtered_search(struct sl_sqlite_db *db, const struct sl_list_query *query,
                                       sqlite3_stmt **out, struct sl_error *error) SL_USE_RESULT;
 /* What the query's facets are among the rows that have the words. */

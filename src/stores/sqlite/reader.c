@@ -6,6 +6,7 @@
 #include "stores/sqlite/parts.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "record/pack.h"
 
@@ -16,6 +17,7 @@ struct read_view {
     struct sl_sqlite_db db;
     sqlite3_stmt *lists[SL_INDEXES_MAX + 1][SL_PLACE_FIELDS_MAX + 1][DIRECTIONS][CURSORS][BOUNDS];
     sqlite3_stmt *search;
+    sqlite3_stmt *weigh;
     struct sl_sqlite_near near;
     struct sl_checkpoint checkpoint; /* within the transaction */
     bool reading;                    /* a transaction is open */
@@ -46,6 +48,7 @@ static void free_view(struct read_view *view)
     for (size_t i = 0; i < sizeof view->lists / sizeof *lists; i++)
         (void)sqlite3_finalize(lists[i]);
     (void)sqlite3_finalize(view->search);
+    (void)sqlite3_finalize(view->weigh);
     sl_sqlite_near_close(&view->near);
     sl_sqlite_db_close(&view->db);
     free(view);
@@ -158,10 +161,10 @@ enum sl_err sl_sqlite_reader_lookup(struct sl_view_reader *base, const struct sl
 /* ---- Lists ----------------------------------------------------------------------------------- */
 
 /* Rows of a statement into the page; one more than the limit was asked for, and says whether
- * anything follows. */
+ * anything follows. `last`, of a search, becomes the place of the page's last row. */
 static enum sl_err collect(struct read_view *view, sqlite3_stmt *stmt, uint32_t limit,
                            struct sl_arena *arena, struct sl_list_page *page, bool *out_more,
-                           struct sl_error *error)
+                           struct sl_sqlite_found *last, struct sl_error *error)
 {
     enum sl_err err = SL_OK;
     int code;
@@ -179,6 +182,10 @@ static enum sl_err collect(struct read_view *view, sqlite3_stmt *stmt, uint32_t 
         } else {
             err = sl_sqlite_read_row(&view->db, stmt, arena, &page->rows[page->count], error);
             page->count += err == SL_OK;
+            if (last && err == SL_OK) {
+                last->rank = sqlite3_column_double(stmt, sqlite3_column_count(stmt) - 2);
+                last->rowid = sqlite3_column_int64(stmt, sqlite3_column_count(stmt) - 1);
+            }
         }
     }
     (void)sqlite3_reset(stmt);
@@ -245,11 +252,35 @@ static enum sl_err list_index(struct read_view *view, const struct sl_list_query
         sl_sqlite_list_bind(&view->db, stmt, &form, query, after, (int64_t)query->limit + 1);
     if (code != SQLITE_OK)
         return sl_sqlite_fail(&view->db, code, "list rows", error);
-    if ((err = collect(view, stmt, query->limit, arena, page, &more, error)) != SL_OK || !more)
+    if ((err = collect(view, stmt, query->limit, arena, page, &more, NULL, error)) != SL_OK ||
+        !more)
         return err;
     err = sl_sqlite_cursor_write(&view->db.schema, query, page->rows[page->count - 1].row, arena,
                                  &page->next);
     return err == SL_OK ? SL_OK : sl_fail(error, err, "no memory for a cursor");
+}
+
+/* What the words weigh now, for the first page and all that follow it. */
+static enum sl_err weigh_words(struct read_view *view, struct sl_text words, struct sl_arena *arena,
+                               struct sl_slice *out, struct sl_error *error)
+{
+    enum sl_err err = SL_OK;
+
+    (void)sqlite3_bind_text(view->weigh, 1, words.ptr, (int)words.len, SQLITE_STATIC);
+    const int code = sqlite3_step(view->weigh);
+    if (code == SQLITE_ROW) {
+        const int len = sqlite3_column_bytes(view->weigh, 0);
+        uint8_t *copy = sl_arena_take(arena, (size_t)len + 1);
+        if (copy && len > 0)
+            memcpy(copy, sqlite3_column_blob(view->weigh, 0), (size_t)len);
+        *out = (struct sl_slice){copy, (size_t)len};
+        err = copy ? SL_OK : sl_fail(error, SL_NO_MEMORY, "no memory for a search");
+    } else if (code != SQLITE_DONE) {
+        err = sl_sqlite_fail(&view->db, code, "weigh words", error);
+    }
+    (void)sqlite3_reset(view->weigh);
+    (void)sqlite3_clear_bindings(view->weigh);
+    return err;
 }
 
 /* The one that is kept, or one of its own for a search with filters. */
@@ -266,38 +297,57 @@ static enum sl_err search_statement(struct read_view *view, const struct sl_list
     return err;
 }
 
+/* Where the search goes on, or begins. */
+static enum sl_err search_place(struct read_view *view, const struct sl_list_query *query,
+                                struct sl_text words, struct sl_arena *arena,
+                                struct sl_sqlite_found *out, struct sl_error *error)
+{
+    enum sl_err err = SL_OK;
+
+    if (!view->weigh &&
+        ((err = sl_sqlite_rank_add(&view->db, error)) != SL_OK ||
+         (err = sl_sqlite_prepare(&view->db, view->db.schema.weigh, &view->weigh, error)) != SL_OK))
+        return err;
+    *out = (struct sl_sqlite_found){0};
+    if (query->after.len == 0)
+        return weigh_words(view, words, arena, &out->weights, error);
+    err = sl_sqlite_cursor_read_found(query->after, arena, out, error);
+    if (err == SL_OK && out->count > SEARCH_COUNT_MAX)
+        return sl_fail(error, SL_INVALID, "a search shows its first %d results only",
+                       SEARCH_COUNT_MAX);
+    return err;
+}
+
 static enum sl_err list_found(struct read_view *view, const struct sl_list_query *query,
                               struct sl_arena *arena, struct sl_list_page *page,
                               struct sl_error *error)
 {
     struct sl_text words;
+    struct sl_sqlite_found found;
     sqlite3_stmt *stmt;
-    uint64_t before = 0;
     bool more = false;
     enum sl_err err;
 
-    if (query->after.len > 0 &&
-        (err = sl_sqlite_cursor_read_count(query->after, arena, &before, error)) != SL_OK)
-        return err;
-    if (before > SEARCH_COUNT_MAX)
-        return sl_fail(error, SL_INVALID, "a search shows its first %d results only",
-                       SEARCH_COUNT_MAX);
-    if ((err = sl_sqlite_search_words(query->search, arena, &words, error)) != SL_OK)
-        return err;
-    if ((err = search_statement(view, query, &stmt, error)) != SL_OK)
+    if ((err = sl_sqlite_search_words(query->search, arena, &words, error)) != SL_OK ||
+        (err = search_place(view, query, words, arena, &found, error)) != SL_OK ||
+        (err = search_statement(view, query, &stmt, error)) != SL_OK)
         return err;
     (void)sqlite3_bind_text(stmt, 1, words.ptr, (int)words.len, SQLITE_STATIC);
     (void)sqlite3_bind_int64(stmt, 2, (int64_t)query->limit + 1);
-    (void)sqlite3_bind_int64(stmt, 3, (int64_t)before);
-    err = collect(view, stmt, query->limit, arena, page, &more, error);
+    (void)sqlite3_bind_blob(stmt, 3, found.weights.ptr, (int)found.weights.len, SQLITE_STATIC);
+    if (query->after.len > 0) /* otherwise from the first on */
+        (void)sqlite3_bind_double(stmt, 4, found.rank);
+    (void)sqlite3_bind_int64(stmt, 5, found.rowid);
+    err = collect(view, stmt, query->limit, arena, page, &more, &found, error);
     (void)sqlite3_clear_bindings(stmt);
     if (stmt != view->search)
         (void)sqlite3_finalize(stmt);
     if (err == SL_OK && query->facet_count > 0)
         err = sl_sqlite_facets(&view->db, query, words, arena, &page->facets, error);
-    if (err != SL_OK || !more || before + query->limit > SEARCH_COUNT_MAX)
+    found.count += query->limit;
+    if (err != SL_OK || !more || found.count > SEARCH_COUNT_MAX)
         return err;
-    err = sl_sqlite_cursor_write_count(before + query->limit, arena, &page->next);
+    err = sl_sqlite_cursor_write_found(&found, arena, &page->next);
     return err == SL_OK ? SL_OK : sl_fail(error, err, "no memory for a cursor");
 }
 

@@ -269,12 +269,24 @@ static void write_search(struct sl_buf *sql, const struct sl_sqlite_schema *sche
 {
     const char *table = schema->shape->view->name;
 
-    sl_buf_printf(
-        sql,
-        "SELECT %s FROM (SELECT rowid AS \"_found\", rank AS \"_rank\" FROM "
-        "\"%s_search\" WHERE \"%s_search\" MATCH ?1 ORDER BY rank, rowid LIMIT ?2 OFFSET "
-        "?3) CROSS JOIN \"%s\" ON \"%s\".rowid = \"_found\" ORDER BY \"_rank\", \"_found\"",
-        schema->columns, table, table, table, table);
+    sl_buf_printf(sql,
+                  "SELECT %s, \"_rank\", \"_found\" FROM (SELECT rowid AS \"_found\", "
+                  "sluice_rank(\"%s_search\", ?3) AS \"_rank\" FROM \"%s_search\" WHERE "
+                  "\"%s_search\" MATCH ?1 AND (?4 IS NULL OR "
+                  "(sluice_rank(\"%s_search\", ?3), rowid) > (?4, ?5)) "
+                  "ORDER BY 2, 1 LIMIT ?2) CROSS JOIN \"%s\" ON \"%s\".rowid = \"_found\" "
+                  "ORDER BY \"_rank\", \"_found\"",
+                  schema->columns, table, table, table, table, table, table);
+}
+
+static void write_weigh(struct sl_buf *sql, const struct sl_sqlite_schema *schema)
+{
+    const char *table = schema->shape->view->name;
+
+    sl_buf_printf(sql,
+                  "SELECT sluice_weights(\"%s_search\") FROM \"%s_search\" WHERE \"%s_search\" "
+                  "MATCH ?1 LIMIT 1",
+                  table, table, table);
 }
 
 static const char *written(void (*write)(struct sl_buf *, const struct sl_sqlite_schema *),
@@ -339,7 +351,8 @@ enum sl_err sl_sqlite_schema_init(struct sl_sqlite_schema *schema,
            (schema->put = written(write_put, schema, arena)) &&
            (schema->drop = written(write_drop, schema, arena)) &&
            (schema->lookup = written(write_lookup, schema, arena)) &&
-           (schema->search = written(write_search, schema, arena));
+           (schema->search = written(write_search, schema, arena)) &&
+           (schema->weigh = written(write_weigh, schema, arena));
     return good ? SL_OK
                 : sl_fail(error, SL_NO_MEMORY, "no memory for the view %s/%s", shape->domain,
                           shape->view->name);

@@ -33,13 +33,16 @@ struct sl_sqlite_schema {
     /* SQL, in the arena. Parameters of `put` are the columns in order, then the version, then the
      * cell where the table has one; of `drop`
      * and `lookup` the key's columns; `drop` of a mirror ends with the version. Results of `lookup`
-     * are the columns, then the version. `search` takes words, limit and offset. */
+     * are the columns, then the version. `search` takes words, limit, weights (rank.c), and the
+     * rank (or NULL) and rowid behind which it goes on, which end its results, too; `weigh` takes
+     * words. */
     const char *create;
     const char *put;
     const char *drop;
     const char *lookup;
     const char *columns; /* what a list selects: as `lookup` */
     const char *search;
+    const char *weigh;
     int column_count;
 };
 

@@ -1,6 +1,6 @@
 #include "stores/sqlite/parts.h"
 
-enum { TYPED_BYTES_MAX = 512, WORDS_MAX = 32 };
+enum { TYPED_BYTES_MAX = 512 };
 
 static bool is_space(char c)
 {
@@ -24,9 +24,10 @@ enum sl_err sl_sqlite_search_words(struct sl_text typed, struct sl_arena *arena,
         const bool prefix = end > i + 1 && typed.ptr[end - 1] == '*';
         const size_t word_end = prefix ? end - 1 : end;
         if (end > i) {
-            if (++count > WORDS_MAX) {
+            if (++count > SL_SQLITE_WORDS_MAX) {
                 sl_buf_close(&words);
-                return sl_fail(error, SL_INVALID, "a search has at most %d words", WORDS_MAX);
+                return sl_fail(error, SL_INVALID, "a search has at most %d words",
+                               SL_SQLITE_WORDS_MAX);
             }
             sl_buf_byte(&words, '"');
             for (size_t at = i; at < word_end; at++) {
