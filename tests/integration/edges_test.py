@@ -155,6 +155,9 @@ def repeated(server):
                                        {'Content-Type': 'application/json',
                                         'Idempotency-Key': f'n{number}'}) for _ in range(2)]
         assert [r.status for r in replies] == [201, 201], replies
+        # An account that is there already would be an answer without events: the first is meant.
+        made = [[event['type'] for event in r.json['events']] for r in replies]
+        assert made == [['AccountOpened']] * 2, replies
         places = [r.position.rsplit(':', 1)[1] for r in replies]
         assert places[0] == places[1] and places[0] not in seen, replies
         seen.add(places[0])
