@@ -102,6 +102,7 @@ index_memory = 25165824
 
 [views]
 cache_kib = 1024
+memory_bytes = 16777216
 """
 
     def __init__(self, program, folder):

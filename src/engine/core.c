@@ -106,6 +106,8 @@ static enum sl_err open_view(struct sl_core_view *view, struct sl_error *error)
                                                   .log = log->log,
                                                   .salt = log->salt,
                                                   .knows = knows,
+                                                  .memory_max =
+                                                      domain->core->options.view_memory_max,
                                                   .moved = sl_core_view_moved,
                                                   .context = view,
                                                   .settles = true};

@@ -48,6 +48,7 @@ struct sl_core_options {
     int64_t id_window_s;  /* how long command ids are remembered; 0: 24 h */
     size_t id_memory_max; /* bytes a domain, about, where it has a folder for ids; 0: 512 MiB */
     size_t aggregate_memory_max; /* bytes; 0: 256 MiB; beyond it, resting aggregates are dropped */
+    size_t view_memory_max; /* bytes of rows a view; 0: 64 MiB; beyond it, they are fetched again */
 };
 
 /* Opens all logs (which blocks and recovers), claims their epochs and starts the views. The core is

@@ -75,6 +75,8 @@ static const struct key domain_keys[] = {{"enabled", YES_NO, DOMAIN(disabled), 0
 static const struct key view_keys[] = {{"store", WORDS, SERVER(view_store), 0, 0},
                                        {"vfs", SETTING, 0, 0, 0},
                                        {"cache_kib", SETTING, 0, 0, 0},
+                                       {"memory_bytes", NUMBER64, SERVER(view_memory_bytes),
+                                        1 << 20, INT64_MAX},
                                        {NULL, WORDS, 0, 0, 0}};
 
 /* ---- Reading ------------------------------------------------------------------------------- */

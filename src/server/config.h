@@ -9,11 +9,14 @@
  *     [auth]        anonymous hosts origins
  *     [token NAME]  secret roles
  *     [domain NAME] enabled module store segment_bytes index_memory
- *     [views]       store vfs cache_kib
+ *     [views]       store vfs cache_kib memory_bytes
  *
  * aggregate_memory_bytes (256 MiB unless said, for each domain): the states that decide. Beyond it
  * those longest unused are dropped and read again when they are needed: slower, never wrong. States
  * with long histories are kept in DATA/snapshots, which may be deleted at any time.
+ *
+ * [views] memory_bytes (64 MiB unless said, for each view): the rows in memory. Beyond it those
+ * longest unused go, and are fetched from the view's file again.
  *
  * tls_certificate and tls_key, PEM files, are said together or not at all; they are read anew at
  * SIGHUP. What [http] says is described in docs/http.md.
@@ -62,6 +65,7 @@ struct sl_config {
     int64_t id_window_s;
     uint64_t id_memory_bytes; /* 0: the engine's own choice */
     uint64_t aggregate_memory_bytes;
+    uint64_t view_memory_bytes; /* [views] memory_bytes */
     int64_t timeout_ms;
     const char *tls_certificate; /* both, or both NULL */
     const char *tls_key;

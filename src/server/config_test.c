@@ -88,7 +88,7 @@ static const char everything[] =
     "[domain bank]\nstore = log\nsegment_bytes = 1048576\n"
     "[domain desks]\nmodule = ./desks.so\n"
     "[domain shop]\nenabled = no\n"
-    "[views]\nstore = sqlite\ncache_kib = 512\n";
+    "[views]\nstore = sqlite\ncache_kib = 512\nmemory_bytes = 4194304\n";
 
 static void all_of_it(void)
 {
@@ -107,6 +107,7 @@ static void all_of_it(void)
     CHECK_U64(config.id_window_s, 3600);
     CHECK_U64(config.id_memory_bytes, 2097152);
     CHECK_U64(config.aggregate_memory_bytes, 1048576);
+    CHECK_U64(config.view_memory_bytes, 4194304);
     CHECK_U64(config.timeout_ms, 100);
     CHECK_STRING(config.tls_certificate, "tls/cert.pem");
     CHECK_STRING(config.tls_key, "tls/key.pem");

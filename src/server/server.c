@@ -328,6 +328,7 @@ static enum sl_err open_core(struct server *server, struct sl_error *error)
         .id_window_s = config->id_window_s,
         .id_memory_max = (size_t)config->id_memory_bytes,
         .aggregate_memory_max = (size_t)config->aggregate_memory_bytes,
+        .view_memory_max = (size_t)config->view_memory_bytes,
     };
     return sl_core_open(&options, &server->core, error);
 }

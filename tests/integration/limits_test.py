@@ -1,5 +1,6 @@
 """Many connections that do nothing, and what a connection may cost: ten thousand idle ones in less
-than 64 MiB, and no more than are allowed."""
+than 64 MiB, and no more than are allowed; and rows of views in memory."""
+import re
 import resource
 import socket
 
@@ -8,6 +9,8 @@ from lib import case
 
 IDLE = 10000
 RESIDENT_MAX_KIB = 64 * 1024
+ACCOUNTS = 10000  # some 5 MiB of rows
+VIEW_BYTES = 1 << 20
 GET = b'GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n'
 
 
@@ -64,11 +67,32 @@ def answered(server):
     return None
 
 
+def view_bytes(server):
+    text = server.http.get('/metrics').text
+    return int(re.search(r'sluice_view_bytes{domain="bank",view="balance"} (\d+)', text).group(1))
+
+
+def rows_in_memory():
+    """More rows than their view may keep: all are found, few of them stay."""
+    with lib.Server(config=f'[views]\nmemory_bytes = {VIEW_BYTES}\n') as server:
+        for first in range(0, ACCOUNTS, 1000):
+            reply = server.http.post('/bank/OpenAccount',
+                                     [{'id': f'A{number}', 'currency': 'EUR'}
+                                      for number in range(first, first + 1000)])
+            assert all(item['status'] == 201 for item in reply.json), reply
+        lib.wait_until(lambda: view_bytes(server) <= VIEW_BYTES, what='fewer rows in memory')
+        for number in range(0, ACCOUNTS, 500):
+            reply = server.http.get(f'/bank/balance/A{number}')
+            assert reply.status == 200, reply
+
+
 def main():
     # Memory that is asked for and never touched counts for nobody but Meson's runner.
     lib.os.environ.pop('MALLOC_PERTURB_', None)
     with case('ten thousand idle connections take less than 64 MiB'):
         idle()
+    with case('a view keeps as many bytes of rows in memory as it may, and finds the others'):
+        rows_in_memory()
     with lib.Server(config='[server]\nconnections_max = 5\n') as server:
         with case('no more connections than are allowed; who leaves makes room'):
             server.http.close()
