@@ -164,7 +164,7 @@ def exports_statements(server):
 
 
 def trial_is_even(server):
-    rows = server.http.get('/bank/trial-balance').json['rows']
+    rows = server.http.get('/bank/trial-balance', seen).json['rows']
     return rows and all(row['debits_posted'] == row['credits_posted'] and
                         row['debits_pending'] == row['credits_pending'] for row in rows)
 
