@@ -35,16 +35,24 @@ SANITIZER_SETTINGS = {
 }
 
 
+NOTES_MAX = 30  # lines that a failed case said last are shown again at the end
+
+
 class Count:
     def __init__(self):
         self.passed = 0
         self.failed = []
         self.skipped = []
 
+    def fail(self, what, notes=()):
+        """`notes`: what was said before, a seed above all: it stands at the end, too, where it is
+        found although only the end of a run was kept."""
+        self.failed.append('\n'.join([what, *(f'    {note[:400]}' for note in notes[-NOTES_MAX:])]))
+
 
 def count_tap(name, result, count):
     """Counts the cases of one program that speaks TAP."""
-    planned, seen, failed_before = None, 0, len(count.failed)
+    planned, seen, failed_before, notes = None, 0, len(count.failed), []
     for line in result.get('stdout', '').splitlines():
         plan = TAP_PLAN.match(line)
         if plan:
@@ -53,23 +61,25 @@ def count_tap(name, result, count):
                 count.skipped.append(f'{name}: {plan.group(2) or "no reason given"}')
             continue
         if line.startswith('Bail out!'):
-            count.failed.append(f'{name}: {line}')
+            count.fail(f'{name}: {line}', notes)
             continue
         case = TAP_LINE.match(line)
         if not case:
+            notes.append(line)
             continue
         seen += 1
         is_bad, _, title, directive, reason = case.groups()
         if is_bad:
-            count.failed.append(f'{name}: {title}')
+            count.fail(f'{name}: {title}', notes)
         elif (directive or '').upper() == 'SKIP':
             count.skipped.append(f'{name}: {title}: {reason or "no reason given"}')
         else:
             count.passed += 1
+        notes = []
     if planned is None or seen < planned or (
             result['result'] not in ('OK', 'SKIP') and len(count.failed) == failed_before):
-        count.failed.append(
-            f'{name}: {how_it_ended(result)} after {seen} of {planned or "?"} cases')
+        count.fail(f'{name}: {how_it_ended(result)} after {seen} of {planned or "?"} cases',
+                   notes + result.get('stderr', '').splitlines())
 
 
 def count_program(name, result, count):
@@ -79,7 +89,7 @@ def count_program(name, result, count):
     elif result['result'] == 'SKIP':
         count.skipped.append(f'{name}: it says nothing about why')
     else:
-        count.failed.append(f'{name}: {how_it_ended(result)}')
+        count.fail(f'{name}: {how_it_ended(result)}')
 
 
 def how_it_ended(result):
@@ -163,17 +173,17 @@ def run_build(spec, names, is_long, count):
     started = time.monotonic()
     print(f'── {label}: {what}: building …', flush=True)
     if set_up(folder, options):
-        count.failed.append(f'{label}: meson setup')
+        count.fail(f'{label}: meson setup')
         return
     # A change of a meson.build is seen by ninja, so ask it before asking for the tests.
     if quietly(['ninja', '-C', folder, 'build.ninja'], folder):
-        count.failed.append(f'{label}: meson setup')
+        count.fail(f'{label}: meson setup')
         return
     tests = tests_of(folder, is_outside, names)
     if not tests:
         return
     if build(folder, tests, is_outside and not names):
-        count.failed.append(f'{label}: the build')
+        count.fail(f'{label}: the build')
         return
     built = time.monotonic()
     print(f'── {label}: built in {built - started:.0f} s; {len(tests)} programs:', flush=True)
@@ -196,7 +206,7 @@ def run_meson(folder, label, tests, patience, count):
     protocols = {test['name']: test['protocol'] for test in introspect(folder, 'tests')}
     for name in names:
         if name not in results:
-            count.failed.append(f'{label}: {name}: was never run')
+            count.fail(f'{label}: {name}: was never run')
         elif protocols[name] == 'tap':
             count_tap(f'{label}: {name}', results[name], count)
         else:

@@ -52,4 +52,14 @@ with tap.case('the reason of a skip is kept'):
     count = run_tests.Count()
     run_tests.count_tap('t', {'stdout': '1..0 # SKIP no server\n', 'result': 'SKIP'}, count)
     assert count.skipped == ['t: no server'], count.skipped
+with tap.case('what a failed case said last is shown with it, a seed above all'):
+    count = run_tests.Count()
+    run_tests.count_tap('t', {'stdout': '1..2\n# seed 1\nok 1 - a\n# seed 2\nnot ok 2 - b\n',
+                              'result': 'FAIL', 'returncode': 1}, count)
+    assert count.failed == ['t: b\n    # seed 2'], count.failed
+with tap.case('what a program said before it crashed is shown, too'):
+    count = run_tests.Count()
+    run_tests.count_tap('t', {'stdout': '1..2\nok 1 - a\n# seed 2\n', 'stderr': 'stack\n',
+                              'result': 'ERROR', 'returncode': -6}, count)
+    assert count.failed[0].splitlines()[1:] == ['    # seed 2', '    stack'], count.failed
 sys.exit(tap.done())

@@ -38,19 +38,33 @@ STRICTER = {
 }
 
 
-def in_trailer(head):
+def head_at(data, start):
+    return data[start:data.find(b'\r\n\r\n', start) + 2]
+
+
+def in_trailer(data, start):
     """RFC 9110, 6.5.1: framing in a trailer says nothing. We ignore it, llhttp refuses it."""
+    head = head_at(data, start)
     framing = re.findall(rb'(?i)\r\n(content-length|transfer-encoding):([^\r\n]*)', head)
     return len(framing) == 1 and framing[0][1].strip(b' \t').lower() == b'chunked'
 
 
-def with_tab(head):
+def with_tab(data, start):
     """RFC 9110, 5.6.3: a tab behind a value is white space, which llhttp refuses in these two."""
-    return re.search(rb'(?i)\r\n(content-length|transfer-encoding):[ \t]*[0-9a-z]+[ \t]*\t', head)
+    return re.search(rb'(?i)\r\n(content-length|transfer-encoding):[ \t]*[0-9a-z]+[ \t]*\t',
+                     head_at(data, start))
 
 
-# What llhttp refuses and we take: the start of its reason, and what must be true of the head.
+def closed_by_trailer(data, start):
+    """The same as in_trailer: "Connection: close" behind the last chunk ends nothing for us."""
+    return re.search(rb'(?i)\r\n0+[^\r\n]*\r\n([^\r\n]+\r\n)*connection:[^\r\n]*close[^\r\n]*'
+                     rb'\r\n([^\r\n]+\r\n)*\r\n$', data[:start])
+
+
+# What llhttp refuses and we take: the start of its reason, and what must be true of the bytes; the
+# first request that it does not take begins at `start`.
 MORE_LENIENT = (
+    ('HPE_CLOSED_CONNECTION', closed_by_trailer),
     ('HPE_INVALID_CONTENT_LENGTH', in_trailer), ('HPE_INVALID_CONTENT_LENGTH', with_tab),
     ('HPE_INVALID_TRANSFER_ENCODING', in_trailer), ('HPE_INVALID_TRANSFER_ENCODING', with_tab),
 )
@@ -158,7 +172,8 @@ def difference(ours, theirs):
     if ours['last'] == 'refused':
         same = theirs['last'] == 'refused' and len(ours['ends']) == len(theirs['ends'])
         return None if same else ('stricter', ours['why'])
-    if ours['last'] == 'closed' != theirs['last']:
+    if ours['last'] == 'closed' and (theirs['last'] != 'closed' or
+                                     len(ours['ends']) < len(theirs['ends'])):
         # "Connection: x close": a word for us, none for llhttp. Who ends a connection early reads
         # nothing that could be taken for a request.
         return 'closed earlier', 'close among words without commas'
@@ -173,8 +188,9 @@ def is_known(found, data, start):
     """Is the difference in the lists? `start`: of the first request that llhttp does not take."""
     kind, name = found
     if kind == 'lenient':
-        head = data[start:data.find(b'\r\n\r\n', start) + 2]
-        return any(name.startswith(reason) and true(head) for reason, true in MORE_LENIENT)
+        return any(name.startswith(reason) and true(data, start) for reason, true in MORE_LENIENT)
+    if kind == 'last':
+        return name == 'more closed' and closed_by_trailer(data, start)
     return kind in ('later', 'closed earlier') or kind == 'stricter' and name in STRICTER
 
 
