@@ -33,6 +33,7 @@ STRICTER = {
     'bad_transfer_encoding': 'anything but one "chunked"; llhttp takes lists that end with it',
     'transfer_encoding_twice': 'the same, in two lines',
     'bad_content_length': 'refused with its line; llhttp waits for the end of the head',
+    'content_length_twice': 'the same',
     'bare_carriage_return': 'the same',
     'bad_chunk': 'sizes over 8 digits; extensions and trailers that break the grammar',
 }
@@ -191,7 +192,9 @@ def is_known(found, data, start):
         return any(name.startswith(reason) and true(data, start) for reason, true in MORE_LENIENT)
     if kind == 'last':
         return name == 'more closed' and closed_by_trailer(data, start)
-    return kind in ('later', 'closed earlier') or kind == 'stricter' and name in STRICTER
+    if kind == 'stricter':  # or we read on where a trailer has closed the connection for llhttp
+        return name in STRICTER or closed_by_trailer(data, start)
+    return kind in ('later', 'closed earlier')
 
 
 def main():
