@@ -117,6 +117,36 @@ def lost(server):
     server.start()
 
 
+def replace_views(server, folder):
+    server.kill()
+    drop_views(server)
+    shutil.copytree(folder, os.path.join(server.data, 'views'))
+    server.start()
+
+
+def made_older(server):
+    """Instances that lag behind what has been done: a copy from before it, put back."""
+    replace_views(server, os.path.join(server.folder, 'older'))
+
+
+def keep_for_later(server):
+    server.kill()
+    shutil.copytree(os.path.join(server.data, 'views'), os.path.join(server.folder, 'older'))
+    server.start()
+
+
+def exchanged(server):
+    """Instances of another log, whose positions are not ours."""
+    config = server.arguments[1:2] and ['--config', server.arguments[1]]
+    with lib.Server(*config) as other:
+        if config:
+            ask(other.http, [], 3)
+        else:
+            fill(other.http)
+        assert other.stop() == 0
+        replace_views(server, os.path.join(other.data, 'views'))
+
+
 def rebuilt(server):
     code, text = server.run('view', 'status', '--json')
     assert code == 0, text
@@ -132,7 +162,8 @@ def told_to_try_again(server):
 
 
 DISTURBANCES = [('a crash', killed), ('a crash in which all views are lost', lost_in_a_crash),
-                ('a start without views', lost), ('rebuilds of all views', rebuilt),
+                ('a start without views', lost), ('an older copy of views', made_older),
+                ("another log's views", exchanged), ('rebuilds of all views', rebuilt),
                 ('processes that are told to try again', told_to_try_again)]
 
 
@@ -148,10 +179,10 @@ def circle(server, asked):
                                         for kind in ('Asked', 'Done', 'Confirmed')]))
 
 
-def ask(server, asked, count):
+def ask(http, asked, count):
     for _ in range(count):
         asked.append(str(uuid.uuid4()))
-        assert server.http.post('/asker/Ask', {'id': asked[-1]}).status == 201
+        assert http.post('/asker/Ask', {'id': asked[-1]}).status == 201
 
 
 def answered(server, name):
@@ -166,11 +197,13 @@ def between_two_logs():
     config = ''.join(f'[domain {name}]\nmodule = {path}\n' for name, path in modules.items())
     asked = []
     with lib.Server(config=config) as server:
+        ask(server.http, asked, 5)
+        keep_for_later(server)
         for what, disturb in DISTURBANCES:
             with case(f'V3: no command is sent twice, to another log either: {what}'):
-                ask(server, asked, 20)  # some are under way
+                ask(server.http, asked, 20)  # some are under way
                 disturb(server)
-                ask(server, asked, 1)
+                ask(server.http, asked, 1)
                 lib.wait_until(lambda: answered(server, asked[-1]), 20, 'the last to be confirmed')
                 circle(server, asked)
 
@@ -178,6 +211,7 @@ def between_two_logs():
 def main():
     with lib.Server() as server:
         fill(server.http)
+        keep_for_later(server)
         with case('kill -9, and what ran out meanwhile is given back once'):
             server.kill()
             due = time.time() + TIMEOUT_S
