@@ -319,19 +319,38 @@ static enum sl_head_verdict take_host(struct scan *scan, struct sl_text value)
     return SL_HEAD_WHOLE;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* One option of the list. Two words in it are no option (RFC 9110, 7.6.1): a "close" among them is
+ * heard all the same, as nobody is harmed by a connection that ends, a "keep-alive" is not. */
+static void take_option(struct scan *scan, const char *p, const char *end)
+{
+    while (p < end && is_blank(*p))
+        p++;
+    while (end > p && is_blank(end[-1]))
+        end--;
+    scan->keep |= same_word((struct sl_text){p, (size_t)(end - p)}, "keep-alive");
+    while (p < end) {
+        const char *first = p;
+        while (p < end && !is_blank(*p))
+            p++;
+        scan->close |= same_word((struct sl_text){first, (size_t)(p - first)}, "close");
+        while (p < end && is_blank(*p))
+            p++;
+    }
+}
+
 static void take_connection(struct scan *scan, struct sl_text value)
 {
     const char *end = value.ptr + value.len;
 
     for (const char *p = value.ptr; p < end;) {
-        while (p < end && (*p == ' ' || *p == '\t' || *p == ','))
-            p++;
-        const char *first = p;
-        while (p < end && *p != ' ' && *p != '\t' && *p != ',')
-            p++;
-        const struct sl_text word = {first, (size_t)(p - first)};
-        scan->close |= same_word(word, "close");
-        scan->keep |= same_word(word, "keep-alive");
+        const char *comma = memchr(p, ',', (size_t)(end - p));
+        take_option(scan, p, comma ? comma : end);
+        p = comma ? comma + 1 : end;
     }
 }
 

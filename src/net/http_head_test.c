@@ -233,6 +233,9 @@ static void knows_who_stays(void)
         {"GET / HTTP/1.1\r\n" H "Connection: closed\r\n\r\n", true},
         {"GET / HTTP/1.0\r\n\r\n", false},
         {"GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", true},
+        {"GET / HTTP/1.0\r\nConnection: x ,\tkeep-alive ,\r\n\r\n", true},
+        {"GET / HTTP/1.0\r\nConnection: x keep-alive\r\n\r\n", false},
+        {"GET / HTTP/1.1\r\n" H "Connection: ,,x close, y\r\n\r\n", false},
     };
     struct sl_http_head head;
     size_t used;
