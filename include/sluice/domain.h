@@ -216,6 +216,7 @@ struct sl_view {
      * out of such answers while one of the two is absent, or beyond 90 or 180 degrees. */
     const char *near;
     bool strong;       /* replies to commands wait until this view has applied them */
+    bool temporal;     /* rows are kept as they were, too, for ever: GET …/{key}?at= */
     uint32_t version;  /* raise it when `project` changes meaning: the view is rebuilt */
     const char *roles; /* who may read; NULL: anybody */
     const char *help;

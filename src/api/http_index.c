@@ -62,7 +62,8 @@ static void write_view(struct sl_buf *out, const struct sl_domain *domain,
     member(out, "near", view->near);
     member(out, "help", view->help);
     member(out, "roles", view->roles);
-    sl_buf_printf(out, ",\"strong\":%s,\"indexes\":[", view->strong ? "true" : "false");
+    sl_buf_printf(out, ",\"strong\":%s,\"temporal\":%s,\"indexes\":[",
+                  view->strong ? "true" : "false", view->temporal ? "true" : "false");
     for (size_t i = 0; i < view->indexes.count; i++) {
         if (i > 0)
             sl_buf_byte(out, ',');

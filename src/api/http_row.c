@@ -101,13 +101,40 @@ static bool canonical_key(struct api_call *call, struct sl_text raw, struct sl_t
     return false;
 }
 
+static bool wants_past(struct api_call *call, struct sl_text *out_at)
+{
+    struct sl_text rest = call->request->query, name, value;
+    bool broken = false;
+
+    while (sl_url_pair(&rest, call->request->arena, &name, &value, &broken))
+        if (sl_text_equals(name, SL_TEXT("at"))) {
+            *out_at = value;
+            return true;
+        }
+    return false;
+}
+
+static void get_past(struct api_call *call, struct sl_text at)
+{
+    static const char *const parameters[] = {"at", NULL};
+    struct sl_text key;
+
+    if (api_knows_parameters(call, parameters) && canonical_key(call, call->route.rest, &key))
+        api_get_past(call, key, at);
+}
+
 void api_get_row(struct api_call *call)
 {
     static const char *const parameters[] = {"min_position", "since", NULL};
+    struct sl_text at;
     struct row_query *query = sl_arena_zeroed(call->request->arena, 1, sizeof *query);
     uint64_t since = 0;
     bool has_since;
 
+    if (wants_past(call, &at)) {
+        get_past(call, at);
+        return;
+    }
     if (!query) {
         api_no_memory(call);
         return;

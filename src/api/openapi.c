@@ -156,6 +156,11 @@ static void row_path(struct openapi *api, const struct sl_domain *domain,
                      "{'$ref':'#/components/parameters/timeout'}");
     position_parameter(api, "min_position", "", domain->name,
                        "A position token: the answer reflects all below it.");
+    if (view->temporal)
+        openapi_put(api, ",{'name':'at','in':'query','schema':{'type':'string','pattern':"
+                         "'^([0-9]{1,18}|[0-9]{4}-[0-9]{2}-[0-9]{2}T.*Z|%s:.*)$'},'description':"
+                         "'The row as it was, at a position, its token, or a time; alone.'}",
+                    domain->name);
     openapi_put(api, "]");
     snprintf(text, sizeof text, "{'$ref':'#/components/schemas/%s.%s'}", domain->name, view->name);
     answers(api, "The row", text);

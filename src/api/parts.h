@@ -116,6 +116,8 @@ void api_get_errors(struct api_call *call); /* http_errors.c */
 void api_get_error(struct api_call *call);
 void api_post_command(struct api_call *call); /* http_command.c */
 void api_get_row(struct api_call *call);      /* http_row.c */
+/* http_past.c: the row with the key, as it was at a position or a time */
+void api_get_past(struct api_call *call, struct sl_text key, struct sl_text at);
 void api_get_list(struct api_call *call);     /* http_list.c */
 void api_get_events(struct api_call *call);   /* http_log.c */
 void api_get_stream(struct api_call *call);

@@ -96,6 +96,8 @@ static uint64_t shape_digest(const struct sl_view *view, uint64_t digest)
     digest = digest_text(digest, view->search);
     if (view->near)
         digest = digest_text(digest, view->near);
+    if (view->temporal)
+        digest = digest_text(digest, "temporal");
     return sl_hash64(&(uint8_t[4]){(uint8_t)view->version, (uint8_t)(view->version >> 8),
                                    (uint8_t)(view->version >> 16), (uint8_t)(view->version >> 24)},
                      4, digest);
@@ -130,6 +132,8 @@ enum sl_err sl_view_store_check(const struct sl_view_store_ops *ops,
         lacks = "lists";
     if (shape->near[0] && !(ops->capabilities & SL_VIEWS_NEAR))
         lacks = "nearby queries";
+    if (shape->view->temporal && !(ops->capabilities & SL_VIEWS_TEMPORAL))
+        lacks = "rows as they were";
     if (lacks)
         return sl_fail(error, SL_UNSUPPORTED, "view %s/%s needs %s, which the store %s lacks",
                        shape->domain, shape->view->name, lacks, ops->scheme);
@@ -154,6 +158,7 @@ enum sl_err sl_view_store_open(const struct sl_view_store_ops *ops, struct sl_en
               ops->close);
     SL_ASSERT(!(ops->capabilities & (SL_VIEWS_LIST | SL_VIEWS_SEARCH)) || ops->list);
     SL_ASSERT(!(ops->capabilities & SL_VIEWS_NEAR) || ops->near);
+    SL_ASSERT(!(ops->capabilities & SL_VIEWS_TEMPORAL) || ops->lookup_at);
     SL_ASSERT(!(ops->capabilities & SL_VIEWS_GENERATIONS) ||
               (ops->serving && ops->settle && ops->serve && ops->discard && ops->forget));
     SL_ASSERT(!(ops->capabilities & SL_VIEWS_AGGREGATES) || ops->aggregate);
@@ -284,6 +289,22 @@ enum sl_err sl_view_reader_lookup(struct sl_view_reader *reader, const struct sl
         found[i].version = 0;
     }
     return reader->store->ops->lookup(reader, shape, found, count, arena, out, error);
+}
+
+enum sl_err sl_view_reader_lookup_at(struct sl_view_reader *reader,
+                                     const struct sl_view_shape *shape, uint64_t position,
+                                     struct sl_row_found *found, struct sl_arena *arena,
+                                     struct sl_checkpoint *out, struct sl_error *error)
+{
+    if (!shape->view->temporal)
+        return sl_fail(error, SL_UNSUPPORTED, "the view %s/%s does not keep rows as they were",
+                       shape->domain, shape->view->name);
+    found->row = NULL;
+    found->version = 0;
+    const enum sl_err err =
+        reader->store->ops->lookup_at(reader, shape, position, found, arena, out, error);
+    SL_ASSERT(err != SL_OK || found->version <= position, "V1");
+    return err;
 }
 
 /* Filters and facets are of searches, and of fields of which groups can be made. */

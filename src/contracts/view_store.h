@@ -19,7 +19,7 @@
 #include "base/env.h"
 #include "record/place.h"
 
-#define SL_VIEW_STORE_ABI 2u
+#define SL_VIEW_STORE_ABI 3u
 #define SL_INDEXES_MAX 8
 
 /* What a view looks like to its store. Lives as long as the store. */
@@ -206,6 +206,7 @@ enum sl_view_store_capabilities {
     SL_VIEWS_GENERATIONS = 4,
     SL_VIEWS_AGGREGATES = 8,
     SL_VIEWS_NEAR = 16,
+    SL_VIEWS_TEMPORAL = 32,
 };
 
 struct sl_view_store;
@@ -238,7 +239,8 @@ struct sl_view_store_ops {
 
     /* Writer. One transaction: all changes and the checkpoint, or nothing (V1), visible to readers
      * when it returns. A power loss may take back the last ones, whole, in reverse order. A key
-     * occurs once. */
+     * occurs once; of a temporal view also more than once, with other versions, in any order: the
+     * greatest is the row, and all of them are kept. */
     enum sl_err (*apply)(struct sl_view_store *store, const struct sl_view_shape *shape,
                          const struct sl_row_change *changes, size_t count,
                          const struct sl_checkpoint *checkpoint, struct sl_error *error);
@@ -279,6 +281,11 @@ struct sl_view_store_ops {
     enum sl_err (*lookup)(struct sl_view_reader *reader, const struct sl_view_shape *shape,
                           struct sl_row_found *found, size_t count, struct sl_arena *arena,
                           struct sl_checkpoint *out, struct sl_error *error);
+    /* Of temporal views (SL_VIEWS_TEMPORAL): the row with found->key as it was when all events
+     * below `position` had been applied, and no other. */
+    enum sl_err (*lookup_at)(struct sl_view_reader *reader, const struct sl_view_shape *shape,
+                             uint64_t position, struct sl_row_found *found, struct sl_arena *arena,
+                             struct sl_checkpoint *out, struct sl_error *error);
     /* SL_INVALID: a cursor or search that cannot be read. SL_LIMIT: a search with facets finds more
      * rows, or a facet has more values, than it may. */
     enum sl_err (*list)(struct sl_view_reader *reader, const struct sl_view_shape *shape,
@@ -358,6 +365,12 @@ enum sl_err sl_list_query_check(const struct sl_view_shape *shape,
 enum sl_err sl_view_reader_lookup(struct sl_view_reader *reader, const struct sl_view_shape *shape,
                                   struct sl_row_found *found, size_t count, struct sl_arena *arena,
                                   struct sl_checkpoint *out, struct sl_error *error) SL_USE_RESULT;
+/* SL_UNSUPPORTED: the view is not temporal. */
+enum sl_err sl_view_reader_lookup_at(struct sl_view_reader *reader,
+                                     const struct sl_view_shape *shape, uint64_t position,
+                                     struct sl_row_found *found, struct sl_arena *arena,
+                                     struct sl_checkpoint *out,
+                                     struct sl_error *error) SL_USE_RESULT;
 enum sl_err sl_view_reader_list(struct sl_view_reader *reader, const struct sl_view_shape *shape,
                                 const struct sl_list_query *query, struct sl_arena *arena,
                                 struct sl_list_page *out, struct sl_error *error) SL_USE_RESULT;

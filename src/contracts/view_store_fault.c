@@ -153,6 +153,17 @@ static enum sl_err fault_lookup(struct sl_view_reader *reader, const struct sl_v
                                                 out, error);
 }
 
+static enum sl_err fault_lookup_at(struct sl_view_reader *reader, const struct sl_view_shape *shape,
+                                   uint64_t position, struct sl_row_found *found,
+                                   struct sl_arena *arena, struct sl_checkpoint *out,
+                                   struct sl_error *error)
+{
+    const enum sl_err err = gate(reader->store, error);
+    return err != SL_OK ? err
+                        : sl_view_reader_lookup_at(inner_reader(reader), shape, position, found,
+                                                   arena, out, error);
+}
+
 static enum sl_err fault_list(struct sl_view_reader *reader, const struct sl_view_shape *shape,
                               const struct sl_list_query *query, struct sl_arena *arena,
                               struct sl_list_page *out, struct sl_error *error)
@@ -199,7 +210,7 @@ const struct sl_view_store_ops sl_view_store_fault_ops = {
     .abi = SL_VIEW_STORE_ABI,
     .scheme = "fault",
     .capabilities = SL_VIEWS_LIST | SL_VIEWS_SEARCH | SL_VIEWS_GENERATIONS | SL_VIEWS_AGGREGATES |
-                    SL_VIEWS_NEAR,
+                    SL_VIEWS_NEAR | SL_VIEWS_TEMPORAL,
     .open = fault_open,
     .attach = fault_attach,
     .apply = fault_apply,
@@ -213,6 +224,7 @@ const struct sl_view_store_ops sl_view_store_fault_ops = {
     .begin = fault_begin,
     .end = fault_end,
     .lookup = fault_lookup,
+    .lookup_at = fault_lookup_at,
     .list = fault_list,
     .aggregate = fault_aggregate,
     .near = fault_near,

@@ -181,6 +181,19 @@ struct sl_core_read {
 void sl_core_read(struct sl_core_read *read);
 void sl_core_read_close(struct sl_core_read *read);
 
+/* The position below which all events are that happened at the time or before: about
+ * log2(positions) reads of one event. The struct is the caller's until `done`, which is called
+ * once, from inside where the log is empty. */
+struct sl_core_moment {
+    struct sl_core_domain *domain;
+    struct sl_time time;
+    void (*done)(struct sl_core_moment *moment, enum sl_err err, uint64_t position);
+    void *user;
+    struct sl_core_read read;   /* internal, like all below */
+    uint64_t low, high, middle; /* events below `low` are not after the time, that at `high` is */
+};
+void sl_core_moment(struct sl_core_moment *moment);
+
 /* A stored event as `evolve` sees it: texts point into the stored one, the rest lives in `arena`.
  * SL_NOT_FOUND: the domain has given up its type, or retention has taken the event. */
 enum sl_err sl_core_event_decode(const struct sl_core_domain *domain,

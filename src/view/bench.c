@@ -179,6 +179,24 @@ static const char *ask(struct bench *bench, struct sl_list_query query,
     return answer;
 }
 
+const char *bench_past(struct bench *bench, const char *key, uint64_t position)
+{
+    static char answer[65536];
+    const struct sl_past_query past = {{key, strlen(key)}, position};
+    struct asked asked = {.list = {.past = &past, .done = list_done}};
+
+    sl_view_list(bench->table, &asked.list);
+    bench_run(bench);
+    SL_ASSERT(asked.done);
+    if (asked.list.err != SL_OK)
+        snprintf(answer, sizeof answer, "%s", sl_err_name(asked.list.err));
+    else
+        snprintf(answer, sizeof answer, "%.*s", asked.list.json.len ? (int)asked.list.json.len : 1,
+                 asked.list.json.len ? (const char *)asked.list.json.ptr : "-");
+    sl_buf_close(&asked.list.json);
+    return answer;
+}
+
 const char *bench_list(struct bench *bench, struct sl_list_query query)
 {
     return ask(bench, query, NULL);
@@ -360,6 +378,11 @@ const struct sl_view stock_view = {
 const struct sl_view level_view = {
     "level", &level_record, "id", project_level,
     .indexes = SL_LIST(const struct sl_index, {"by-count", "count"})};
+const struct sl_view stock_kept_view = {"stock",           &stock_record, "id",
+                                        project_stock,     .search = "name",
+                                        .temporal = true};
+const struct sl_view level_kept_view = {"level", &level_record, "id", project_level,
+                                        .temporal = true};
 
 /* ---- The model ------------------------------------------------------------------------------- */
 
@@ -425,7 +448,7 @@ bool stock_row_is(const struct bench *bench, const struct stock_model *model, ui
 {
     if (!row || !model->rows[id].there)
         return !row && !model->rows[id].there;
-    if (bench->view == &level_view) {
+    if (bench->view->record == &level_record) {
         const struct level *level = row;
         return level->id == id && level->count == model->rows[id].count &&
                level->changes == model->rows[id].changes;
@@ -450,6 +473,28 @@ unsigned stock_differences(struct bench *bench, const struct stock_model *model)
             if (count++ < 3)
                 tap_note("row %s differs (lookup %d)", key, (int)result);
         }
+    }
+    return count;
+}
+
+unsigned stock_past_differences(struct bench *bench, const struct stock_model *model,
+                                uint64_t position)
+{
+    unsigned count = 0;
+
+    for (uint64_t id = 0; id < STOCK_KEYS; id += 1 + sl_sim_random(bench->env, 40)) {
+        char key[24];
+        snprintf(key, sizeof key, "%" PRIu64, id);
+        const struct sl_past_query past = {{key, strlen(key)}, position};
+        struct asked asked = {.list = {.past = &past, .done = list_done, .as_rows = true}};
+        sl_view_list(bench->table, &asked.list);
+        bench_run(bench);
+        const void *row = asked.list.page.count > 0 ? asked.list.page.rows[0].row : NULL;
+        if ((!asked.done || asked.list.err != SL_OK ||
+             !stock_row_is(bench, model, id, row)) && count++ < 3)
+            tap_note("row %s differs at position %" PRIu64 " (%s)", key, position,
+                     asked.list.error.message);
+        sl_arena_close(&asked.list.arena);
     }
     return count;
 }

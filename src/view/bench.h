@@ -47,6 +47,8 @@ enum sl_view_result bench_project(struct bench *bench, const struct sl_event *ev
 enum sl_lookup_result bench_lookup(struct bench *bench, const char *key, struct sl_view_row *out);
 /* What a list answers, or its error's name; lives until the next call. */
 const char *bench_list(struct bench *bench, struct sl_list_query query);
+/* A row as it was, as JSON; "-": there was none; or the error's name. Lives until the next call. */
+const char *bench_past(struct bench *bench, const char *key, uint64_t position);
 /* The same of aggregates; of a refusal "POSITION refused WHICH of PLACE". */
 const char *bench_aggregate(struct bench *bench, const struct sl_aggregate_query *query);
 
@@ -81,6 +83,7 @@ struct level {
 
 extern const struct sl_record stock_record, level_record;
 extern const struct sl_view stock_view, level_view;
+extern const struct sl_view stock_kept_view, level_kept_view; /* the same, and temporal */
 
 /* What happens at a position. Texts live in static memory until the next call. */
 void stock_event_at(uint64_t seed, uint64_t position, struct sl_event *out,
@@ -100,6 +103,10 @@ void stock_model_apply(struct stock_model *model, uint64_t seed, uint64_t positi
 
 /* How many of the view's rows differ from the model; says which. */
 unsigned stock_differences(struct bench *bench, const struct stock_model *model);
+/* The same of the rows as they were when all below the position had been applied; which is stored.
+ */
+unsigned stock_past_differences(struct bench *bench, const struct stock_model *model,
+                                uint64_t position);
 /* Is this row as the model says? `row` NULL: there is none. */
 bool stock_row_is(const struct bench *bench, const struct stock_model *model, uint64_t id,
                   const void *row);

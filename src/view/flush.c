@@ -17,6 +17,8 @@ static const int64_t checkpoint_alone_ms = 5000; /* the position moved, but no r
 static const int64_t rest_times = 4, rest_ns_max = 5000000000;
 static const int64_t retry_first_ns = 1000000000, retry_last_ns = 60000000000;
 
+enum { EVICT_AT_ONCE = 1024 }; /* rows that are looked at: a tenth of a ms */
+
 /* ---- What is dirty --------------------------------------------------------------------------- */
 
 /* Room for rows under way, too: they come back when the flush fails, which must not fail itself. */
@@ -93,13 +95,16 @@ static bool fill_flush(struct sl_view_table *table)
 {
     struct view_work *work = &table->work;
 
-    if (!work_reserve(work, table->dirty_count))
+    if (!work_reserve(work, table->former_count + table->dirty_count))
         return false;
+    view_formers_lend(table);
+    struct view_row **rows = work->rows + work->former_count;
+    struct sl_row_change *changes = work->changes + work->former_count;
     for (size_t i = 0; i < table->dirty_count; i++) {
         struct view_row *row = table->dirty[i];
 
-        work->rows[i] = row;
-        work->changes[i] = (struct sl_row_change){
+        rows[i] = row;
+        changes[i] = (struct sl_row_change){
             .key = {row->key, row->key_len},
             .row = row->body ? row->body->bytes : NULL,
             .version = row->version,
@@ -107,7 +112,7 @@ static bool fill_flush(struct sl_view_table *table)
         row->flags &= (uint8_t)~ROW_DIRTY;
         row->flags |= row->body ? ROW_FLUSHING | ROW_FROZEN : ROW_FLUSHING;
     }
-    work->count = table->dirty_count;
+    work->count = work->former_count + table->dirty_count;
     table->dirty_count = 0;
     work->checkpoint = (struct sl_checkpoint){
         .log = table->options.log,
@@ -149,11 +154,16 @@ static void free_lent(struct sl_view_table *table, const struct view_row *row,
 static void take_rows_back(struct sl_view_table *table, bool written)
 {
     struct view_work *work = &table->work;
+    size_t i = work->former_count;
 
-    for (size_t i = 0; i < work->count; i++) {
+    view_formers_take_back(table, written);
+    for (; i < work->count; i++) {
         struct view_row *row = work->rows[i];
 
-        free_lent(table, row, &work->changes[i]);
+        if (!written && view_leaves_former(table, row)) /* it has changed meanwhile */
+            view_former_lent(table, row, &work->changes[i]);
+        else
+            free_lent(table, row, &work->changes[i]);
         row->flags &= (uint8_t) ~(ROW_FLUSHING | ROW_FROZEN);
         if (!written)
             view_dirty_add(table, row);
@@ -161,6 +171,19 @@ static void take_rows_back(struct sl_view_table *table, bool written)
             view_row_remove(table, row); /* gone for good, and known to be without it */
     }
     work->count = 0;
+}
+
+/* What was written may go: all that is over the ceiling, a little in each turn. */
+static void evict_some(struct sl_view_table *table)
+{
+    for (size_t i = 0; i < EVICT_AT_ONCE && table->evict_left > 0 && view_is_over(table);
+         i += VIEW_EVICT_VISITS) {
+        view_evict(table);
+        table->evict_left -= table->evict_left < VIEW_EVICT_VISITS ? table->evict_left
+                                                                   : VIEW_EVICT_VISITS;
+    }
+    if (table->evict_left > 0 && view_is_over(table))
+        view_flush_by(table, 0);
 }
 
 static void flush_done(struct sl_view_table *table)
@@ -179,7 +202,9 @@ static void flush_done(struct sl_view_table *table)
     const int64_t rest = work->took_ns * rest_times;
     table->rest_until =
         sl_env_monotonic(view_env(table)) + (rest < rest_ns_max ? rest : rest_ns_max);
-    view_evict(table);
+    /* Twice around at most: who was used is spared once. */
+    table->evict_left = 2 * table->rows.count + EVICT_AT_ONCE;
+    evict_some(table);
     if (table->stored < table->position && table->dirty_count == 0)
         view_flush_by(table, sl_env_monotonic(view_env(table)) + checkpoint_alone_ms * ms_ns);
 }
@@ -332,5 +357,6 @@ void sl_view_table_turn(struct sl_view_table *table, int64_t monotonic_ns)
     } else {
         table->retry_due = INT64_MAX;
         start_flush(table);
+        evict_some(table);
     }
 }

@@ -91,6 +91,9 @@ static void exchange(struct sl_view_table *a, struct sl_view_table *b)
     EXCHANGE(dirty);
     EXCHANGE(dirty_count);
     EXCHANGE(dirty_capacity);
+    EXCHANGE(formers);
+    EXCHANGE(former_count);
+    EXCHANGE(former_capacity);
     EXCHANGE(flush_due);
     EXCHANGE(rest_until);
     EXCHANGE(retry_due);
@@ -210,6 +213,8 @@ enum sl_view_beside sl_view_beside_swap(struct sl_view_table *beside, const char
 /* So many rows as do no harm in one go. True: there are none left. */
 static bool drop_some(struct sl_view_table *table)
 {
+    if (!view_formers_drop(table, DROPPED_AT_ONCE))
+        return false;
     for (int i = 0; i < DROPPED_AT_ONCE && table->rows.count > 0; i++) {
         struct view_row *row = sl_table_next(&table->rows, &table->evict_cursor);
 

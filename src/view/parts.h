@@ -114,6 +114,13 @@ struct view_build {
     struct view_forget forgets[VIEW_READERS_MAX];
 };
 
+/* A version of a row that was not brought to the store before the next one came (past.c). */
+struct view_former {
+    struct view_row *row;
+    uint64_t version;
+    struct view_body *body; /* NULL: there was no row */
+};
+
 /* To the writer and back. One of a table at a time. */
 struct view_work {
     struct sl_message message;
@@ -121,8 +128,10 @@ struct view_work {
     struct view_build *build;
     struct sl_table slots; /* of a discard: an empty table, whose memory takes long to give back */
     struct sl_checkpoint checkpoint; /* in: of the flush; out: of the attach */
-    struct sl_row_change *changes;
-    struct view_row **rows; /* of the changes; the engine's */
+    struct sl_row_change *changes; /* former versions first */
+    struct view_row **rows;        /* of the changes; the engine's */
+    struct view_former *formers;
+    size_t former_count, former_capacity;
     size_t count;
     size_t capacity;
     enum sl_err err;
@@ -167,6 +176,7 @@ struct sl_view_table {
     struct sl_table rows;
     size_t bytes;
     size_t evict_cursor;
+    size_t evict_left; /* rows that are still to be looked at since the last flush */
     bool complete; /* what is not in memory is nowhere: nothing was in the store, nothing evicted */
 
     struct sl_rows staging;
@@ -189,6 +199,8 @@ struct sl_view_table {
     struct view_row **dirty;
     size_t dirty_count;
     size_t dirty_capacity;
+    struct view_former *formers; /* of a temporal view */
+    size_t former_count, former_capacity;
     struct view_work work; /* `busy`: it is under way */
     bool busy;
     int64_t flush_due;
@@ -235,7 +247,12 @@ void view_body_free(struct sl_view_table *table, struct view_body *body);
 void view_json_drop(struct sl_view_table *table, struct view_row *row);
 /* Renders it if need be. False: no memory. */
 bool view_json(struct sl_view_table *table, struct view_row *row, struct sl_text *out);
+enum { VIEW_EVICT_VISITS = 16 }; /* rows that one call looks at */
 void view_evict(struct sl_view_table *table);
+static inline bool view_is_over(const struct sl_view_table *table)
+{
+    return table->bytes > table->options.memory_max;
+}
 void view_rows_drop(struct sl_view_table *table); /* all of them, when none is under way */
 
 /* flush.c */
@@ -277,6 +294,26 @@ void view_aggregate(struct sl_view_reader *reader, struct sl_view_listing *list,
 
 /* facets.c: appends ,"facets":{"brand":{"values":[{"value":…,"count":…}],"others":0}} */
 void view_write_facets(struct sl_buf *out, const struct sl_facet *facets, uint32_t count);
+
+/* past.c: versions that are still to be brought to the store. Room for `count` more; what is under
+ * way may come back. False: no memory. */
+bool view_formers_reserve(struct sl_view_table *table, size_t count);
+/* Does the row leave a former version behind when it changes now? */
+static inline bool view_leaves_former(const struct sl_view_table *table, const struct view_row *row)
+{
+    return table->shape.view->temporal && (row->flags & ROW_DIRTY);
+}
+void view_former_add(struct sl_view_table *table, struct view_row *row); /* takes its body */
+/* All of them become the first changes of the flush, for which there is room. */
+void view_formers_lend(struct sl_view_table *table);
+void view_formers_take_back(struct sl_view_table *table, bool written);
+/* The flush failed, and the row has changed since: what was lent is a former version now. */
+void view_former_lent(struct sl_view_table *table, struct view_row *row,
+                      const struct sl_row_change *change);
+bool view_formers_drop(struct sl_view_table *table, size_t most); /* true: none is left */
+/* On a reader's thread. */
+void view_past(struct sl_view_reader *reader, struct sl_view_listing *list,
+               struct sl_arena *arena);
 
 /* watch.c */
 void view_watches_init(struct view_watches *watches);

@@ -209,10 +209,83 @@ static void replay_equals_live(void)
     }
 }
 
+static const struct sl_view *const kept_views[] = {&level_kept_view, &stock_kept_view};
+
+/* At positions here and there up to `until`, which is stored. */
+static unsigned past_differences(struct bench *bench, uint64_t seed, uint64_t until)
+{
+    struct stock_model model = {0};
+    unsigned count = 0;
+
+    for (uint64_t position = 0; position <= until; position++) {
+        if (sl_sim_random(bench->env, until / 40 + 1) == 0 || position == until)
+            count += stock_past_differences(bench, &model, position);
+        stock_model_apply(&model, seed, position);
+    }
+    return count;
+}
+
+/* Each version is there, of rows that changed many times between two flushes, and after flushes
+ * that failed. */
+static void rows_as_they_were(void)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        struct stock_model model = {0};
+        struct bench bench;
+        unsigned wrong = 0;
+        const uint64_t seed = 200 + i, until = TAP_TIMES(3000, 800);
+
+        bench_begin(&bench, seed, kept_views[i % 2]);
+        bench.memory_max = i < 2 ? 0 : 20000;
+        REQUIRE(bench_open(&bench) && running(&bench));
+        for (uint64_t to = until / 10; to <= until; to += until / 10) {
+            sl_view_store_fail_at(&bench.fault, 1 + sl_sim_random(bench.env, 4),
+                                  sl_sim_random(bench.env, 2) ? SL_IO : SL_LIMIT);
+            while (!live_until(&bench, &model, seed, to, &wrong)) {
+                memset(&model, 0, sizeof model);
+                bench_settle(&bench);
+                const uint64_t position = sl_view_table_status(bench.table).position;
+                for (uint64_t at = 0; at < position; at++)
+                    stock_model_apply(&model, seed, at);
+            }
+        }
+        sl_view_store_fail_at(&bench.fault, 0, SL_OK);
+        bench_settle(&bench);
+        REQUIRE(CHECK_U64(sl_view_table_status(bench.table).stored, until));
+        CHECK_U64(past_differences(&bench, seed, until), 0);
+        bench_close(&bench);
+        REQUIRE(bench_open(&bench) && running(&bench));
+        CHECK_U64(past_differences(&bench, seed, until), 0);
+        bench_end(&bench);
+    }
+}
+
+static void rows_as_they_were_after_power_losses(void)
+{
+    for (uint64_t seed = 300; seed < 300 + TAP_TIMES(6, 3); seed++) {
+        struct bench bench;
+        unsigned wrong = 0, lost = 0;
+
+        bench_begin(&bench, seed, kept_views[seed % 2]);
+        bench.memory_max = seed % 3 == 0 ? 20000 : 0;
+        for (unsigned life = 0; life < 6; life++) {
+            REQUIRE(bench_open(&bench) && running(&bench));
+            CHECK_U64(past_differences(&bench, seed, sl_view_table_status(bench.table).stored), 0);
+            live_once(&bench, seed, &wrong, &lost);
+        }
+        if (!CHECK_U64(wrong, 0))
+            tap_note("seed %" PRIu64, seed);
+        bench_end(&bench);
+    }
+}
+
 int main(void)
 {
     return TAP_RUN({"rows follow the model", follows_the_model},
                    {"rows follow the model with little memory", follows_with_little_memory},
                    {"V1: rows and checkpoint agree after power losses", survives_power_losses},
-                   {"V2: a replay equals the live view", replay_equals_live});
+                   {"V2: a replay equals the live view", replay_equals_live},
+                   {"rows as they were", rows_as_they_were},
+                   {"rows as they were, after power losses",
+                    rows_as_they_were_after_power_losses});
 }

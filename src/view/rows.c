@@ -252,7 +252,8 @@ static const char *prepare_one(struct sl_rows *rows, size_t i)
     if (size > ROW_BYTES_MAX)
         return "a row is larger than 1 MiB";
     struct view_body *body = staged->row->body;
-    if (body && body->capacity >= size && !(staged->row->flags & ROW_FROZEN)) {
+    if (body && body->capacity >= size && !(staged->row->flags & ROW_FROZEN) &&
+        !view_leaves_former(table, staged->row)) {
         staged->body = body;
         return NULL;
     }
@@ -266,7 +267,8 @@ static const char *prepare(struct sl_rows *rows)
     const char *why = NULL;
 
     read_put_keys(rows, 0);
-    if (!view_dirty_reserve(rows->table, rows->count))
+    if (!view_dirty_reserve(rows->table, rows->count) ||
+        (rows->table->shape.view->temporal && !view_formers_reserve(rows->table, rows->count)))
         return sl_view_no_memory;
     for (size_t i = 0; i < rows->count && !why; i++)
         why = prepare_one(rows, i);
@@ -308,7 +310,9 @@ static void publish_one(struct sl_view_table *table, struct staged_row *staged)
         else
             (void)sl_record_copy(record, staged->item, staged->body->bytes);
     }
-    if (row->body && row->body != staged->body)
+    if (view_leaves_former(table, row))
+        view_former_add(table, row);
+    else if (row->body && row->body != staged->body)
         drop_body(table, row);
     row->body = staged->body;
     row->version = table->position + 1;
@@ -344,7 +348,8 @@ static void publish(struct sl_rows *rows)
 /* Rows that only the writer can free take so much memory that it must catch up first (M1). */
 static bool is_behind(struct sl_view_table *table)
 {
-    const size_t under_way = table->dirty_count + (table->busy ? table->work.count : 0);
+    const size_t under_way =
+        table->dirty_count + table->former_count + (table->busy ? table->work.count : 0);
 
     if (under_way == 0 ||
         (under_way < table->dirty_max && table->bytes <= table->options.memory_max / 2 * 3))

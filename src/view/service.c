@@ -147,6 +147,10 @@ static void answer_list(struct view_reader *reader, struct sl_view_listing *list
 {
     struct sl_arena *arena = list->as_rows ? &list->arena : &reader->arena;
 
+    if (list->past) {
+        view_past(reader->reader, list, &reader->arena);
+        return;
+    }
     if (list->near || list->aggregate) {
         (list->near ? view_near : view_aggregate)(reader->reader, list, &reader->arena);
         return;

@@ -4,7 +4,6 @@
 #include <string.h>
 
 enum {
-    EVICT_VISITS = 16,
     ROW_OVERHEAD = sizeof(struct view_row) + sizeof(struct sl_table_slot) + 16,
     BODY_OVERHEAD = sizeof(struct view_body) + 16,
     DIRTY_ROWS_MAX = 200000,
@@ -120,7 +119,7 @@ void view_evict(struct sl_view_table *table)
 {
     if (table->bytes <= table->options.memory_max || table->waiting)
         return;
-    for (int visits = 0; visits < EVICT_VISITS; visits++) {
+    for (int visits = 0; visits < VIEW_EVICT_VISITS; visits++) {
         struct view_row *row = sl_table_next(&table->rows, &table->evict_cursor);
 
         if (!row) {
@@ -150,6 +149,7 @@ void view_rows_drop(struct sl_view_table *table)
     struct view_row *row;
 
     SL_ASSERT(!table->busy, "T1");
+    (void)view_formers_drop(table, SIZE_MAX);
     table->dirty_count = 0;
     while ((row = sl_table_next(&table->rows, &cursor))) {
         row->flags &= ROW_FETCHING;
@@ -224,6 +224,8 @@ void sl_view_table_close(struct sl_view_table *table)
     view_watches_close(&table->watches);
     sl_buf_close(&table->scratch);
     free(table->dirty);
+    free(table->formers);
+    free(table->work.formers);
     free(table->work.changes);
     free(table->work.rows);
     sl_table_close(&table->work.slots); /* had the writer gone before it came to it */

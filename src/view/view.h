@@ -170,6 +170,12 @@ enum sl_lookup_result sl_view_lookup(struct sl_view_table *table, struct sl_text
  * or the view is starting. SL_IO: its store fails. SL_INVALID: longer than a key can be. */
 enum sl_err sl_view_fetch(struct sl_view_table *table, struct sl_text key) SL_USE_RESULT;
 
+/* A row as it was when all events below the position had been applied. */
+struct sl_past_query {
+    struct sl_text key; /* written as the view writes it */
+    uint64_t position;
+};
+
 /* A list or search, answered by a reader from what is stored. */
 struct sl_view_listing {
     struct sl_message message; /* internal */
@@ -185,6 +191,10 @@ struct sl_view_listing {
      * answer is {"rows": [{"metres": …, "row": {…}}], "exact": true}, or `nearby`, in `arena`. */
     const struct sl_near_query *near;
     struct sl_near_page nearby;
+    /* A row as it was is wanted, and `query` is not looked at; NULL: not. Lives until `done`. The
+     * answer is the row alone, or nothing: there was none. Of a temporal view that is stored that
+     * far (SL_PATH_LIST); SL_BUSY: it is not, as it is being built again. */
+    const struct sl_past_query *past;
     /* Answer: {"rows": […], "next": "cursor"}, and "facets" if they are asked for; or the page,
      * which lives in `arena`, which the caller closes. Of aggregates {"groups": [{"start": …,
      * "by": …, "count": …, "sum(x)": …}], "rows": how many were looked at, "next": "cursor"},

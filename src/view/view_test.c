@@ -733,6 +733,26 @@ static void closing_loses_nothing(void)
     }
 }
 
+/* Nobody need ask for anything. */
+static void what_is_over_the_ceiling_goes(void)
+{
+    struct bench bench;
+    char what[64];
+
+    bench_begin(&bench, 50, &things);
+    bench.memory_max = 20000;
+    REQUIRE(CHECK(bench_open(&bench)));
+    bench_run(&bench);
+    for (unsigned i = 0; sl_view_table_status(bench.table).bytes < 25000; i++) {
+        snprintf(what, sizeof what, "put %u some-words-that-take-room-of-their-own", i);
+        CHECK(happen(&bench, what) == SL_VIEW_APPLIED);
+    }
+    bench_settle(&bench);
+    CHECK(sl_view_table_status(bench.table).bytes <= 20000);
+    CHECK_STRING(see(&bench, "7"), ROW(7, "some-words-that-take-room-of-their-own"));
+    bench_end(&bench);
+}
+
 int main(void)
 {
     memset(big, 'x', sizeof big);
@@ -755,5 +775,7 @@ int main(void)
         {"P7: damage starts the view over", damage_starts_the_view_over},
         {"P9: another history starts the view over", another_history_starts_the_view_over},
         {"M1: events wait for the writer", waits_for_its_writer},
-        {"closing loses nothing", closing_loses_nothing});
+        {"closing loses nothing", closing_loses_nothing},
+                   {"what is over the ceiling goes when it is stored",
+                    what_is_over_the_ceiling_goes});
 }

@@ -446,6 +446,7 @@ static const struct sl_domain shelves_domain = {
     .views = SL_LIST(const struct sl_view,
                      {"rows", &shelf_row_record, "shelf", project_shelf,
                       SL_LIST(const struct sl_index, {"by-held", "held, shelf"})},
+                     {"kept", &shelf_row_record, "shelf", project_shelf, .temporal = true},
                      {"secret", &shelf_row_record, "shelf", project_shelf, .strong = true,
                       .roles = "auditor"}),
     .routes = SL_LIST(

@@ -68,6 +68,19 @@ void sl_sqlite_near_close(struct sl_sqlite_near *near);
 int sl_sqlite_near_bind(const struct sl_sqlite_schema *schema, sqlite3_stmt *stmt, int at,
                         const void *row);
 
+/* past.c: rows as they were. Statements are made when they are first needed; `packed` is room. */
+extern const char sl_sqlite_past_create[];
+enum sl_err sl_sqlite_past_keep(struct sl_sqlite_db *db, sqlite3_stmt **keep, struct sl_buf *packed,
+                                const struct sl_row_change *change,
+                                struct sl_error *error) SL_USE_RESULT;
+enum sl_err sl_sqlite_past_lookup(struct sl_sqlite_db *db, sqlite3_stmt **lookup, uint64_t position,
+                                  struct sl_row_found *found, struct sl_arena *arena,
+                                  struct sl_error *error) SL_USE_RESULT;
+enum sl_err sl_sqlite_reader_lookup_at(struct sl_view_reader *reader,
+                                       const struct sl_view_shape *shape, uint64_t position,
+                                       struct sl_row_found *found, struct sl_arena *arena,
+                                       struct sl_checkpoint *out, struct sl_error *error);
+
 /* list.c: the statement that answers the query, its values, and the place to go on from. */
 struct sl_sqlite_list_form sl_sqlite_list_form(const struct sl_sqlite_schema *schema,
                                                const struct sl_list_query *query, bool after);

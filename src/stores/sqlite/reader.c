@@ -18,6 +18,7 @@ struct read_view {
     sqlite3_stmt *lists[SL_INDEXES_MAX + 1][SL_PLACE_FIELDS_MAX + 1][DIRECTIONS][CURSORS][BOUNDS];
     sqlite3_stmt *search;
     sqlite3_stmt *weigh;
+    sqlite3_stmt *past;
     struct sl_sqlite_near near;
     struct sl_checkpoint checkpoint; /* within the transaction */
     bool reading;                    /* a transaction is open */
@@ -49,6 +50,7 @@ static void free_view(struct read_view *view)
         (void)sqlite3_finalize(lists[i]);
     (void)sqlite3_finalize(view->search);
     (void)sqlite3_finalize(view->weigh);
+    (void)sqlite3_finalize(view->past);
     sl_sqlite_near_close(&view->near);
     sl_sqlite_db_close(&view->db);
     free(view);
@@ -153,6 +155,22 @@ enum sl_err sl_sqlite_reader_lookup(struct sl_view_reader *base, const struct sl
 
     if ((err = read_view(base, shape, &view, error)) != SL_OK ||
         (err = sl_sqlite_lookup(&view->db, found, count, arena, error)) != SL_OK)
+        return err;
+    *out = view->checkpoint;
+    return SL_OK;
+}
+
+enum sl_err sl_sqlite_reader_lookup_at(struct sl_view_reader *base,
+                                       const struct sl_view_shape *shape, uint64_t position,
+                                       struct sl_row_found *found, struct sl_arena *arena,
+                                       struct sl_checkpoint *out, struct sl_error *error)
+{
+    struct read_view *view;
+    enum sl_err err;
+
+    if ((err = read_view(base, shape, &view, error)) != SL_OK ||
+        (err = sl_sqlite_past_lookup(&view->db, &view->past, position, found, arena, error)) !=
+            SL_OK)
         return err;
     *out = view->checkpoint;
     return SL_OK;

@@ -1,5 +1,7 @@
 #include "stores/sqlite/schema.h"
 
+#include "stores/sqlite/parts.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -179,6 +181,8 @@ static void write_create(struct sl_buf *sql, const struct sl_sqlite_schema *sche
         sl_sqlite_near_create(sql, schema);
     if (search)
         append_search(sql, schema);
+    if (shape->view->temporal && !schema->mirror)
+        sl_buf_printf(sql, "%s", sl_sqlite_past_create);
 }
 
 /* Updating in place, rather than replacing, keeps the rowid and fires the right trigger; replacing

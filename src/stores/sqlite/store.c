@@ -16,6 +16,8 @@ struct written_view {
     sqlite3_stmt *put;
     sqlite3_stmt *drop;
     sqlite3_stmt *write_checkpoint;
+    sqlite3_stmt *keep;    /* of a temporal view (past.c) */
+    struct sl_buf packed;  /* likewise */
     struct sl_arena arena; /* of one apply: keys, and the order of changes */
 };
 
@@ -50,7 +52,8 @@ static void finalize_all(struct written_view *view)
     (void)sqlite3_finalize(view->put);
     (void)sqlite3_finalize(view->drop);
     (void)sqlite3_finalize(view->write_checkpoint);
-    view->put = view->drop = view->write_checkpoint = NULL;
+    (void)sqlite3_finalize(view->keep);
+    view->put = view->drop = view->write_checkpoint = view->keep = NULL;
 }
 
 static void free_view(struct written_view *view)
@@ -58,6 +61,7 @@ static void free_view(struct written_view *view)
     finalize_all(view);
     sl_sqlite_db_close(&view->db);
     sl_arena_close(&view->arena);
+    sl_buf_close(&view->packed);
     free(view);
 }
 
@@ -209,12 +213,20 @@ struct ordered {
     const struct sl_row_change *change;
 };
 
+static int by_version(const void *a, const void *b)
+{
+    const uint64_t left = ((const struct ordered *)a)->change->version;
+    const uint64_t right = ((const struct ordered *)b)->change->version;
+
+    return (left > right) - (left < right);
+}
+
 static int by_number(const void *a, const void *b)
 {
     const int64_t left = ((const struct ordered *)a)->number;
     const int64_t right = ((const struct ordered *)b)->number;
 
-    return (left > right) - (left < right);
+    return left != right ? (left > right) - (left < right) : by_version(a, b);
 }
 
 static int by_key(const void *a, const void *b)
@@ -223,7 +235,9 @@ static int by_key(const void *a, const void *b)
     const struct sl_text right = ((const struct ordered *)b)->change->key;
     const int order = memcmp(left.ptr, right.ptr, left.len < right.len ? left.len : right.len);
 
-    return order != 0 ? order : (left.len > right.len) - (left.len < right.len);
+    if (order != 0 || left.len != right.len)
+        return order != 0 ? order : (left.len > right.len) - (left.len < right.len);
+    return by_version(a, b);
 }
 
 static struct ordered *in_order(struct written_view *view, const struct sl_row_change *changes,
@@ -282,6 +296,21 @@ static enum sl_err drop_row(struct written_view *view, struct sl_text key, struc
     return code == SQLITE_DONE ? SL_OK : sl_sqlite_fail(&view->db, code, "remove a row", error);
 }
 
+/* Of a temporal view all changes are kept, and the last of a row's is the row. */
+static enum sl_err apply_change(struct written_view *view, const struct ordered *ordered,
+                                size_t left, struct sl_error *error)
+{
+    const struct sl_row_change *change = ordered->change;
+    enum sl_err err;
+
+    if (view->db.schema.shape->view->temporal) {
+        err = sl_sqlite_past_keep(&view->db, &view->keep, &view->packed, change, error);
+        if (err != SL_OK || (left > 0 && sl_text_equals(ordered[1].change->key, change->key)))
+            return err;
+    }
+    return change->row ? put_row(view, change, error) : drop_row(view, change->key, error);
+}
+
 static enum sl_err store_apply(struct sl_view_store *store, const struct sl_view_shape *shape,
                                const struct sl_row_change *changes, size_t count,
                                const struct sl_checkpoint *checkpoint, struct sl_error *error)
@@ -299,8 +328,7 @@ static enum sl_err store_apply(struct sl_view_store *store, const struct sl_view
     err = begin(view, error);
     if (err == SL_OK) {
         for (size_t i = 0; i < count && err == SL_OK; i++)
-            err = ordered[i].change->row ? put_row(view, ordered[i].change, error)
-                                         : drop_row(view, ordered[i].change->key, error);
+            err = apply_change(view, &ordered[i], count - i - 1, error);
         if (err == SL_OK)
             err = sl_sqlite_write_checkpoint(&view->db, view->write_checkpoint, checkpoint, error);
         err = finish(view, err, error);
@@ -372,7 +400,7 @@ const struct sl_view_store_ops sl_sqlite_view_store = {
     .abi = SL_VIEW_STORE_ABI,
     .scheme = "sqlite",
     .capabilities = SL_VIEWS_LIST | SL_VIEWS_SEARCH | SL_VIEWS_GENERATIONS | SL_VIEWS_AGGREGATES |
-                    SL_VIEWS_NEAR,
+                    SL_VIEWS_NEAR | SL_VIEWS_TEMPORAL,
     .open = store_open,
     .attach = store_attach,
     .apply = store_apply,
@@ -386,6 +414,7 @@ const struct sl_view_store_ops sl_sqlite_view_store = {
     .begin = sl_sqlite_reader_begin,
     .end = sl_sqlite_reader_end,
     .lookup = sl_sqlite_reader_lookup,
+    .lookup_at = sl_sqlite_reader_lookup_at,
     .list = sl_sqlite_reader_list,
     .aggregate = sl_sqlite_reader_aggregate,
     .near = sl_sqlite_reader_near,
