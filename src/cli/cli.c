@@ -21,7 +21,7 @@ static const struct verb {
      "Asks over DATA/sluice.sock, or the address that --url names.\n"
      "--json prints all there is, as the server says it.",
      cli_status},
-    {"stop", "", "stops a running server, when all under way was answered", "", cli_stop},
+    {"stop", "", "stops a running server when all was answered; waits for its end", "", cli_stop},
     {"view", "VERB [DOMAIN/VIEW] …", "views of a running server: list, status, retry, skip",
      cli_view_help, cli_view},
     {"process", "VERB [DOMAIN/PROCESS] …", "its processes: list, status, retry, skip",

@@ -3,9 +3,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "cli/log_parts.h"
 #include "cli/parts.h"
 #include "record/json.h"
+
+enum { STOP_SECONDS_MAX = 30 };
 
 struct document {
     struct sl_json_parser *parser;
@@ -130,6 +134,33 @@ int cli_status(struct sl_cli *cli, int argc, char **argv)
     return code;
 }
 
+/* Until the folder is free: whoever starts another server on it then gets it. Of a server elsewhere
+ * only that it was told is known. */
+static int wait_for_end(const struct sl_cli *cli)
+{
+    const struct timespec pause = {.tv_nsec = 10000000};
+    struct sl_error error = {0};
+    struct sl_env *env;
+    bool is_there = true;
+
+    if (cli->url)
+        return SL_EXIT_OK;
+    if (sl_env_posix_new(&env, &error) != SL_OK) {
+        fprintf(stderr, "sluice: %s\n", error.message);
+        return SL_EXIT_FAILED;
+    }
+    for (int i = 0; i < STOP_SECONDS_MAX * 100 && is_there; i++) {
+        is_there = cli_is_locked(env, cli->data, "sluice.lock");
+        if (is_there)
+            (void)nanosleep(&pause, NULL);
+    }
+    sl_env_free(env);
+    if (is_there)
+        fprintf(stderr, "sluice: the server was told to stop, and is still at it after %d s\n",
+                STOP_SECONDS_MAX);
+    return is_there ? SL_EXIT_FAILED : SL_EXIT_OK;
+}
+
 int cli_stop(struct sl_cli *cli, int argc, char **argv)
 {
     struct sl_client *client = NULL;
@@ -147,5 +178,5 @@ int cli_stop(struct sl_cli *cli, int argc, char **argv)
     if (err != SL_OK || answer.status != 202)
         code = cli_failed(err, &answer, &error);
     sl_client_free(client);
-    return code;
+    return code == SL_EXIT_OK ? wait_for_end(cli) : code;
 }

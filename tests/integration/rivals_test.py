@@ -145,6 +145,15 @@ def race_for_it(server):
             assert winner.wait() == 0, winner.output()
 
 
+def stop_is_the_end(server):
+    """Whoever has waited for `sluice stop` gets the folder at once."""
+    for _ in range(10):
+        stopped = server.child
+        assert server.run('stop')[0] == 0
+        server.start()
+        assert stopped.wait() == 0
+
+
 def starts_add_nothing(server):
     """A start writes its epoch, a batch of one page, and nothing else: no event, no outcome, no
     mark of how far a process came. What is held keeps a process at work, and its end is far."""
@@ -197,6 +206,10 @@ def main():
         with case('of those that start at once, one has the folder, and all that was answered'):
             assert server.stop() == 0
             race_for_it(server)
+        with case('behind sluice stop the next one has the folder'):
+            server.start()
+            stop_is_the_end(server)
+            assert server.stop() == 0
         with case('to start again and again adds nothing but epochs, and leaves no files'):
             starts_add_nothing(server)
     lib.done()
