@@ -134,19 +134,18 @@ void api_get_past(struct api_call *call, struct sl_text key, struct sl_text at)
         api_no_memory(call);
         return;
     }
+    const bool is_number = sl_url_number(at, &position);
     query->call = call;
     query->past.key = key;
     if (!view->temporal)
         api_refuse(call, "not_temporal", "at", "%s does not keep rows as they were", view->name);
     else if (api_wants_stream(call))
         api_refuse(call, "bad_query", "at", "what was does not change: at and live are two things");
-    else if (sl_url_number(at, &position))
-        ask_position(query, position);
-    else if (sl_value_read_time(at, &time))
+    else if (!is_number && sl_value_read_time(at, &time))
         ask_time(query, time);
-    else if (!is_token(call, at))
+    else if (!is_number && !is_token(call, at))
         api_refuse(call, "bad_query", "at",
                    "at is a position, a token of one, or a time such as 2026-11-23T10:00:00Z");
-    else if (api_read_position(call, at, &position))
+    else if (is_number || api_read_position(call, at, &position))
         ask_position(query, position);
 }
