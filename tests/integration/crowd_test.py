@@ -48,13 +48,8 @@ def status_of(reply):
 
 
 def opened(server):
-    found, after = [], ''
-    while True:
-        page = server.http.get('/bank/events?limit=1000' + after).json['events']
-        found += [event['body']['id'] for event in page if event['type'] == 'AccountOpened']
-        if not page:
-            return found
-        after = f'&after={page[-1]["position"]}'
+    return [event['body']['id'] for event in lib.all_events(server.http, 'bank')
+            if event['type'] == 'AccountOpened']
 
 
 def turned_away(server):

@@ -275,6 +275,17 @@ class Reply:
         return f'{self.status} {self.headers} {self.body[:2000]!r}'
 
 
+def all_events(http, domain):
+    """The events of a domain's log, from its start."""
+    found, after = [], ''
+    while True:
+        page = http.get(f'/{domain}/events?limit=500' + after).json['events']
+        found += page
+        if not page:
+            return found
+        after = f'&after={page[-1]["position"]}'
+
+
 class Http:
     """One keep-alive connection to a server on this machine. Not for use by two threads at once."""
 

@@ -31,13 +31,7 @@ class Model:
     """What each shelf holds behind each event, from the log itself."""
 
     def __init__(self, http):
-        self.events, after = [], ''
-        while True:
-            page = http.get('/shelves/events?limit=500' + after).json['events']
-            self.events += page
-            if not page:
-                break
-            after = f'&after={page[-1]["position"]}'
+        self.events = lib.all_events(http, 'shelves')
         self.end = len(self.events)
 
     def rows(self, position):

@@ -1,6 +1,7 @@
 """Connections that break at any byte, of the request or of the reply, by HTTP and by RESP: a
 command that did not arrive whole is none, one that did is carried out once, and whoever repeats it
 under its id gets the reply that was given first, however little of that he saw."""
+import collections
 import json
 import random
 import re
@@ -85,16 +86,9 @@ def ask(port, request, whole):
 
 def opened(server):
     """How often each account was opened, by the log."""
-    found, after = {}, ''
-    while True:
-        page = server.http.get('/bank/events?limit=1000' + after).json
-        for event in page['events']:
-            if event['type'] == 'AccountOpened':
-                name = event['body']['id']
-                found[name] = found.get(name, 0) + 1
-        if not page['events']:
-            return found
-        after = f'&after={page["events"][-1]["position"]}'
+    return collections.Counter(event['body']['id']
+                               for event in lib.all_events(server.http, 'bank')
+                               if event['type'] == 'AccountOpened')
 
 
 def cut_replies(server, door):
